@@ -1,0 +1,19 @@
+"""The platform's one exception tree."""
+
+from __future__ import annotations
+
+
+class YilianError(Exception):
+    """Something that the platform itself recognised as wrong."""
+
+
+class RetryableError(YilianError):
+    """May succeed when tried again: a broker, database or peer out of reach."""
+
+
+class PermanentError(YilianError):
+    """Will not succeed however often it is tried; a person or a change is needed."""
+
+
+class SecurityError(YilianError):
+    """Refused for safety: access, signature, forbidden XML."""

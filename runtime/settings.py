@@ -1,0 +1,116 @@
+"""Every setting of the platform, in one place.
+
+A setting comes, in this order of precedence, from the environment (`YILIAN_…`, nested names joined by two
+underscores), from `settings.toml` (written by people) and from `generated.toml` (ports and passwords written once by
+`./yilian up`), both in the home folder.  An unknown or wrong setting is refused with its name.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def home() -> Path:
+    """Return the folder that holds all state: `$YILIAN_HOME`, or `.yilian` in the checkout."""
+    return Path(os.environ.get("YILIAN_HOME") or CHECKOUT / ".yilian").absolute()
+
+
+class Campus(BaseModel):
+    """One hospital of the consortium."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str = Field(description="namespace id, as in MSH-4: MAIN, HP, HY, NS")
+    name: str = Field(description="Chinese name, shown to people")
+    oid: str = Field(description="identifier domain of the campus's patient numbers")
+    charset: str = Field(default="UNICODE UTF-8", description="HL7 table 0211 name used when MSH-18 is empty")
+
+
+SAMPLE_CAMPUSES = (
+    Campus(code="MAIN", name="院本部", oid="1.2.156.10011.99.1"),
+    Campus(code="HP", name="黄埔院区", oid="1.2.156.10011.99.2"),
+    Campus(code="HY", name="惠亚院区", oid="1.2.156.10011.99.3"),
+    Campus(code="NS", name="南沙院区", oid="1.2.156.10011.99.4"),
+)
+
+
+class Settings(BaseSettings):
+    """The settings; each field's description says what it means."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="YILIAN_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    # Services. Empty means: find or install one, and run it.
+    database_url: str = Field(default="", description="PostgreSQL of the platform, postgresql://user:password@host:port/db")
+    amqp_url: str = Field(default="", description="RabbitMQ, amqp://user:password@host:port/vhost")
+    temporal_address: str = Field(default="", description="Temporal front end, host:port")
+    temporal_namespace: str = "default"
+    huiya_url: str = Field(default="", description="Huiya's own database with its open tables")
+
+    # Listeners, all on loopback unless said otherwise.
+    api_host: str = "127.0.0.1"
+    api_port: int = 8080
+    mllp_host: str = "127.0.0.1"
+    mllp_port: int = 2575
+    postgres_port: int = 5432
+    amqp_port: int = 5672
+    rabbitmq_ui_port: int = 15672
+    temporal_port: int = 7233
+    temporal_ui_port: int = 8233
+    airflow_port: int = 8081
+
+    # Secrets, generated at the first start.
+    token_key: str = Field(default="", repr=False, description="signs the API's access tokens")
+    routing_key: str = Field(default="", repr=False, description="keys the hash that stands for a patient number")
+    postgres_password: str = Field(default="", repr=False)
+    amqp_password: str = Field(default="", repr=False)
+    airflow_password: str = Field(default="", repr=False)
+    sample_password: str = Field(default="", repr=False, description="password of every sample user")
+
+    # The bus.
+    queues: int = Field(default=8, ge=1, le=64, description="number of partitions (quorum queues)")
+    body_limit: int = Field(default=32 * 1024 * 1024, ge=1024, description="largest message accepted, bytes")
+    dedupe_days: int = Field(default=30, ge=1, description="how long a control id stays known")
+    rules_dir: Path = CHECKOUT / "rules"
+
+    # The consortium.
+    consortium_oid: str = "1.2.156.10011.99.0"
+    campuses: tuple[Campus, ...] = SAMPLE_CAMPUSES
+
+    def campus(self, code: str) -> Campus | None:
+        """Return the campus of that namespace code, or None."""
+        return next((c for c in self.campuses if c.code == code), None)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments, environment, settings.toml, generated.toml."""
+        del dotenv_settings, file_secret_settings
+        files = [home() / "settings.toml", home() / "generated.toml"]
+        tomls = [TomlConfigSettingsSource(settings_cls, toml_file=f) for f in files]
+        return (init_settings, env_settings, *tomls)
+
+
+@lru_cache(maxsize=1)
+def load() -> Settings:
+    """Read the settings once for this process."""
+    return Settings()
