@@ -1,0 +1,107 @@
+"""Real servers for the tests that need them: one PostgreSQL and one RabbitMQ a run, a fresh database or vhost a test."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import sys
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+LAYERS = ("unit", "contract", "integration", "interop", "fault", "e2e")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by the folder it lies in."""
+    for item in items:
+        layer = item.path.relative_to(CHECKOUT / "tests").parts[0]
+        if layer in LAYERS:
+            item.add_marker(layer)
+
+
+def replace_path(url: str, path: str) -> str:
+    """Return the URL with another path: the database or vhost."""
+    return urlunsplit(urlsplit(url)._replace(path="/" + path))
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a PostgreSQL superuser; `YILIAN_TEST_DATABASE_URL` names one that runs already."""
+    if url := os.environ.get("YILIAN_TEST_DATABASE_URL"):
+        yield url
+        return
+    from runtime.services.postgres import ephemeral
+
+    with ephemeral(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def amqp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """(AMQP URL, management URL), both with credentials; `YILIAN_TEST_AMQP_URL` and `YILIAN_TEST_RABBITMQ_UI` name one that runs."""
+    if url := os.environ.get("YILIAN_TEST_AMQP_URL"):
+        yield url, os.environ["YILIAN_TEST_RABBITMQ_UI"]
+        return
+    from runtime.services.rabbitmq import ephemeral
+
+    with ephemeral(tmp_path_factory.mktemp("rabbitmq")) as urls:
+        yield urls
+
+
+def migrate(url: str) -> None:
+    """Bring a database to the newest schema, as `up` does."""
+    subprocess.run(
+        [sys.executable, "-m", "alembic", "-x", f"url={url}", "upgrade", "head"], cwd=CHECKOUT, check=True
+    )
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_url: str) -> Iterator[str]:
+    """Name of a migrated, empty database to copy."""
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"'.encode())
+        migrate(replace_path(postgres_url, name))
+        yield name
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+def database_url(postgres_url: str, template_database: str) -> Iterator[str]:
+    """URL of a fresh migrated database, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"'.encode())
+        yield replace_path(postgres_url, name)
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def _management(base: str, method: str, path: str, body: bytes | None = None) -> None:
+    parts = urlsplit(base)
+    request = urllib.request.Request(f"http://{parts.hostname}:{parts.port}/api{path}", data=body, method=method)
+    token = base64.b64encode(f"{parts.username}:{parts.password}".encode()).decode()
+    request.add_header("Authorization", f"Basic {token}")
+    request.add_header("Content-Type", "application/json")
+    urllib.request.urlopen(request, timeout=30).close()
+
+
+@pytest.fixture
+def amqp_url(amqp_server: tuple[str, str]) -> Iterator[str]:
+    """AMQP URL of a fresh vhost, deleted afterwards."""
+    url, management = amqp_server
+    vhost = f"test-{uuid.uuid4().hex[:12]}"
+    user = quote(urlsplit(url).username or "guest")
+    _management(management, "PUT", f"/vhosts/{vhost}")
+    _management(
+        management, "PUT", f"/permissions/{vhost}/{user}", b'{"configure":".*","write":".*","read":".*"}'
+    )
+    yield replace_path(url, vhost)
+    _management(management, "DELETE", f"/vhosts/{vhost}")
