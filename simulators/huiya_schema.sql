@@ -8,7 +8,7 @@
 --   * `is_deleted` = 1 marks a row that was taken back (patient has none: patients are never taken back).
 --   * `charge` has no `is_deleted`: a cancelled line is removed, and only its absence tells.
 -- Codes are Huiya's own: sex 1 男, 2 女, 9 未说明, 0 未知 (GB/T 2261.1); visit_type O 门诊, E 急诊, I 住院, T 体检;
--- abnormal N, L, H, LL, HH, A; lab item codes such as 10021 (see lab_items.csv, column hy).
+-- abnormal N, L, H, LL, HH, A; lab item codes such as 10021 (see catalogue/lab_items.csv, column hy).
 
 CREATE TABLE IF NOT EXISTS patient (
   patient_no  text PRIMARY KEY,
@@ -54,6 +54,7 @@ CREATE TABLE IF NOT EXISTS lab_order (
   updated_at  timestamptz(3) NOT NULL
 );
 
+-- One row is one item of a report; the report's other items are other rows with the same report_no.
 CREATE TABLE IF NOT EXISTS lab_result (
   result_no       text PRIMARY KEY,         -- report number, a dash, line number
   report_no       text NOT NULL,
