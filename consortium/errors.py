@@ -17,3 +17,7 @@ class PermanentError(YilianError):
 
 class SecurityError(YilianError):
     """Refused for safety: access, signature, forbidden XML."""
+
+
+class ConflictError(PermanentError):
+    """The thing is not in a state that allows this: closed already, or acknowledged by another."""

@@ -11,7 +11,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -75,6 +75,10 @@ class Settings(BaseSettings):
     # Secrets, generated at the first start.
     token_key: str = Field(default="", repr=False, description="signs the API's access tokens")
     routing_key: str = Field(default="", repr=False, description="keys the hash that stands for a patient number")
+    payload_key: str = Field(default="", repr=False, description="encrypts what Temporal stores")
+    payload_keys_retired: tuple[str, ...] = Field(
+        default=(), repr=False, description="earlier payload keys, kept to read what they encrypted"
+    )
     postgres_password: str = Field(default="", repr=False)
     amqp_password: str = Field(default="", repr=False)
     airflow_password: str = Field(default="", repr=False)
@@ -85,6 +89,13 @@ class Settings(BaseSettings):
     body_limit: int = Field(default=32 * 1024 * 1024, ge=1024, description="largest message accepted, bytes")
     dedupe_days: int = Field(default=30, ge=1, description="how long a control id stays known")
     rules_dir: Path = CHECKOUT / "rules"
+
+    # Workflows.
+    critical_value_minutes: tuple[PositiveFloat, PositiveFloat] = Field(
+        default=(10.0, 10.0),
+        description="minutes an unacknowledged critical value (危急值) waits with the ordering doctor before the ward or"
+        " department is told, then with them before the duty officer of medical affairs is",
+    )
 
     # The consortium.
     consortium_oid: str = "1.2.156.10011.99.0"
