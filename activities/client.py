@@ -26,18 +26,12 @@ _clients: dict[tuple[str, str, str], Client] = {}
 
 
 async def connect(settings: Settings) -> Client:
-    """Return this process's client, connected at its first call.
-
-    Raises `RetryableError` where Temporal is not configured.
-    """
-    if not settings.temporal_address:
-        raise RetryableError(
-            "no Temporal address is set; start the services with ./yilian up or set temporal_address"
-        )
-    key = (settings.temporal_address, settings.temporal_namespace, settings.payload_key)
+    """Return this process's client, which connects at its first call."""
+    address = settings.temporal_address or f"127.0.0.1:{settings.temporal_port}"
+    key = (address, settings.temporal_namespace, settings.payload_key)
     if key not in _clients:
         _clients[key] = await Client.connect(
-            settings.temporal_address,
+            address,
             namespace=settings.temporal_namespace,
             data_converter=data_converter(
                 settings.payload_key, settings.payload_keys_retired, settings.temporal_namespace
@@ -76,10 +70,10 @@ async def acknowledge_critical_value(
                 f"critical value {critical_value_id}: not open (closed, or not started yet)"
             ) from error
         raise RetryableError(
-            f"Temporal at {settings.temporal_address} did not answer: {error.status.name}"
+            f"Temporal did not answer: {error.status.name}"
         ) from error
     except RuntimeError as error:  # the lazy client's first connection failing
-        raise RetryableError(f"Temporal at {settings.temporal_address} is out of reach") from error
+        raise RetryableError("Temporal is out of reach; try again with the same key") from error
 
 
 async def _update(handle: WorkflowHandle[object, object], acknowledge: Acknowledge, key: str) -> Acknowledged:

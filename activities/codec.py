@@ -1,7 +1,7 @@
 """Encrypts whatever Temporal stores: payloads, memos and failures.
 
-AES-256-GCM. Each payload names its key, so that keys can be changed while workflows run (`KeyRing`), and is bound
-to its namespace by the associated data. A payload in the clear is refused: nothing gets in by another door.
+AES-256-GCM. Each payload names its key, so that keys can be changed while workflows run (`KeyRing`), and is
+bound to its namespace by the associated data. A payload in the clear is refused.
 """
 
 from __future__ import annotations

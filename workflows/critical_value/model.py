@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -63,23 +63,13 @@ class Withdrawn(Message):
 
 
 class Notice(Message):
-    """One notification to be written; idempotent by workflow and step."""
+    """Whom to tell, and at which level; idempotent by workflow and level."""
 
     critical_value_id: UUID
     facility: str
     workflow_id: str
-    step: str
     duty: Duty
     level: int = Field(ge=0)
-    subject: Literal["critical_value", "critical_value_withdrawn"] = "critical_value"
-
-
-class Escalation(Message):
-    """One escalation to be recorded."""
-
-    critical_value_id: UUID
-    workflow_id: str
-    level: int = Field(ge=1)
 
 
 class Acknowledging(Message):
@@ -97,12 +87,11 @@ class Standing(Message):
 
     critical_value_id: UUID
     state: State
-    since: datetime
 
 
 class Closing(Message):
     """How a workflow ended."""
 
-    state: Literal["acknowledged", "withdrawn"]
+    state: State
     level: int = Field(description="escalation level reached")
     acknowledged: Acknowledged | None = None

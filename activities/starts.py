@@ -1,0 +1,82 @@
+"""Which event starts or signals which workflow. An event is named by its dedupe key up to the colon."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from temporalio.client import Client
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from workflows import attributes
+from workflows.critical_value.model import Start, Withdrawn, workflow_id
+
+TASK_QUEUE = "yilian"
+PATIENCE = timedelta(seconds=5)
+"""How long one call to Temporal may take."""
+
+Delivery = Callable[[Client, str, Mapping[str, Any]], Awaitable[str]]
+"""Delivers one event, named by what follows the colon of its dedupe key; returns the workflow id."""
+
+
+def deliveries(critical_value_minutes: tuple[float, ...]) -> Mapping[str, Delivery]:
+    """Return how each event is delivered; `critical_value_minutes` are the deadlines new workflows get."""
+    return {
+        "critical": partial(start_critical_value, minutes=critical_value_minutes),
+        "critical-withdrawn": withdraw_critical_value,
+    }
+
+
+async def start_critical_value(
+    client: Client, subject: str, payload: Mapping[str, Any], minutes: tuple[float, ...]
+) -> str:
+    """Start the workflow of a critical value, once for ever."""
+    start = Start(critical_value_id=UUID(subject), facility=payload["facility"], minutes=minutes)
+    workflow = workflow_id(start.critical_value_id)
+    described = TypedSearchAttributes(
+        [
+            SearchAttributePair(attributes.STATE, "open"),
+            SearchAttributePair(attributes.FACILITY, start.facility),
+            SearchAttributePair(attributes.LEVEL, 0),
+        ]
+    )
+    with suppress(WorkflowAlreadyStartedError):  # it ran and closed: the event was delivered before
+        await client.start_workflow(
+            "critical_value",
+            start,
+            id=workflow,
+            task_queue=TASK_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            memo={"critical_value_id": str(start.critical_value_id)},
+            search_attributes=described,
+            static_summary="critical value",
+            rpc_timeout=PATIENCE,
+        )
+    return workflow
+
+
+async def withdraw_critical_value(client: Client, subject: str, payload: Mapping[str, Any]) -> str:
+    """Signal that the result behind a critical value was corrected or cancelled.
+
+    A workflow that is closed needs no signal, and one not started yet will read the withdrawal from PostgreSQL.
+    """
+    workflow = workflow_id(UUID(subject))
+    event = Withdrawn.model_validate(payload)
+    try:
+        await client.get_workflow_handle(workflow).signal("withdrawn", event, rpc_timeout=PATIENCE)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+    return workflow

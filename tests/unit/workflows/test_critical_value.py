@@ -1,0 +1,115 @@
+"""The critical value workflow as a story, with the clock skipped."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.testing import WorkflowEnvironment
+
+from activities.starts import start_critical_value
+from tests.unit.workflows.staff import Ward
+from workflows.critical_value.model import Acknowledge, Acknowledged, Closing, Withdrawn, workflow_id
+from workflows.critical_value.workflow import CriticalValue
+
+Handle = WorkflowHandle[CriticalValue, Closing]
+DOCTOR = Acknowledge(user="doctor.main", note="已通知患者，立即补钾")
+
+
+async def acknowledge(handle: Handle, request: Acknowledge = DOCTOR, key: str = "key-1") -> Acknowledged:
+    return await handle.execute_update(CriticalValue.acknowledge, request, id=key)
+
+
+async def test_acknowledged_at_once_nobody_else_is_told(started: Handle, ward: Ward, critical_value_id: UUID):
+    recorded = await acknowledge(started)
+    closing = await started.result()
+    assert recorded.user == "doctor.main"
+    assert closing == Closing(state="acknowledged", level=0, acknowledged=recorded)
+    assert ward.told == [("ordering_doctor", 0)]
+    assert [(a.user, a.note, a.key) for a in ward.acknowledgements] == [("doctor.main", DOCTOR.note, "key-1")]
+
+
+async def test_escalates_to_the_department_and_then_to_medical_affairs(
+    started: Handle, ward: Ward, running: WorkflowEnvironment
+):
+    await running.sleep(timedelta(minutes=9))
+    assert ward.told == [("ordering_doctor", 0)]
+    await running.sleep(timedelta(minutes=2))
+    assert ward.told == [("ordering_doctor", 0), ("department", 1)]
+    await running.sleep(timedelta(minutes=10))
+    assert ward.told == [("ordering_doctor", 0), ("department", 1), ("medical_affairs", 2)]
+
+
+async def test_the_last_level_waits_until_somebody_acknowledges(
+    started: Handle, ward: Ward, running: WorkflowEnvironment
+):
+    await running.sleep(timedelta(days=3))
+    assert len(ward.told) == 3
+    await acknowledge(started, Acknowledge(user="duty.main"))
+    closing = await started.result()
+    assert (closing.state, closing.level) == ("acknowledged", 2)
+
+
+async def test_a_second_start_joins_the_first(
+    started: Handle, ward: Ward, running: WorkflowEnvironment, critical_value_id: UUID
+):
+    await start_critical_value(running.client, str(critical_value_id), {"facility": "MAIN"}, (10, 10))
+    await acknowledge(started)
+    await started.result()
+    await start_critical_value(running.client, str(critical_value_id), {"facility": "MAIN"}, (10, 10))
+    assert ward.told == [("ordering_doctor", 0)]
+
+
+async def test_the_same_key_twice_gives_the_first_result(started: Handle, ward: Ward):
+    first = await acknowledge(started, key="same")
+    again = await acknowledge(started, Acknowledge(user="someone.else"), key="same")
+    assert again == first
+    assert len(ward.acknowledgements) == 1
+
+
+async def test_a_second_acknowledgement_waiting_behind_the_first_is_refused(started: Handle, ward: Ward):
+    first = await started.start_update(
+        CriticalValue.acknowledge, DOCTOR, id="a", wait_for_stage=_accepted(), result_type=Acknowledged
+    )
+    await first.result()
+    with pytest.raises(Exception, match="(?i)already|completed|not found"):
+        await acknowledge(started, Acknowledge(user="late.doctor"), key="b")
+    assert len(ward.acknowledgements) == 1
+
+
+async def test_a_withdrawn_result_ends_it_and_is_told(started: Handle, ward: Ward, running: WorkflowEnvironment):
+    await running.sleep(timedelta(minutes=11))
+    await started.signal(CriticalValue.withdrawn, Withdrawn(reason="corrected"))
+    closing = await started.result()
+    assert (closing.state, closing.level) == ("withdrawn", 1)
+    assert ward.told[-1] == ("withdrawn", 1)
+
+
+async def test_withdrawn_in_postgresql_before_the_start_tells_no_doctor(
+    running: WorkflowEnvironment, ward: Ward, critical_value_id: UUID
+):
+    ward.states[critical_value_id] = "withdrawn"
+    await start_critical_value(running.client, str(critical_value_id), {"facility": "MAIN"}, (10, 10))
+    handle = running.client.get_workflow_handle_for(CriticalValue.run, workflow_id(critical_value_id))
+    assert (await handle.result()).state == "withdrawn"
+    assert ("ordering_doctor", 0) not in ward.told
+
+
+async def test_what_postgresql_refuses_the_update_refuses_and_the_workflow_goes_on(
+    started: Handle, ward: Ward, critical_value_id: UUID, running: WorkflowEnvironment
+):
+    await running.sleep(timedelta(minutes=1))
+    ward.states[critical_value_id] = "withdrawn"
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await acknowledge(started)
+    assert "already withdrawn" in str(refused.value.cause)
+    await started.signal(CriticalValue.withdrawn, Withdrawn())
+    assert (await started.result()).state == "withdrawn"
+
+
+def _accepted():
+    from temporalio.client import WorkflowUpdateStage
+
+    return WorkflowUpdateStage.ACCEPTED
