@@ -96,19 +96,28 @@ DEPARTMENTS = (
 )
 
 FINDINGS = {
-    "CT": (
+    "ct_chest": (
         "双肺纹理清晰，右肺上叶见一小结节影，直径约5mm，边界清。纵隔未见肿大淋巴结。",
         "右肺上叶小结节，建议年度复查。",
     ),
-    "MR": ("脑实质内未见异常信号影，脑室系统大小形态正常，中线结构居中。", "头颅MR平扫未见明显异常。"),
-    "DX": ("双肺野清晰，心影不大，双膈面光滑，肋膈角锐利。", "心肺膈未见明显异常。"),
-    "US": (
+    "ct_head": ("脑实质密度均匀，脑沟、脑裂无增宽，中线结构居中，颅骨未见骨折。", "头颅CT平扫未见明显异常。"),
+    "mr_head": ("脑实质内未见异常信号影，脑室系统大小形态正常，中线结构居中。", "头颅MR平扫未见明显异常。"),
+    "dx_chest": ("双肺野清晰，心影不大，双膈面光滑，肋膈角锐利。", "心肺膈未见明显异常。"),
+    "us_abdomen": (
         "肝脏大小正常，实质回声增强、细密；胆囊壁光滑，内见强回声团伴声影，约8×6mm。",
-        "1.轻度脂肪肝 2.胆囊结石 & 建议随诊",
+        "1.轻度脂肪肝 2.胆囊结石 & 建议随诊。",
     ),
-    "ECG": ("窦性心律，心率72次/分，PR间期160ms，QRS时限92ms，ST-T未见异常。", "正常心电图。"),
+    "us_heart": (
+        "左房内径38mm，左室舒张末内径48mm，射血分数(EF)62%，E/A<1，各瓣膜未见明显反流。",
+        "左室舒张功能减退，收缩功能正常。",
+    ),
+    "us_thyroid": (
+        "甲状腺大小正常，右侧叶见低回声结节，约4×3mm，边界清，未见血流信号。",
+        "甲状腺右侧叶结节，TI-RADS 3类。",
+    ),
+    "ecg": ("窦性心律，心率72次/分，PR间期160ms，QRS时限92ms，ST-T未见异常。", "正常心电图。"),
 }
-"""Modality to findings and impression. One holds an ampersand, which HL7 must escape."""
+"""Exam to findings and impression. One holds an ampersand and one a less-than sign, to be escaped."""
 
 PAYERS = ("城镇职工医保", "城乡居民医保", "自费", "公费医疗")
 
@@ -133,7 +142,7 @@ def measure(rng: random.Random, panel: LabPanel, *, critical: bool = False) -> t
 
 def findings(rng: random.Random, exam: Exam) -> tuple[str, str]:
     """Return findings and impression."""
-    seen, impression = FINDINGS[exam.modality]
+    seen, impression = FINDINGS[exam.key]
     return f"{exam.name}：{seen}", impression if rng.random() < 0.8 else f"{impression}请结合临床。"
 
 
