@@ -1,0 +1,1 @@
+"""Who may do what with which record for which purpose; who did. Deny by default."""

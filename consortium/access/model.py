@@ -1,0 +1,135 @@
+"""The words of access: people and programs, what they do, where they stand to a record, and why they ask."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from uuid import UUID
+
+GROUP = "GROUP"
+"""Organisation of those who work for the whole consortium; every other organisation is a campus code."""
+
+
+class Role(enum.StrEnum):
+    """What a user is in the consortium. One user has one role."""
+
+    ADMIN = "admin"
+    ENGINEER = "engineer"
+    OPS = "ops"
+    COORDINATOR = "coordinator"
+    DOCTOR = "doctor"
+    MANAGER = "manager"
+    PATIENT = "patient"
+    SYSTEM = "system"
+    """A campus's program that uploads for its own campus."""
+
+
+class Action(enum.StrEnum):
+    """What can be asked of the platform."""
+
+    ME_READ = "me.read"
+    CAPABILITIES_READ = "capabilities.read"
+    MESSAGE_READ = "message.read"
+    """A message's journey: routing columns, steps, reasons. No body."""
+    MESSAGE_BODY_READ = "message-body.read"
+    """The bytes as they arrived, which name the patient."""
+    MESSAGE_REPLAY = "message.replay"
+    CRITICAL_VALUE_READ = "critical-value.read"
+    CRITICAL_VALUE_ACKNOWLEDGE = "critical-value.acknowledge"
+    PATIENT_READ = "patient.read"
+    RECORD_READ = "record.read"
+    """Encounters, orders, reports, results, documents of a patient."""
+    AUDIT_READ = "audit.read"
+    UPLOAD = "upload"
+
+
+class Purpose(enum.StrEnum):
+    """Why it is asked (purpose of use)."""
+
+    TREATMENT = "treatment"
+    OPERATIONS = "operations"
+    ADMINISTRATION = "administration"
+    AUDIT = "audit"
+    OWN = "own"
+    """A patient about themself."""
+
+
+class Permission(enum.StrEnum):
+    """What a role does not bring along: given to one user by name."""
+
+    MESSAGE_BODY = "message-body"
+
+
+class Relation(enum.StrEnum):
+    """How the user's organisation stands to what is asked for."""
+
+    SELF = "self"
+    """It is about the user."""
+    CAMPUS = "campus"
+    """It belongs to the campus the user works for."""
+    GROUP = "group"
+    """It belongs to a campus, and the user works for the whole consortium."""
+    OTHER = "other"
+    """It belongs to another campus."""
+    SHARED = "shared"
+    """It belongs to the consortium: a golden person and the records of every campus."""
+
+
+USUAL_PURPOSE = {
+    Role.ADMIN: Purpose.ADMINISTRATION,
+    Role.ENGINEER: Purpose.OPERATIONS,
+    Role.OPS: Purpose.OPERATIONS,
+    Role.COORDINATOR: Purpose.TREATMENT,
+    Role.DOCTOR: Purpose.TREATMENT,
+    Role.MANAGER: Purpose.OPERATIONS,
+    Role.PATIENT: Purpose.OWN,
+    Role.SYSTEM: Purpose.OPERATIONS,
+}
+"""The purpose of a request that states none."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Someone who has signed in."""
+
+    username: str
+    display_name: str
+    role: Role
+    organisation: str
+    """Campus code, or GROUP."""
+    person_id: UUID | None = None
+    """The golden person that a patient is; None for staff and programs."""
+    permissions: frozenset[Permission] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What is asked for, as far as access cares."""
+
+    organisation: str | None = None
+    """Campus code of the owner; None: the consortium's."""
+    person_id: UUID | None = None
+    """The golden person it is about."""
+
+
+SHARED = Resource()
+"""What belongs to the consortium and is about nobody in particular, such as a search over all patients."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether, and why; the reason is a sentence for a person and holds no patient data."""
+
+    allow: bool
+    reason: str
+
+
+def relation(user: User, resource: Resource) -> Relation:
+    """Tell how a user stands to a resource."""
+    if user.person_id is not None and user.person_id == resource.person_id:
+        return Relation.SELF
+    if resource.organisation is None:
+        return Relation.SHARED
+    if resource.organisation == user.organisation:
+        return Relation.CAMPUS
+    return Relation.GROUP if user.organisation == GROUP else Relation.OTHER

@@ -1,0 +1,161 @@
+"""The decision table: every line allows something, and what no line allows is denied."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from consortium.access.model import (
+    SHARED,
+    Action,
+    Decision,
+    Permission,
+    Purpose,
+    Relation,
+    Resource,
+    Role,
+    User,
+    relation,
+)
+
+EVERYONE = frozenset(Role)
+ANYWHERE = frozenset(Relation)
+CLINICIANS = frozenset({Role.DOCTOR, Role.COORDINATOR})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table: these roles may do these actions in these relations for these purposes."""
+
+    roles: frozenset[Role]
+    actions: frozenset[Action]
+    relations: frozenset[Relation]
+    purposes: frozenset[Purpose]
+    why: str
+    permission: Permission | None = None
+    """What the user must have been given by name besides."""
+
+
+TABLE = (
+    Line(
+        EVERYONE,
+        frozenset({Action.ME_READ, Action.CAPABILITIES_READ}),
+        ANYWHERE,
+        frozenset(Purpose),
+        "everyone who signed in may know who they are and what this server can do",
+    ),
+    Line(
+        CLINICIANS,
+        frozenset({Action.PATIENT_READ, Action.RECORD_READ}),
+        frozenset({Relation.CAMPUS, Relation.OTHER, Relation.SHARED}),
+        frozenset({Purpose.TREATMENT}),
+        "clinicians of any campus read the shared record to treat",
+    ),
+    Line(
+        frozenset({Role.PATIENT}),
+        frozenset({Action.PATIENT_READ, Action.RECORD_READ}),
+        frozenset({Relation.SELF}),
+        frozenset({Purpose.OWN}),
+        "patients read their own record",
+    ),
+    Line(
+        CLINICIANS,
+        frozenset({Action.CRITICAL_VALUE_READ}),
+        frozenset({Relation.CAMPUS}),
+        frozenset({Purpose.TREATMENT}),
+        "clinicians see the critical values of their campus",
+    ),
+    Line(
+        frozenset({Role.DOCTOR}),
+        frozenset({Action.CRITICAL_VALUE_ACKNOWLEDGE}),
+        frozenset({Relation.CAMPUS}),
+        frozenset({Purpose.TREATMENT}),
+        "doctors acknowledge the critical values of their campus",
+    ),
+    Line(
+        frozenset({Role.ENGINEER, Role.OPS, Role.ADMIN}),
+        frozenset({Action.MESSAGE_READ}),
+        frozenset({Relation.CAMPUS, Relation.GROUP, Relation.SHARED}),
+        frozenset({Purpose.OPERATIONS}),
+        "those who keep the bus running see where messages are",
+    ),
+    Line(
+        frozenset({Role.ENGINEER, Role.OPS}),
+        frozenset({Action.MESSAGE_REPLAY}),
+        frozenset({Relation.CAMPUS, Relation.GROUP}),
+        frozenset({Purpose.OPERATIONS}),
+        "engineers and ops release held messages",
+    ),
+    Line(
+        frozenset({Role.ENGINEER, Role.OPS}),
+        frozenset({Action.MESSAGE_BODY_READ}),
+        frozenset({Relation.CAMPUS, Relation.GROUP}),
+        frozenset({Purpose.OPERATIONS}),
+        "who was given the permission by name reads a message's bytes to mend it",
+        permission=Permission.MESSAGE_BODY,
+    ),
+    Line(
+        frozenset({Role.ADMIN}),
+        frozenset({Action.AUDIT_READ}),
+        frozenset({Relation.SHARED}),
+        frozenset({Purpose.AUDIT}),
+        "administrators review who did what",
+    ),
+    Line(
+        frozenset({Role.SYSTEM}),
+        frozenset({Action.UPLOAD}),
+        frozenset({Relation.CAMPUS}),
+        frozenset({Purpose.OPERATIONS}),
+        "a campus's program uploads for its own campus",
+    ),
+)
+
+
+def decide(user: User, action: Action, resource: Resource, purpose: Purpose) -> Decision:
+    """Decide by the table. Pure: the same question has the same answer."""
+    standing = relation(user, resource)
+    lines = [line for line in TABLE if action in line.actions and user.role in line.roles]
+    for line in lines:
+        if standing in line.relations and purpose in line.purposes and _permitted(user, line):
+            return Decision(True, line.why)
+    return Decision(False, next(_shortcomings(user, action, standing, purpose, lines)))
+
+
+def _permitted(user: User, line: Line) -> bool:
+    return line.permission is None or line.permission in user.permissions
+
+
+def _shortcomings(
+    user: User, action: Action, standing: Relation, purpose: Purpose, lines: list[Line]
+) -> Iterator[str]:
+    """What is missing, the broadest first."""
+    if not lines:
+        yield f"the role {user.role.value} may not do {action.value}"
+    lines = [line for line in lines if purpose in line.purposes]
+    if not lines:
+        yield f"the role {user.role.value} may not do {action.value} for the purpose {purpose.value}"
+    lines = [line for line in lines if standing in line.relations]
+    if not lines:
+        yield f"{user.organisation} has no right to {action.value} here (relation: {standing.value})"
+    yield f"{action.value} needs a permission given by name, which {user.username} does not have"
+
+
+class Reach(enum.Enum):
+    """How far a search over persons may go."""
+
+    ALL = "all"
+    OWN = "own"
+    NONE = "none"
+
+
+def reach(user: User, action: Action, purpose: Purpose) -> tuple[Reach, Decision]:
+    """Tell how far a search over persons may go: over all, over the user alone, or not at all."""
+    decision = decide(user, action, SHARED, purpose)
+    if decision.allow:
+        return Reach.ALL, decision
+    if user.person_id is not None:
+        own = decide(user, action, Resource(person_id=user.person_id), purpose)
+        if own.allow:
+            return Reach.OWN, own
+    return Reach.NONE, decision

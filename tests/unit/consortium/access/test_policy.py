@@ -1,0 +1,133 @@
+"""The whole table: role by action by relation by purpose. What is not listed here is denied."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+
+import pytest
+
+from consortium.access.model import (
+    GROUP,
+    SHARED,
+    Action,
+    Permission,
+    Purpose,
+    Relation,
+    Resource,
+    Role,
+    User,
+    relation,
+)
+from consortium.access.policy import Reach, decide, reach
+
+ME = uuid.UUID(int=1)
+SOMEONE_ELSE = uuid.UUID(int=2)
+
+WHERE = {
+    Relation.SELF: Resource(person_id=ME),
+    Relation.CAMPUS: Resource(organisation="HP"),
+    Relation.GROUP: Resource(organisation="HP"),
+    Relation.OTHER: Resource(organisation="MAIN"),
+    Relation.SHARED: Resource(person_id=SOMEONE_ELSE),
+}
+
+ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
+    Action.PATIENT_READ: {
+        (role, where, "treatment")
+        for role in ("doctor", "coordinator")
+        for where in ("campus", "other", "shared")
+    }
+    | {("patient", "self", "own")},
+    Action.MESSAGE_READ: {
+        (role, where, "operations")
+        for role in ("admin", "engineer", "ops")
+        for where in ("campus", "group", "shared")
+    },
+    Action.MESSAGE_REPLAY: {
+        (role, where, "operations") for role in ("engineer", "ops") for where in ("campus", "group")
+    },
+    Action.MESSAGE_BODY_READ: set(),
+    Action.CRITICAL_VALUE_READ: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
+    Action.CRITICAL_VALUE_ACKNOWLEDGE: {("doctor", "campus", "treatment")},
+    Action.AUDIT_READ: {("admin", "shared", "audit")},
+    Action.UPLOAD: {("system", "campus", "operations")},
+}
+ALLOWED[Action.RECORD_READ] = ALLOWED[Action.PATIENT_READ]
+for everyones in (Action.ME_READ, Action.CAPABILITIES_READ):
+    ALLOWED[everyones] = {
+        (role.value, where.value, purpose.value)
+        for role, where, purpose in itertools.product(Role, Relation, Purpose)
+    }
+
+
+def user(role: Role, where: Relation, *permissions: Permission) -> User:
+    return User(
+        username=f"someone.{role.value}",
+        display_name="某人",
+        role=role,
+        organisation=GROUP if where is Relation.GROUP else "HP",
+        person_id=ME if where is Relation.SELF else None,
+        permissions=frozenset(permissions),
+    )
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("role", Role)
+def test_the_table_allows_exactly_what_is_listed(role: Role, action: Action) -> None:
+    for where, purpose in itertools.product(Relation, Purpose):
+        decision = decide(user(role, where), action, WHERE[where], purpose)
+        expected = (role.value, where.value, purpose.value) in ALLOWED[action]
+        assert decision.allow is expected, (role, action, where, purpose, decision.reason)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_message_body_needs_a_permission_given_by_name(role: Role) -> None:
+    for where, purpose in itertools.product(Relation, Purpose):
+        who = user(role, where, Permission.MESSAGE_BODY)
+        expected = (
+            role in (Role.ENGINEER, Role.OPS)
+            and where in (Relation.CAMPUS, Relation.GROUP)
+            and purpose is Purpose.OPERATIONS
+        )
+        assert decide(who, Action.MESSAGE_BODY_READ, WHERE[where], purpose).allow is expected
+
+
+@pytest.mark.parametrize("where", Relation)
+def test_the_examples_stand_in_the_relation_they_are_named_by(where: Relation) -> None:
+    assert relation(user(Role.DOCTOR, where), WHERE[where]) is where
+
+
+def test_a_refusal_says_what_is_missing() -> None:
+    doctor = user(Role.DOCTOR, Relation.CAMPUS)
+    manager = user(Role.MANAGER, Relation.CAMPUS)
+    engineer = user(Role.ENGINEER, Relation.GROUP)
+    reasons = [
+        decide(manager, Action.PATIENT_READ, SHARED, Purpose.TREATMENT).reason,
+        decide(doctor, Action.PATIENT_READ, SHARED, Purpose.OPERATIONS).reason,
+        decide(doctor, Action.CRITICAL_VALUE_READ, Resource("MAIN"), Purpose.TREATMENT).reason,
+        decide(engineer, Action.MESSAGE_BODY_READ, Resource("HP"), Purpose.OPERATIONS).reason,
+    ]
+    assert reasons == [
+        "the role manager may not do patient.read",
+        "the role doctor may not do patient.read for the purpose operations",
+        "HP has no right to critical-value.read here (relation: other)",
+        "message-body.read needs a permission given by name, which someone.engineer does not have",
+    ]
+
+
+def test_a_search_reaches_all_persons_oneself_or_nobody() -> None:
+    patient = user(Role.PATIENT, Relation.SELF)
+    unbound = user(Role.PATIENT, Relation.CAMPUS)
+    reaches = [
+        reach(user(Role.DOCTOR, Relation.CAMPUS), Action.RECORD_READ, Purpose.TREATMENT)[0],
+        reach(patient, Action.RECORD_READ, Purpose.OWN)[0],
+        reach(unbound, Action.RECORD_READ, Purpose.OWN)[0],
+        reach(user(Role.ENGINEER, Relation.GROUP), Action.RECORD_READ, Purpose.OPERATIONS)[0],
+    ]
+    assert reaches == [Reach.ALL, Reach.OWN, Reach.NONE, Reach.NONE]
+
+
+def test_a_patient_does_not_see_another() -> None:
+    patient = user(Role.PATIENT, Relation.SELF)
+    assert not decide(patient, Action.PATIENT_READ, Resource(person_id=SOMEONE_ELSE), Purpose.OWN).allow
