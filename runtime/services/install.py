@@ -1,0 +1,62 @@
+"""Installing what the machine lacks, as root on Debian; saying what to install otherwise."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from runtime.failure import SetupError
+from runtime.services import rabbitmq
+from runtime.settings import home
+
+_POLICY = Path("/usr/sbin/policy-rc.d")
+_DENY = "#!/bin/sh\n# Written by ./yilian while it installs a package, so that the package starts no service.\nexit 101\n"
+
+
+def ensure_rabbitmq(report: Callable[[str], None], script: Path | None = None) -> None:
+    """See that a RabbitMQ server is on the machine; install Debian's when we may.
+
+    Raises `SetupError` with the choices when it is missing and cannot be installed.
+    """
+    if rabbitmq.locate(script):
+        return
+    if script or os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise SetupError(
+            "RabbitMQ is not installed" + (f": rabbitmq_server = {script} does not exist" if script else ""),
+            "as root: apt-get install rabbitmq-server; or put rabbitmq-server on PATH; or name a running broker"
+            " in the setting amqp_url (YILIAN_AMQP_URL)",
+        )
+    report("installing rabbitmq-server by apt-get (no service of the package is started)")
+    log = home() / "logs" / "apt.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    apt(["update"], log)
+    apt(["install", "-y", "--no-install-recommends", "rabbitmq-server"], log)
+
+
+def apt(arguments: list[str], log: Path) -> None:
+    """Run apt-get without questions and without starting services; raises `SetupError` when it fails."""
+    guarded = not _POLICY.exists()
+    if guarded:
+        _POLICY.write_text(_DENY, encoding="ascii")
+        _POLICY.chmod(0o755)
+    try:
+        with log.open("ab") as out:
+            done = subprocess.run(
+                ["apt-get", "-q", *arguments],
+                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                check=False,
+            )
+    finally:
+        if guarded:
+            with suppress(FileNotFoundError):
+                _POLICY.unlink()
+    if done.returncode:
+        command = "apt-get " + " ".join(arguments)
+        raise SetupError(f"{command} failed (exit {done.returncode})", f"run it yourself: {command}", log)
