@@ -128,6 +128,7 @@ class Result(Fact):
     flag: Flag | None = None
     status: ResultStatus = "final"
     observed_at: AwareDatetime | None = None
+    deleted: bool = Field(default=False, description="this item alone was entered in error")
 
     @property
     def critical(self) -> bool:

@@ -1,0 +1,49 @@
+"""Names as they are compared: characters count, how they were typed does not. Homophones stay different."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+DOTS = "·・•‧∙⋅･᛫．.●"
+"""Characters that stand between the parts of a minority name (买买提·吐尔逊), as keyboards and converters write them."""
+DOT = "·"
+
+_HIDDEN = re.compile(r"[\s\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\u3164]+")
+_DOTS = re.compile(f"[{re.escape(DOTS)}]+")
+_BRACKETS = re.compile(r"[((\[【].*?[))\]】]")
+
+_PLACEHOLDER = re.compile(
+    r"(无名(氏|男|女|尸)?.*"
+    r"|未知.*|不详|不明|姓名不详|待查|未提供|佚名|匿名"
+    r"|.*(之|的)(子|女|婴|儿|幼|男|女婴|男婴|婴儿|长子|次子|长女|次女|大宝|小宝|双胞胎)[一二三四甲乙大小0-9a-z]?"
+    r"|.*(男|女|新生)婴(儿)?[一二三四甲乙大小0-9a-z]?"
+    r"|.*新生儿.*"
+    r"|某某.*|.*某某?"
+    r"|(unknown|noname|anonymous|test|n/?a|x+)\d*)"
+)
+
+
+def key(name: str) -> str:
+    """Return the name as it is compared.
+
+    Composed (NFC) and narrowed (full-width forms), without spaces and invisible characters, with one kind of dot
+    between the parts of a minority name, Latin letters in one case.  `""` when nothing is left.
+    """
+    text = unicodedata.normalize("NFC", name)
+    text = "".join(_narrow(character) for character in text)
+    text = _HIDDEN.sub("", text)
+    return _DOTS.sub(DOT, text).strip(DOT).casefold()
+
+
+def is_placeholder(name: str) -> bool:
+    """Whether this is no name but a stand-in (无名氏, 某某之子, 李红之婴, 未知): it says nothing of who this is."""
+    bare = _BRACKETS.sub("", key(name))
+    return not bare or _PLACEHOLDER.fullmatch(bare) is not None
+
+
+def _narrow(character: str) -> str:
+    """Full-width Latin and punctuation to their usual form; a Chinese character is never replaced by another."""
+    if "\uff00" <= character <= "\uffef" or character == "\u3000":
+        return unicodedata.normalize("NFKC", character)
+    return character

@@ -1,0 +1,189 @@
+"""Finding people: by identifier, ID card, name, birth date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from consortium.identity import idcard, names
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonSearch:
+    """Whom to look for. Every field that is given narrows; a person is found by what any of their campuses says."""
+
+    ids: tuple[UUID, ...] = ()
+    number: str | None = None
+    """Patient number at a campus."""
+    facility: str | None = None
+    """Campus that gave the number; with it alone: everybody known there."""
+    id_card: str | None = None
+    """Resident ID card, 15 or 18 characters."""
+    name: str | None = None
+    name_match: Literal["prefix", "exact", "contains"] = "prefix"
+    birth_since: date | None = None
+    """Born on this day or later."""
+    birth_before: date | None = None
+    """Born before this day."""
+    sex: str | None = None
+    phone: str | None = None
+    limit: int = 50
+    after: UUID | None = None
+    """`People.after` of the page before."""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Some people, by id, and where to go on."""
+
+    rows: list[Row]
+    """The columns of `identity.person`, and `identifiers`: the linked source patients, each with source_patient_id,
+    facility, number, active (false once merged into another number), name, id_card."""
+    after: UUID | None
+
+
+_PERSON = sa.table(
+    "person",
+    *map(
+        sa.column,
+        (
+            "id",
+            "name",
+            "sex",
+            "birth_date",
+            "id_card",
+            "phone",
+            "address",
+            "deceased",
+            "active",
+            "changed_at",
+        ),
+    ),
+    schema="identity",
+)
+_LINK = sa.table(
+    "link",
+    *map(sa.column, ("source_patient_id", "person_id", "origin", "rule", "rule_version")),
+    schema="identity",
+)
+_SOURCE = sa.table(
+    "source_patient",
+    *map(
+        sa.column,
+        (
+            "id",
+            "facility",
+            "number",
+            "name",
+            "sex",
+            "birth_date",
+            "id_card",
+            "phone",
+            "card",
+            "name_key",
+            "merged_into",
+        ),
+    ),
+    schema="identity",
+)
+_LEDGER = sa.table(
+    "ledger",
+    *map(sa.column, ("id", "source_patient_id", "from_person", "to_person", "at")),
+    schema="identity",
+)
+
+
+def search(connection: sa.Connection, wanted: PersonSearch) -> People:
+    """Return the people that match, ordered by id; without any criterion, everybody. People whom every number has left are not found."""
+    statement = sa.select(_PERSON).where(_PERSON.c.active).order_by(_PERSON.c.id).limit(wanted.limit + 1)
+    if wanted.ids:
+        statement = statement.where(_PERSON.c.id.in_(wanted.ids))
+    if wanted.after is not None:
+        statement = statement.where(_PERSON.c.id > wanted.after)
+    said = _said(wanted)
+    if said:
+        linked = sa.select(_LINK.c.person_id).join_from(
+            _LINK, _SOURCE, _SOURCE.c.id == _LINK.c.source_patient_id
+        )
+        statement = statement.where(_PERSON.c.id.in_(linked.where(*said)))
+    rows = [dict(row) for row in connection.execute(statement).mappings()]
+    kept = rows[: wanted.limit]
+    _attach_identifiers(connection, kept)
+    return People(kept, kept[-1]["id"] if len(rows) > wanted.limit and kept else None)
+
+
+def person(connection: sa.Connection, id_: UUID) -> Row | None:
+    """Return one person as `search` does, also one whom every number has left (`active` false)."""
+    row = connection.execute(sa.select(_PERSON).where(_PERSON.c.id == id_)).mappings().one_or_none()
+    if row is None:
+        return None
+    rows = [dict(row)]
+    _attach_identifiers(connection, rows)
+    return rows[0]
+
+
+def successors(connection: sa.Connection, id_: UUID) -> list[UUID]:
+    """Return the people to whom the numbers went that were once linked to this person."""
+    moved = sa.select(_LEDGER.c.source_patient_id).where(_LEDGER.c.from_person == id_)
+    now = (
+        sa.select(_LINK.c.person_id)
+        .distinct()
+        .where(_LINK.c.source_patient_id.in_(moved), _LINK.c.person_id != id_)
+    )
+    return list(connection.execute(now.order_by(_LINK.c.person_id)).scalars())
+
+
+def _said(wanted: PersonSearch) -> list[sa.ColumnElement[bool]]:
+    c = _SOURCE.c
+    criteria = (
+        (wanted.number, lambda number: c.number == number),
+        (wanted.facility, lambda facility: c.facility == facility),
+        (wanted.id_card, lambda text: c.card == (idcard.normalise(text) or "")),
+        (wanted.name, lambda name: _named(names.key(name), wanted.name_match)),
+        (wanted.birth_since, lambda day: c.birth_date >= day),
+        (wanted.birth_before, lambda day: c.birth_date < day),
+        (wanted.sex, lambda sex: c.sex == sex),
+        (wanted.phone, lambda phone: c.phone == phone),
+    )
+    return [condition(value) for value, condition in criteria if value is not None]
+
+
+def _named(key: str, match: str) -> sa.ColumnElement[bool]:
+    column = _SOURCE.c.name_key
+    if match == "exact":
+        return column == key
+    return (
+        column.startswith(key, autoescape=True)
+        if match == "prefix"
+        else column.contains(key, autoescape=True)
+    )
+
+
+def _attach_identifiers(connection: sa.Connection, people: Sequence[Row]) -> None:
+    identifiers = (
+        sa.select(
+            _LINK.c.person_id,
+            _SOURCE.c.id.label("source_patient_id"),
+            _SOURCE.c.facility,
+            _SOURCE.c.number,
+            _SOURCE.c.merged_into.is_(None).label("active"),
+            _SOURCE.c.name,
+            _SOURCE.c.id_card,
+        )
+        .join_from(_LINK, _SOURCE, _SOURCE.c.id == _LINK.c.source_patient_id)
+        .where(_LINK.c.person_id.in_([person["id"] for person in people]))
+        .order_by(_SOURCE.c.facility, _SOURCE.c.number)
+    )
+    by_person: dict[UUID, list[Row]] = {person["id"]: [] for person in people}
+    for row in connection.execute(identifiers).mappings():
+        identifier = dict(row)
+        by_person[identifier.pop("person_id")].append(identifier)
+    for person_row in people:
+        person_row["identifiers"] = by_person[person_row["id"]]

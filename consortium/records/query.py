@@ -1,0 +1,343 @@
+"""Reading records: plain rows by person, number, code, time and status.
+
+Every row is a dict with the columns of its table in migration `0002_consortium`, and `person_id`: `id` is the stable
+public id (uuid), `version` counts its versions from 1, `changed_at` is when its facts last changed, `at` its clinical
+time, `deleted` means entered in error. Times carry a zone. Pages are ordered by `at`, newest first, then `id`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from consortium.errors import PermanentError
+from consortium.records.keys import child_range
+from consortium.records.paging import Page, Row, page, position
+from consortium.records.tables import TABLES
+
+__all__ = [
+    "Code",
+    "Content",
+    "Page",
+    "Row",
+    "Search",
+    "TooBroad",
+    "appointments",
+    "charges",
+    "content",
+    "count",
+    "diagnoses",
+    "documents",
+    "encounters",
+    "history",
+    "orders",
+    "record",
+    "reports",
+    "results",
+    "results_of",
+]
+
+
+class TooBroad(PermanentError):
+    """A search that names neither a person, nor a record, nor a number: it would read everything."""
+
+    code = "too_broad"
+    field = "patient"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code searched for. `system` None: in any system; `""`: only where the campus's own is used."""
+
+    code: str
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What to look for. Every field that is given narrows; within a tuple any one is enough."""
+
+    person: UUID | None = None
+    """The golden person: the records of all linked campus patients."""
+    ids: tuple[UUID, ...] = ()
+    """Public ids."""
+    numbers: tuple[str, ...] = ()
+    """Numbers given by a campus: visit, placer or filler order number, accession, document id."""
+    facility: str | None = None
+    codes: tuple[Code, ...] = ()
+    """Item of an order, report, result, charge or appointment; type of a document; department of an encounter."""
+    statuses: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    """Class of an encounter; kind of an order or report; kind of the report of a result."""
+    flags: tuple[str, ...] = ()
+    """Only for results: as `consortium.records.model.Flag`."""
+    since: datetime | None = None
+    """Clinical time from here on, inclusive."""
+    before: datetime | None = None
+    """Clinical time before this, exclusive."""
+    changed_since: datetime | None = None
+    encounter: UUID | None = None
+    report: UUID | None = None
+    """Only for results."""
+    order: UUID | None = None
+    """Only for reports."""
+    deleted: bool = False
+    """True: also those entered in error."""
+    limit: int = 50
+    after: str | None = None
+    """`Page.after` of the page before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a document holds."""
+
+    mime_type: str
+    data: bytes
+    sha256: bytes
+
+
+_LINK = sa.table("link", *map(sa.column, ("source_patient_id", "person_id")), schema="identity")
+_KEY = sa.table(
+    "business_key", *map(sa.column, ("number", "kind", "facility", "id", "patient_id")), schema="records"
+)
+_BLOB = sa.table("blob", *map(sa.column, ("sha256", "size", "coding", "content")), schema="records")
+_HISTORY = sa.table(
+    "history",
+    *map(sa.column, ("record_id", "version", "kind", "patient_id", "facts", "message_id", "replaced_at")),
+    schema="records",
+)
+_T = {
+    name: sa.table(name, *map(sa.column, table.columns), schema="records") for name, table in TABLES.items()
+}
+
+_CODE_COLUMNS = {"encounter": "department_code", "document": "type_code", "diagnosis": "code"}
+_SYSTEM_COLUMNS = {"encounter": "department_system", "document": "type_system", "diagnosis": "system"}
+_ENCOUNTER_COLUMNS = {"encounter": "id"}
+_KEY_KINDS = {"report": ("lab_report", "exam_report"), "result": ("lab_report", "exam_report")}
+_CATEGORY_COLUMNS = {"encounter": "class", "order": "kind", "report": "kind", "result": "category"}
+
+
+def encounters(connection: sa.Connection, search: Search) -> Page:
+    """Return visits.
+
+    Raises:
+        TooBroad: neither person, id nor number is given.
+    """
+    return _find(connection, "encounter", search)
+
+
+def orders(connection: sa.Connection, search: Search) -> Page:
+    """Return orders; numbers are placer or filler numbers. Raises TooBroad."""
+    return _find(connection, "order", search)
+
+
+def reports(connection: sa.Connection, search: Search) -> Page:
+    """Return lab and exam reports; numbers are accession numbers. `order_known` says whether `order_id` is here. Raises TooBroad."""
+    return _find(connection, "report", search)
+
+
+def results(connection: sa.Connection, search: Search) -> Page:
+    """Return results; numbers are those of their reports. Raises TooBroad."""
+    return _find(connection, "result", search)
+
+
+def documents(connection: sa.Connection, search: Search) -> Page:
+    """Return documents without their content; `superseded` says that another replaces it. Raises TooBroad."""
+    return _find(connection, "document", search)
+
+
+def charges(connection: sa.Connection, search: Search) -> Page:
+    """Return lines of bills. Raises TooBroad."""
+    return _find(connection, "charge", search)
+
+
+def appointments(connection: sa.Connection, search: Search) -> Page:
+    """Return booked visits and examinations. Raises TooBroad."""
+    return _find(connection, "appointment", search)
+
+
+def record(connection: sa.Connection, kind: str, id_: UUID) -> Row | None:
+    """Return one record by its table's name (encounter, order, report, result, document, charge, appointment) and id, deleted or not."""
+    rows = _find(connection, kind, Search(ids=(id_,), deleted=True, limit=1)).rows
+    return rows[0] if rows else None
+
+
+def count(connection: sa.Connection, kind: str, search: Search) -> int:
+    """Return how many records a search finds on all its pages. Raises TooBroad."""
+    found = sa.select(_T[kind].c.id).where(*_conditions(connection, kind, search)).subquery()
+    return connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one()
+
+
+def results_of(connection: sa.Connection, report_ids: Sequence[UUID]) -> list[Row]:
+    """Return the results of some reports, by report and rank, without those entered in error."""
+    return _children(connection, "result", "report_id", report_ids)
+
+
+def diagnoses(connection: sa.Connection, encounter_ids: Sequence[UUID]) -> list[Row]:
+    """Return the diagnoses of some visits, by visit and rank, without those entered in error."""
+    return _children(connection, "diagnosis", "encounter_id", encounter_ids)
+
+
+def content(connection: sa.Connection, document_id: UUID) -> Content | None:
+    """Return what a document holds, byte for byte as it was sent; None when there is no such document or it came without content."""
+    document = _T["document"]
+    row = connection.execute(
+        sa.select(document.c.mime_type, _BLOB.c.sha256, _BLOB.c.coding, _BLOB.c.content)
+        .join_from(document, _BLOB, _BLOB.c.sha256 == document.c.content_sha256)
+        .where(document.c.id == document_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    data = zlib.decompress(row.content) if row.coding == "zlib" else row.content
+    return Content(row.mime_type, data, row.sha256)
+
+
+def history(connection: sa.Connection, id_: UUID) -> list[Row]:
+    """Return the replaced versions of a record, oldest first: version, facts (as JSON values), message_id, replaced_at."""
+    return _rows(
+        connection, sa.select(_HISTORY).where(_HISTORY.c.record_id == id_).order_by(_HISTORY.c.version)
+    )
+
+
+def _rows(connection: sa.Connection, statement: sa.Select[tuple[object, ...]]) -> list[Row]:
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def _find(connection: sa.Connection, kind: str, search: Search) -> Page:
+    table = _T[kind]
+    statement = (
+        sa.select(table, _LINK.c.person_id, *_extras(kind))
+        .join_from(table, _LINK, _LINK.c.source_patient_id == table.c.patient_id)
+        .where(*_conditions(connection, kind, search))
+        .order_by(table.c.at.desc(), table.c.id)
+        .limit(search.limit + 1)
+    )
+    if search.after is not None:
+        at, id_ = position(search.after)
+        statement = statement.where(sa.or_(table.c.at < at, sa.and_(table.c.at == at, table.c.id > id_)))
+    return page(_rows(connection, statement), search.limit)
+
+
+def _extras(kind: str) -> list[sa.ColumnElement[bool]]:
+    table = _T[kind]
+    if kind == "report":
+        order = _T["order"]
+        same = sa.and_(order.c.id == table.c.order_id, order.c.patient_id == table.c.patient_id)
+        return [sa.exists().where(same).label("order_known")]
+    if kind == "document":
+        newer = _T["document"].alias()
+        replaced = sa.and_(
+            newer.c.patient_id == table.c.patient_id,
+            newer.c.replaces == table.c.number,
+            newer.c.facility == table.c.facility,
+            sa.not_(newer.c.deleted),
+        )
+        return [sa.exists().where(replaced).label("superseded")]
+    return []
+
+
+def _conditions(connection: sa.Connection, kind: str, search: Search) -> list[sa.ColumnElement[bool]]:
+    return [*_scope(connection, kind, search), *_filters(kind, search)]
+
+
+def _scope(connection: sa.Connection, kind: str, search: Search) -> list[sa.ColumnElement[bool]]:
+    """Conditions of which each alone keeps the search to few rows."""
+    table = _T[kind]
+    scope: list[sa.ColumnElement[bool]] = []
+    if search.person is not None:
+        linked = sa.select(_LINK.c.source_patient_id).where(_LINK.c.person_id == search.person)
+        # Read first and given as values, so that PostgreSQL opens these patients' partitions alone.
+        scope.append(table.c.patient_id.in_(connection.execute(linked).scalars().all()))
+    if search.ids:
+        scope.append(table.c.id.in_(search.ids))
+    if search.numbers:
+        scope.append(_numbered(connection, kind, search))
+    if search.report is not None and kind == "result":
+        scope.append(_child_of(table, "report_id", search.report))
+    if not scope:
+        raise TooBroad(
+            "the search names no patient, record or number: add one, such as patient=… or identifier=…"
+        )
+    return scope
+
+
+def _numbered(connection: sa.Connection, kind: str, search: Search) -> sa.ColumnElement[bool]:
+    table = _T[kind]
+    kinds = _KEY_KINDS.get(kind, (kind,))
+    keyed = sa.select(_KEY.c.id, _KEY.c.patient_id).where(
+        _KEY.c.number.in_(search.numbers), _KEY.c.kind.in_(kinds)
+    )
+    if kind == "result":
+        reports = connection.execute(keyed).all()
+        return sa.or_(sa.false(), *(_child_of(table, "report_id", report.id) for report in reports))
+    found = sa.tuple_(table.c.id, table.c.patient_id).in_(keyed)
+    if kind == "order" and search.person is not None:
+        return sa.or_(found, table.c.filler_number.in_(search.numbers))
+    return found
+
+
+def _child_of(table: sa.TableClause, parent: str, id_: UUID) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c[parent] == id_, table.c.id.between(*child_range(id_)))
+
+
+def _filters(kind: str, search: Search) -> list[sa.ColumnElement[bool]]:
+    c = _T[kind].c
+    filters = [*_times(kind, search)]
+    if not search.deleted:
+        filters.append(sa.not_(c.deleted))
+    if search.facility is not None:
+        filters.append(c.facility == search.facility)
+    if search.codes:
+        filters.append(_coded(kind, search.codes))
+    if search.encounter is not None:
+        filters.append(c[_ENCOUNTER_COLUMNS.get(kind, "encounter_id")] == search.encounter)
+    if search.order is not None:
+        filters.append(c.order_id == search.order)
+    within = (
+        (search.statuses, "status"),
+        (search.flags, "flag"),
+        (search.categories, _CATEGORY_COLUMNS.get(kind, "")),
+    )
+    filters += [c[column].in_(values) for values, column in within if values]
+    return filters
+
+
+def _times(kind: str, search: Search) -> list[sa.ColumnElement[bool]]:
+    c = _T[kind].c
+    bounds = (
+        (search.since, lambda time: c.at >= time),
+        (search.before, lambda time: c.at < time),
+        (search.changed_since, lambda time: c.changed_at >= time),
+    )
+    return [bound(time) for time, bound in bounds if time is not None]
+
+
+def _coded(kind: str, codes: tuple[Code, ...]) -> sa.ColumnElement[bool]:
+    c = _T[kind].c
+    column, system = c[_CODE_COLUMNS.get(kind, "item_code")], c[_SYSTEM_COLUMNS.get(kind, "item_system")]
+    bare = [code.code for code in codes if code.system is None]
+    exact = [
+        sa.and_(column == code.code, sa.func.coalesce(system, "") == code.system)
+        for code in codes
+        if code.system is not None
+    ]
+    return sa.or_(column.in_(bare), *exact)
+
+
+def _children(connection: sa.Connection, kind: str, parent: str, ids: Sequence[UUID]) -> list[Row]:
+    if not ids:
+        return []
+    table = _T[kind]
+    statement = (
+        sa.select(table, _LINK.c.person_id)
+        .join_from(table, _LINK, _LINK.c.source_patient_id == table.c.patient_id)
+        .where(sa.or_(*(_child_of(table, parent, id_) for id_ in ids)), sa.not_(table.c.deleted))
+        .order_by(table.c[parent], table.c.rank, table.c.id)
+    )
+    return _rows(connection, statement)
