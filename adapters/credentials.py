@@ -1,4 +1,4 @@
-"""Who an HTTP caller says they are: what the SOAP and REST adapters hand to the sign-in of system accounts."""
+"""Who an HTTP caller says they are: what the SOAP and REST adapters hand to the system accounts' sign-in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Bearer:
 Credentials = Basic | Bearer
 
 Authenticate = Callable[[Credentials], Awaitable[str | None]]
-"""Returns the code of the campus this system account may upload for, or None when the credentials are not good."""
+"""Returns the code of the campus that this system account uploads for; None: the credentials are not good."""
 
 
 def parse(header: str | None) -> Credentials | None:
