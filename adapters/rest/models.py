@@ -11,9 +11,14 @@ from typing import Annotated
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, StringConstraints
 
-Number = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
-LongText = Annotated[str, StringConstraints(max_length=1_000_000)]
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+_NO_NUL = r"^[^\x00]*$"
+
+Number = Annotated[
+    str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=_PRINTABLE)
+]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=_NO_NUL)]
+LongText = Annotated[str, StringConstraints(max_length=1_000_000, pattern=_NO_NUL)]
 
 
 class Part(BaseModel):

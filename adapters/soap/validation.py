@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from typing import Any
 
 from lxml import etree
 
@@ -28,7 +28,7 @@ def place(payload: etree._Element, xpath: str | None) -> str:
     """Turn libxml2's path (`/*/*[2]`, where names have a namespace) into element names joined by `/`."""
     found = etree.ElementTree(payload).xpath(xpath) if xpath else None
     first = found[0] if isinstance(found, list) and found else None
-    element = cast("etree._Element", first) if etree.iselement(first) else payload
+    element = first if etree.iselement(first) else payload
     names = [etree.QName(element).localname]
     while element is not payload and (parent := element.getparent()) is not None:
         element = parent
