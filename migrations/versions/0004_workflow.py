@@ -1,0 +1,45 @@
+"""Workflows: what people were told.
+
+The workflows' own state is Temporal's; the state that people read is in the records. A notification is written once for
+each step of a workflow, however often the activity that writes it is tried.
+"""
+
+from alembic import op
+
+revision = "0004_workflow"
+down_revision = "0003_access"
+branch_labels = None
+depends_on = None
+
+SQL = """
+CREATE SCHEMA workflow;
+
+CREATE TABLE workflow.notification (
+  id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  workflow_id text NOT NULL,
+  step        text NOT NULL,                    -- told:0, told:1, withdrawn:0 …
+  channel     text NOT NULL DEFAULT 'in_app',   -- SMS and mail come as adapters
+  subject     text NOT NULL,                    -- critical_value, critical_value_withdrawn …
+  subject_id  uuid NOT NULL,                    -- a reference: the text shown is made when it is read, under access control
+  facility    text NOT NULL,
+  duty        text NOT NULL,                    -- ordering_doctor, department, medical_affairs
+  recipient   text,                             -- staff number or department code in the campus; NULL: whoever has the duty
+  level       smallint NOT NULL DEFAULT 0,      -- escalation level
+  created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+  read_at     timestamptz,
+  read_by     text,
+  UNIQUE (workflow_id, step)
+);
+CREATE INDEX notification_unread ON workflow.notification (facility, duty, recipient, created_at) WHERE read_at IS NULL;
+CREATE INDEX notification_subject ON workflow.notification (subject_id);
+"""
+
+
+def upgrade() -> None:
+    """Create the workflow schema."""
+    op.execute(SQL)
+
+
+def downgrade() -> None:
+    """Drop it."""
+    op.execute("DROP SCHEMA workflow CASCADE")
