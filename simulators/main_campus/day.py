@@ -5,17 +5,15 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 
 from simulators import people
+from simulators.clock import LOCAL
 from simulators.hazards import hazardous_ideographs
 from simulators.main_campus import mistakes, storylines
 from simulators.main_campus.chart import Chart
 from simulators.main_campus.message import Message
 from simulators.people import DEMO, Person
-
-LOCAL = timezone(timedelta(hours=8))
-"""China Standard Time. The country has had no summer time since 1992, so a fixed offset is exact."""
 
 MESSAGES = 1360
 """Messages of a day at scale 1: 85 parts of the consortium's volume, 16 to a part."""
