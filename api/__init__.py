@@ -1,0 +1,1 @@
+"""One FastAPI application: `/api/v1`, `/fhir`, and what the HTTP adapters mount."""

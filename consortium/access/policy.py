@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consortium.access.model import (
     SHARED,
@@ -120,6 +120,16 @@ def decide(user: User, action: Action, resource: Resource, purpose: Purpose) -> 
         if standing in line.relations and purpose in line.purposes and _permitted(user, line):
             return Decision(True, line.why)
     return Decision(False, next(_shortcomings(user, action, standing, purpose, lines)))
+
+
+def conceivable(user: User, action: Action, purpose: Purpose) -> Decision:
+    """Decide whether some resource could be allowed: what a route asks before it knows which one is meant."""
+    lines = [line for line in TABLE if action in line.actions and user.role in line.roles]
+    fitting = [line for line in lines if purpose in line.purposes and _permitted(user, line)]
+    if fitting:
+        return Decision(True, fitting[0].why)
+    everywhere = [replace(line, relations=ANYWHERE) for line in lines]
+    return Decision(False, next(_shortcomings(user, action, Relation.SHARED, purpose, everywhere)))
 
 
 def _permitted(user: User, line: Line) -> bool:

@@ -1,0 +1,86 @@
+"""From the exceptions of the rooms below to what the caller is told."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.failures import Failure, FailureError, FieldError, response
+from consortium.access.errors import ForbiddenError, LockedOutError, NotSignedInError
+from consortium.errors import ConflictError, RetryableError
+
+_AWAY = Failure(
+    503, "unavailable", "a service of the platform does not answer; try again", headers={"Retry-After": "5"}
+)
+_CODES = {
+    400: "bad-request",
+    401: "not-signed-in",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    413: "too-large",
+    415: "unsupported-media-type",
+}
+
+
+def _http(request: Request, error: Exception) -> Response:
+    if isinstance(error, FailureError):
+        return response(request, error.failure)
+    assert isinstance(error, HTTPException)  # noqa: S101 - narrows; registered for it
+    code = _CODES.get(error.status_code, "error")
+    detail = "there is nothing at this address" if error.status_code == 404 else str(error.detail)
+    return response(request, Failure(error.status_code, code, detail, headers=error.headers or {}))
+
+
+def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - narrows; registered for it
+    errors = [FieldError(".".join(str(part) for part in e["loc"]), str(e["msg"])) for e in error.errors()]
+    failure = Failure(422, "validation", "the request does not have the form this route needs", errors)
+    return response(request, failure)
+
+
+def _not_signed_in(request: Request, error: Exception) -> Response:
+    challenge = {"WWW-Authenticate": 'Bearer realm="yilian"'}
+    return response(request, Failure(401, "not-signed-in", str(error), headers=challenge))
+
+
+def _forbidden(request: Request, error: Exception) -> Response:
+    return response(request, Failure(403, "forbidden", str(error)))
+
+
+def _locked_out(request: Request, error: Exception) -> Response:
+    assert isinstance(error, LockedOutError)  # noqa: S101 - narrows; registered for it
+    wait = {"Retry-After": str(error.retry_after)}
+    return response(request, Failure(429, "locked-out", str(error), headers=wait))
+
+
+def _conflict(request: Request, error: Exception) -> Response:
+    return response(request, Failure(409, "conflict", str(error)))
+
+
+def _retryable(request: Request, error: Exception) -> Response:
+    failure = Failure(503, "unavailable", str(error), headers={"Retry-After": "5"})
+    return response(request, failure)
+
+
+def _away(request: Request, error: Exception) -> Response:
+    del error  # its text holds addresses
+    return response(request, _AWAY)
+
+
+def install(app: FastAPI) -> None:
+    """Register every handler."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(NotSignedInError, _not_signed_in)
+    app.add_exception_handler(LockedOutError, _locked_out)
+    app.add_exception_handler(ForbiddenError, _forbidden)
+    app.add_exception_handler(ConflictError, _conflict)
+    app.add_exception_handler(RetryableError, _retryable)
+    app.add_exception_handler(OperationalError, _away)
+    app.add_exception_handler(PoolTimeoutError, _away)

@@ -1,0 +1,44 @@
+"""What every route is given: settings, database, clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from fastapi import Request
+from sqlalchemy import Engine
+
+from consortium.access.sign_in import Remembered
+from runtime.settings import Settings
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The parts the application was made of."""
+
+    settings: Settings
+    engine: Engine
+    now: Callable[[], datetime] = _now
+    remembered: Remembered = field(default_factory=Remembered)
+
+
+def platform(request: Request) -> Platform:
+    """Return the application's parts (a FastAPI dependency)."""
+    found = request.app.state.platform
+    assert isinstance(found, Platform)  # noqa: S101 - narrows Any; create_app sets it
+    return found
+
+
+def request_id(request: Request) -> str:
+    """Return the id that the edge gave this request."""
+    return str(request.scope["state"]["request_id"])
+
+
+def peer(request: Request) -> str:
+    """Return the caller's address."""
+    return request.client.host if request.client else "unknown"

@@ -1,0 +1,94 @@
+"""The application over a fresh database with the sample users in it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
+
+import httpx
+import psycopg
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+from fastapi import FastAPI
+
+from api.app import create_app
+from consortium.access import tokens
+from consortium.access.seed import seed_sample_users
+from runtime.settings import Settings
+from tests.conftest import migrate, replace_path
+
+PASSWORD = "示例密码 1"
+TOKEN_KEY = "a key for tests only, 32 bytes or more"
+
+
+def connected(url: str) -> sa.Engine:
+    return sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=sa.NullPool)
+
+
+@pytest.fixture(scope="session")
+def seeded_database(postgres_url: str) -> Iterator[str]:
+    """Name of a migrated database with the sample users, to copy."""
+    name = f"seeded_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"'.encode())
+        url = replace_path(postgres_url, name)
+        migrate(url)
+        with connected(url).begin() as connection:
+            seed_sample_users(connection, PASSWORD)
+        yield name
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+def seeded_url(postgres_url: str, seeded_database: str) -> Iterator[str]:
+    """URL of a fresh database with the sample users."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{seeded_database}"'.encode())
+        yield replace_path(postgres_url, name)
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+def engine(seeded_url: str) -> sa.Engine:
+    """The database, as a test looks at it beside the application."""
+    return connected(seeded_url)
+
+
+@pytest.fixture
+def app(seeded_url: str) -> Iterator[FastAPI]:
+    application = create_app(
+        Settings(
+            database_url=seeded_url,
+            amqp_url="amqp://guest:guest@127.0.0.1:1/",
+            token_key=TOKEN_KEY,
+            routing_key="a routing key for tests",
+            sample_password=PASSWORD,
+        )
+    )
+    yield application
+    application.state.platform.engine.dispose()
+
+
+@pytest_asyncio.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that has not signed in."""
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://yilian.test") as client:
+        yield client
+
+
+Headers = dict[str, str]
+As = Callable[[str], Headers]
+
+
+@pytest.fixture
+def as_() -> As:
+    """Headers of a signed-in user."""
+
+    def headers(username: str) -> Headers:
+        return {"Authorization": f"Bearer {tokens.issue(username, TOKEN_KEY, datetime.now(UTC))}"}
+
+    return headers
