@@ -92,7 +92,8 @@ def person(seed: int, index: int, today: date) -> Person:
         made = _somebody(rng, names.HOMOPHONES[index // 50 % len(names.HOMOPHONES)][kind - 7])
     elif kind == 20:
         made = _newborn(rng, today)
-        return replace(made, numbers=numbers_of(6_000_000 + today.toordinal() % 3000 * 100 + index % 100))
+        place = today.toordinal() % 100 * 30_000 + index % 30_000
+        return replace(made, numbers=numbers_of(6_000_000 + place))
     elif kind == 35 and index % 100 == 35:
         made = Person(names.UNKNOWN, "unknown", None, None, None, None, {})
     else:

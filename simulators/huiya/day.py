@@ -59,8 +59,8 @@ def _tested(desk: Desk, panel: LabPanel, exam: Exam) -> None:
         desk.result(panel, line, value)
     desk.examine(exam)
     desk.charge(panel)
-    corrected = {"value": _middle(values[1].item), "abnormal": "N", "status": "修正"}
-    desk.put(1, "lab_result", f"{desk.number('YL')}-2", corrected)
+    corrected = {"value": _middle(values[-1].item), "abnormal": "N", "status": "修正"}
+    desk.put(1, "lab_result", f"{desk.number('YL')}-{len(values)}", corrected)
 
 
 def _left(desk: Desk, panel: LabPanel) -> None:
