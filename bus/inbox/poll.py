@@ -1,0 +1,34 @@
+"""The inbox for pollers, which commit their watermark together with what they read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+
+from bus.envelope import Arrival, Receipt
+from bus.inbox.storing import Storing
+
+
+def accept_in(
+    connection: psycopg.Connection[Any], arrivals: Sequence[Arrival], *, routing_key: str, window: timedelta
+) -> list[Receipt]:
+    """Store arrivals in the caller's transaction; they are accepted once that commits. One receipt each, in
+    order.
+
+    `window` is how long a control id stays known. psycopg's errors pass through.
+    """
+    if not arrivals:
+        return []
+    asking = Storing(routing_key, window).run(arrivals)
+    question = next(asking)
+    with connection.cursor(binary=True, row_factory=psycopg.rows.tuple_row) as cursor:
+        while True:
+            rows = cursor.execute(question[0], question[1], prepare=True).fetchall()
+            try:
+                question = asking.send(rows)
+            except StopIteration as done:
+                receipts: list[Receipt] = done.value
+                return receipts

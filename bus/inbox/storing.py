@@ -1,0 +1,165 @@
+"""How arrivals become rows, as questions to a database; whoever drives it asks them, now or asynchronously.
+
+The way of a new message is one statement of inserts.  Only what collides with a known control id is looked
+up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from bus.envelope import Arrival, Outcome, Receipt
+from bus.inbox.decide import Known, decide
+from bus.partition import message_key, patient_key
+from consortium.errors import RetryableError
+
+log = structlog.get_logger("bus.inbox")
+
+Query = tuple[bytes, Sequence[Any]]
+Asking = Generator[Query, list[Any], list[Receipt]]
+
+_TEXTS = (
+    "facility",
+    "sender",
+    "control_id",
+    "message_type",
+    "protocol",
+    "endpoint",
+    "charset",
+    "patient_number",
+    "visit_number",
+    "message_time",
+)
+_COLUMNS = ", ".join((*_TEXTS, "digest", "body"))
+_ARRAYS = ", ".join(["%b::text[]"] * len(_TEXTS) + ["%b::bytea[]"] * 2 + ["%b::bigint[]"] * 2)
+
+INSERT = f"""
+WITH incoming AS MATERIALIZED (
+  SELECT nextval('bus.inbox_id_seq') AS id, a.*
+  FROM unnest({_ARRAYS}) AS a ({_COLUMNS}, patient_key, other_key)
+), stored AS (
+  INSERT INTO bus.inbox (id, {_COLUMNS}) OVERRIDING SYSTEM VALUE
+  SELECT id, {_COLUMNS} FROM incoming
+  ON CONFLICT (facility, sender, control_id, generation) DO NOTHING
+  RETURNING id
+), queued AS (
+  INSERT INTO bus.work (id, patient_key, other_key)
+  SELECT id, patient_key, other_key FROM incoming WHERE id IN (SELECT id FROM stored)
+)
+SELECT incoming.id, stored.id IS NOT NULL FROM incoming LEFT JOIN stored USING (id) ORDER BY incoming.id
+""".encode()  # noqa: S608 - the column names are the literals above
+"""Stores what is new; gives, in the order of the arrays, each id and whether a row was stored under it."""
+
+LOOKUP = b"""
+SELECT a.place, i.id, i.generation, i.digest, i.received_at > clock_timestamp() - %b::interval
+FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[]) AS a (place, facility, sender, control_id)
+JOIN bus.inbox AS i USING (facility, sender, control_id)
+"""
+
+INSERT_AGAIN = f"""
+WITH stored AS (
+  INSERT INTO bus.inbox ({_COLUMNS}, generation)
+  VALUES ({", ".join(["%b"] * (len(_TEXTS) + 2))}, %b)
+  ON CONFLICT (facility, sender, control_id, generation) DO NOTHING
+  RETURNING id
+), queued AS (
+  INSERT INTO bus.work (id, patient_key, other_key, state)
+  SELECT id, %b::bigint, %b::bigint, %b::smallint FROM stored
+), held AS (
+  INSERT INTO bus.held (message_id, code, reason, step)
+  SELECT id, 'control_id_conflict', %b::text, 'inbox' FROM stored WHERE %b::boolean
+)
+SELECT id FROM stored
+""".encode()  # noqa: S608 - the column names are the literals above
+"""Stores one message under another generation; gives no row when that generation was taken meanwhile."""
+
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Storing:
+    """What storing needs to know beside the arrivals."""
+
+    routing_key: str
+    window: timedelta
+    """How long a control id stays known."""
+
+    def run(self, arrivals: Sequence[Arrival]) -> Asking:
+        """Ask what it takes to store these, and return a receipt for each, in their order."""
+        keys = [self._key(arrival, arrival.patient_number) for arrival in arrivals]
+        others = [self._other(arrival) for arrival in arrivals]
+        rows = yield INSERT, _columns(arrivals, keys, others)
+        receipts = [Receipt(row[0], Outcome.STORED) for row in rows]
+        collided = [place for place, row in enumerate(rows) if not row[1]]
+        if collided:
+            known = yield LOOKUP, self._lookup(arrivals, collided)
+            for place in collided:
+                seen = [Known(*row[1:]) for row in known if row[0] == place]
+                receipts[place] = yield from self._again(arrivals[place], keys[place], others[place], seen)
+        return receipts
+
+    def _again(
+        self, arrival: Arrival, key: int, other: int | None, seen: list[Known]
+    ) -> Generator[Query, list[Any], Receipt]:
+        for _ in range(_TRIES):
+            decision = decide(seen, arrival.digest)
+            if decision.id is not None:
+                return Receipt(decision.id, decision.outcome)
+            held = decision.outcome is Outcome.CONFLICT
+            reason = _conflict(seen) if held else ""
+            values = [*_values(arrival), decision.generation, key, other, int(held), reason, held]
+            rows = yield INSERT_AGAIN, values
+            if rows:
+                if held:
+                    _alert(arrival, rows[0][0], decision.generation)
+                return Receipt(rows[0][0], decision.outcome)
+            known = yield LOOKUP, self._lookup([arrival], [0])
+            seen = [Known(*row[1:]) for row in known]
+        raise RetryableError("a control id is being reused by many senders at once: send the message again")
+
+    def _key(self, arrival: Arrival, number: str | None) -> int:
+        if number is None:
+            return message_key(arrival.facility, arrival.control_id, self.routing_key)
+        return patient_key(arrival.facility, number, self.routing_key)
+
+    def _other(self, arrival: Arrival) -> int | None:
+        number = arrival.other_patient_number
+        return None if number is None else patient_key(arrival.facility, number, self.routing_key)
+
+    def _lookup(self, arrivals: Sequence[Arrival], places: list[int]) -> Sequence[Any]:
+        found = [arrivals[place] for place in places]
+        texts = ([a.facility for a in found], [a.sender for a in found], [a.control_id for a in found])
+        return [self.window, places, *texts]
+
+
+def _values(arrival: Arrival) -> list[Any]:
+    return [*(getattr(arrival, name) for name in _TEXTS), arrival.digest, arrival.body]
+
+
+def _columns(arrivals: Sequence[Arrival], keys: list[int], others: list[int | None]) -> list[list[Any]]:
+    columns = [[getattr(arrival, name) for arrival in arrivals] for name in _TEXTS]
+    return [*columns, [a.digest for a in arrivals], [a.body for a in arrivals], keys, others]
+
+
+def _conflict(seen: Sequence[Known]) -> str:
+    earlier = max(message.id for message in seen if message.fresh)
+    return (
+        f"the control id was used before, by message {earlier} with other content: compare the two, ask the"
+        " sender, then release or discard this one"
+    )
+
+
+def _alert(arrival: Arrival, message_id: int, generation: int) -> None:
+    log.warning(
+        "control_id_conflict",
+        message_id=message_id,
+        facility=arrival.facility,
+        message_type=arrival.message_type,
+        endpoint=arrival.endpoint,
+        generation=generation,
+    )
