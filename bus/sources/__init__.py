@@ -1,0 +1,1 @@
+"""Parsed messages, in one shape for the rules: HL7 v2, XML, rows and JSON."""

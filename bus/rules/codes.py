@@ -1,0 +1,72 @@
+"""Code tables: a campus's codes to the consortium's, in CSV that people edit."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bus.rules.marks import RuleError
+
+COLUMNS = ("facility", "code", "target", "name", "system")
+ANY = "*"
+"""Facility of a row that is for every campus."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a code means in the consortium."""
+
+    code: str
+    name: str | None
+    system: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTable:
+    """One table, from all its files."""
+
+    name: str
+    rows: Mapping[tuple[str, str], Target]
+
+    def find(self, facility: str, code: str) -> Target | None:
+        """Return the target of a campus's code; a row of that campus goes before one for all."""
+        return self.rows.get((facility, code)) or self.rows.get((ANY, code))
+
+
+def load_tables(rules_dir: Path) -> dict[str, CodeTable]:
+    """Read `codes/*.csv` and `campuses/*/codes/*.csv`: files of one name are one table. Raises `RuleError`."""
+    rows: dict[str, dict[tuple[str, str], Target]] = {}
+    for file in _files(rules_dir):
+        _read(file, str(file.relative_to(rules_dir)), rows.setdefault(file.stem, {}))
+    return {name: CodeTable(name, table) for name, table in rows.items()}
+
+
+def _files(rules_dir: Path) -> Iterable[Path]:
+    yield from sorted((rules_dir / "codes").glob("*.csv"))
+    yield from sorted((rules_dir / "campuses").glob("*/codes/*.csv"))
+
+
+def _read(file: Path, shown: str, table: dict[tuple[str, str], Target]) -> None:
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        reader = csv.reader(text, strict=True)
+        header = next(reader, [])
+        if tuple(header) != COLUMNS:
+            raise RuleError(shown, 1, f"the first line must be {','.join(COLUMNS)}")
+        try:
+            for row in reader:
+                _add(row, shown, reader.line_num, table)
+        except csv.Error as error:
+            raise RuleError(shown, reader.line_num, f"not well-formed CSV: {error}") from error
+
+
+def _add(row: list[str], shown: str, line: int, table: dict[tuple[str, str], Target]) -> None:
+    if len(row) != len(COLUMNS):
+        raise RuleError(shown, line, f"{len(row)} columns where there must be {len(COLUMNS)}")
+    facility, code, target, name, system = (cell.strip() for cell in row)
+    if not facility or not code or not target:
+        raise RuleError(shown, line, "facility, code and target must not be empty")
+    if (facility, code) in table:
+        raise RuleError(shown, line, f"{facility} {code} is in this table twice")
+    table[facility, code] = Target(target, name or None, system or None)

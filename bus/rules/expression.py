@@ -1,0 +1,68 @@
+"""CEL expressions, compiled once and asked of many messages."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import cel
+
+from bus.sources.source import Source
+
+VARIABLES: Final = frozenset({"msg"})
+MACRO: Final = re.compile(r"\.(all|exists|exists_one|map|filter)\(")
+"""Macros bind variables of their own, which the compiler lists among the free ones."""
+FIELD: Final = "field"
+"""Function of one argument: the text at a path, empty when absent."""
+
+
+class ExpressionError(ValueError):
+    """An expression that does not compile, or failed on a message; says where in it."""
+
+
+class Expression:
+    """One compiled expression over `msg` and `field("PATH")`."""
+
+    __slots__ = ("_program", "reads_fields", "text")
+
+    def __init__(self, text: str) -> None:
+        try:
+            program = cel.compile(text)
+        except ValueError as error:
+            raise ExpressionError(f"CEL does not compile: {_brief(error)}") from error
+        unknown = set(program.variables()) - VARIABLES
+        if unknown and MACRO.search(text) is None:
+            raise ExpressionError(f"CEL knows no {', '.join(sorted(unknown))}: only msg and field()")
+        self.text = text
+        self._program = program
+        self.reads_fields = FIELD in program.functions()
+
+    def evaluate(self, context: cel.Context) -> Any:
+        """Return the value; raises `ExpressionError`."""
+        try:
+            return self._program.execute(context)
+        except KeyError as error:
+            raise ExpressionError(f"CEL: msg has no {error}; ask has(msg.…) first") from error
+        except (ValueError, TypeError, RuntimeError, ArithmeticError) as error:
+            raise ExpressionError(f"CEL failed: {type(error).__name__}") from error
+
+    def test(self, context: cel.Context) -> bool:
+        """Return the value of a condition; raises `ExpressionError` when it is not a bool."""
+        value = self.evaluate(context)
+        if not isinstance(value, bool):
+            raise ExpressionError("CEL: a condition must be true or false")
+        return value
+
+
+def context_of(source: Source, *, fields: bool = True) -> cel.Context:
+    """Return the context of one source, to be asked many expressions. Without `fields` it is cheaper."""
+    context = cel.Context()
+    context.add_variable("msg", dict(source.cel()))
+    if fields:
+        context.add_function(FIELD, lambda path: source.get(path) or "")
+    return context
+
+
+def _brief(error: ValueError) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0].replace("Failed to parse expression ", "").strip() if lines else "syntax error"

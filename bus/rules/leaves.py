@@ -1,0 +1,133 @@
+"""Leaves of a map as closures: one value of the message, converted or mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bus.rules.codes import CodeTable
+from bus.rules.converters import CONVERTERS, ConversionError
+from bus.rules.dates import ImpossibleDateError
+from bus.rules.decision import Hold, HoldingError
+from bus.rules.expression import Expression, ExpressionError
+from bus.rules.run import Leaf, Run
+from bus.rules.spec import JoinLeaf, OnMiss, PathLeaf, Scalar
+from bus.sources.source import Source
+
+__all__ = ["Leaf", "cel_leaf", "const_leaf", "first_leaf", "join_leaf", "lookup_leaf", "path_leaf"]
+
+Convert = Callable[[str], Any]
+TEXT = CONVERTERS["text"]
+QUOTED = 40
+"""Characters of an unknown code that a reason quotes."""
+
+
+def _converted(convert: Convert, name: str, text: str, field: str) -> Any:
+    try:
+        return convert(text)
+    except ImpossibleDateError as error:
+        reason = f"{field} is {error}; the sender must correct it and send again"
+        raise HoldingError(Hold("impossible_date", reason, step=f"convert {name}", field=field)) from error
+    except (ConversionError, ValueError) as error:
+        reason = f"{field} is {error}; correct it at the sender, or the rule"
+        raise HoldingError(Hold("bad_field", reason, step=f"convert {name}", field=field)) from error
+
+
+def const_leaf(value: Scalar) -> Leaf:
+    """Return the leaf of a fixed value."""
+    return lambda _run, _source: value
+
+
+def path_leaf(path: str, convert: Convert, name: str, default: Scalar) -> Leaf:
+    """Return the leaf of a value at a path."""
+    if convert is TEXT:
+        if default is None:
+            return lambda _run, source: source.get(path)
+        return lambda _run, source: source.get(path) or default
+
+    def leaf(_run: Run, source: Source) -> Any:
+        text = source.get(path)
+        return default if text is None else _converted(convert, name, text, path)
+
+    return leaf
+
+
+def lookup_leaf(leaf: PathLeaf, table: CodeTable, convert: Convert, name: str) -> Leaf:
+    """Return the leaf of a code that a table maps; a miss is noted in the run and follows `on_miss`."""
+    path, on_miss, default = leaf.path, leaf.on_miss, leaf.default
+
+    def mapped(run: Run, source: Source) -> Any:
+        text = source.get(path)
+        if text is None:
+            return default
+        code = text if convert is TEXT else str(_converted(convert, name, text, path))
+        target = table.find(run.facility, code)
+        run.target = target
+        if target is not None:
+            return target.code
+        run.miss(table.name, code)
+        if on_miss is OnMiss.PASS:
+            return code
+        if on_miss is OnMiss.DEFAULT:
+            return default
+        raise _missing(on_miss, table.name, run.facility, code, path)
+
+    return mapped
+
+
+def _missing(on_miss: OnMiss, table: str, facility: str, code: str, path: str) -> HoldingError:
+    shown = repr(code) if len(code) <= QUOTED else f"of {len(code)} characters"
+    if on_miss is OnMiss.REJECT:
+        reason = f"the code {shown} of {path} is not accepted; {facility} must correct it and send again"
+        return HoldingError(Hold("rejected_code", reason, step=f"lookup {table}", field=path), blocks=False)
+    reason = f"the code {shown} of {path} is not in the table {table} for {facility}; add it, then replay"
+    return HoldingError(Hold("unmapped_code", reason, step=f"lookup {table}", field=path))
+
+
+def cel_leaf(expression: Expression, convert: Convert, name: str) -> Leaf:
+    """Return the leaf of an expression's value; an empty text is no value."""
+
+    def leaf(run: Run, source: Source) -> Any:
+        value = evaluated(expression, run, source, "map")
+        if value is None or value == "":
+            return None
+        return _converted(convert, name, value, "cel") if isinstance(value, str) else value
+
+    return leaf
+
+
+def evaluated(expression: Expression, run: Run, source: Source, step: str) -> Any:
+    """Return an expression's value on a source; its failure holds the message."""
+    try:
+        return expression.evaluate(run.context(source))
+    except ExpressionError as error:
+        raise HoldingError(Hold("bad_expression", f"{error}; correct the rule", step=step)) from error
+
+
+def join_leaf(leaf: JoinLeaf, when: Expression | None, convert: Convert, name: str) -> Leaf:
+    """Return the leaf of repeated parts as one text; a part without a value is an empty line of it."""
+
+    def joined(run: Run, source: Source) -> Any:
+        parts = source.each(leaf.each)
+        if when is not None:
+            parts = [part for part in parts if evaluated(when, run, part, "when") is True]
+        texts = [part.get(leaf.path) for part in parts]
+        if all(text is None for text in texts):
+            return None
+        whole = leaf.join.join(text or "" for text in texts)
+        return _converted(convert, name, whole, f"{leaf.each}/{leaf.path}")
+
+    return joined
+
+
+def first_leaf(leaves: Sequence[Leaf]) -> Leaf:
+    """Return the leaf of the first value there is."""
+
+    def first(run: Run, source: Source) -> Any:
+        for leaf in leaves:
+            value = leaf(run, source)
+            if value is not None:
+                return value
+        return None
+
+    return first

@@ -1,0 +1,45 @@
+"""What one run of a map over one message carries along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cel
+
+from bus.rules.codes import Target
+from bus.rules.decision import Miss
+from bus.rules.expression import context_of
+from bus.sources.source import Source
+
+
+class Run:
+    """One message on its way through a map. Not shared between threads."""
+
+    __slots__ = ("_context", "_of", "facility", "misses", "target")
+
+    def __init__(self, facility: str) -> None:
+        self.facility = facility
+        self.misses: list[Miss] = []
+        self.target: Target | None = None
+        """What the last lookup found: a coded object takes name and system from it."""
+        self._of: Source | None = None
+        self._context: cel.Context | None = None
+
+    def miss(self, table: str, code: str) -> None:
+        """Note a code that its table does not know."""
+        self.misses.append(Miss(table, code))
+
+    def found(self) -> Target | None:
+        """Return what the last lookup found."""
+        return self.target
+
+    def context(self, source: Source) -> cel.Context:
+        """Return the CEL context of a source, made once as long as the source stays the same."""
+        if self._context is None or self._of is not source:
+            self._of, self._context = source, context_of(source)
+        return self._context
+
+
+Leaf = Callable[[Run, Source], Any]
+"""A compiled leaf or object: gives None where the message has nothing for it."""

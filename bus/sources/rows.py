@@ -1,0 +1,62 @@
+"""JSON objects and table rows as a source. Paths are keys joined by `.`; a number is an index from 0."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bus.sources.source import Envelope, UnreadableError
+
+
+class RowSource:
+    """One JSON object: a REST body, a table row, or an object inside them."""
+
+    __slots__ = ("_envelope", "_value")
+
+    def __init__(self, value: Any, envelope: Envelope) -> None:
+        self._value = value
+        self._envelope = envelope
+
+    def get(self, path: str) -> str | None:
+        """Return the value at `path` as text: numbers as they were written, true and false in lower case."""
+        value = _follow(self._value, path)
+        if value is None or isinstance(value, (dict, list)):
+            return None
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return str(value) or None
+
+    def each(self, path: str) -> Sequence[RowSource]:
+        """Return one source for each element of the list at `path`; an object counts as a list of one."""
+        value = _follow(self._value, path)
+        if value is None:
+            return []
+        items = value if isinstance(value, list) else [value]
+        return [RowSource(item, self._envelope) for item in items]
+
+    def cel(self) -> Mapping[str, Any]:
+        """Return the variables of `msg`."""
+        return self._envelope.cel()
+
+
+def _follow(value: Any, path: str) -> Any:
+    for key in path.split(".") if path != "." else ():
+        if isinstance(value, dict):
+            value = value.get(key)
+        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return None
+    return value
+
+
+def parse_rows(text: str, envelope: Envelope) -> RowSource:
+    """Return the source of a JSON body; raises `UnreadableError` when it is not a JSON object."""
+    try:
+        value = json.loads(text, parse_float=str, parse_int=str)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError("malformed_json", "the body is not well-formed JSON") from error
+    if not isinstance(value, dict):
+        raise UnreadableError("malformed_json", "the body is not a JSON object")
+    return RowSource(value, envelope)

@@ -1,0 +1,74 @@
+"""XML documents as a source. Paths are element names joined by `/`, below the root, whatever their namespace.
+
+`@name` at the end is an attribute, `.` the element itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lxml import etree
+
+from bus.sources.source import Envelope, PathError, UnreadableError
+from bus.sources.xml_parser import ForbiddenXmlError, MalformedXmlError, parse_xml
+
+
+class XmlSource:
+    """One element and what lies below it."""
+
+    __slots__ = ("_element", "_envelope")
+
+    def __init__(self, element: etree._Element, envelope: Envelope) -> None:
+        self._element = element
+        self._envelope = envelope
+
+    def get(self, path: str) -> str | None:
+        """Return the text of the first element at `path`, or its attribute."""
+        if not path:
+            raise PathError("an empty path: write element names joined by /")
+        steps, attribute = _split(path)
+        found = _follow(self._element, steps)
+        if not found:
+            return None
+        text = found[0].get(attribute) if attribute else _text(found[0])
+        return text.strip() or None if text else None
+
+    def each(self, path: str) -> Sequence[XmlSource]:
+        """Return one source for each element at `path`."""
+        steps, attribute = _split(path)
+        if attribute:
+            raise PathError(f"{path!r} names an attribute, which does not repeat")
+        return [XmlSource(found, self._envelope) for found in _follow(self._element, steps)]
+
+    def cel(self) -> Mapping[str, Any]:
+        """Return the variables of `msg`, and `root`, the name of the element."""
+        return {**self._envelope.cel(), "root": etree.QName(self._element).localname}
+
+
+def _split(path: str) -> tuple[list[str], str | None]:
+    steps = [step for step in path.split("/") if step != "."]
+    if steps and steps[-1].startswith("@"):
+        return steps[:-1], steps[-1][1:]
+    return steps, None
+
+
+def _follow(element: etree._Element, steps: list[str]) -> list[etree._Element]:
+    found = [element]
+    for step in steps:
+        found = [child for parent in found for child in parent.iterchildren(f"{{*}}{step}")]
+    return found
+
+
+def _text(element: etree._Element) -> str | None:
+    return element.text if len(element) == 0 else "".join(str(text) for text in element.itertext())
+
+
+def parse_xml_source(body: bytes, envelope: Envelope) -> XmlSource:
+    """Return the source of an XML body; raises `UnreadableError`."""
+    try:
+        return XmlSource(parse_xml(body), envelope)
+    except ForbiddenXmlError as error:
+        raise UnreadableError(error.code, str(error)) from error
+    except MalformedXmlError as error:
+        raise UnreadableError("malformed_xml", f"not well-formed XML, {error}") from error
