@@ -34,8 +34,8 @@ class Inbox(Protocol):
         """Store and return after the commit."""
         ...
 
-    async def refuse(self, refusal: Refusal) -> None:
-        """Keep what was not accepted."""
+    async def refuse(self, refusal: Refusal) -> int:
+        """Keep what was not accepted; return its number."""
         ...
 
 

@@ -1,0 +1,110 @@
+"""What the poller is told of a campus's open tables: `campuses/<name>.yaml`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from consortium.errors import PermanentError
+from runtime.settings import Settings
+
+CAMPUSES = Path(__file__).parent / "campuses"
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_$.]*$", max_length=128)]
+
+
+class Closed(BaseModel):
+    """Frozen, and closed: a misspelt key is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Embed(Closed):
+    """Rows of the same table that belong together and travel together."""
+
+    by: Name = Field(description="the column whose value they share")
+    as_: Name = Field(alias="as", description="the key in the message under which they stand")
+
+
+class Table(Closed):
+    """One open table."""
+
+    name: Name
+    key: Name = Field(description="primary key, one column of text")
+    patient: Name = Field(description="column of the patient number")
+    visit: Name | None = Field(default=None, description="column of the visit number")
+    deleted: Name | None = Field(default=None, description="column that is 1 when the row was taken back")
+    embed: Embed | None = None
+    sweep: bool = Field(default=False, description="whether rows vanish without a trace: looked for by key")
+
+
+class Campus(Closed):
+    """The open tables of one hospital, and how they are read."""
+
+    facility: str
+    source: Name = Field(description="name of the setting that holds the database's URL")
+    watermark: Name = Field(description="column that every insert and update sets; its type has a time zone")
+    interval: float = Field(gt=0, description="seconds between two polls")
+    lag: float = Field(ge=0, description="seconds: younger rows wait for the next poll")
+    overlap: float = Field(ge=0, description="seconds read again before the watermark")
+    page: int = Field(default=500, ge=1, le=10_000, description="rows a page")
+    sweep_page: int = Field(default=2000, ge=1, le=50_000, description="keys looked for in one poll")
+    sweep_every: int = Field(default=1, ge=1, description="polls from one page of keys to the next")
+    sweep_most: float = Field(
+        default=0.2,
+        gt=0,
+        le=1,
+        description="share of keys that may vanish at once; more is taken for a broken source",
+    )
+    tables: tuple[Table, ...] = Field(min_length=1)
+
+    @property
+    def lag_time(self) -> timedelta:
+        """`lag` as a duration."""
+        return timedelta(seconds=self.lag)
+
+    @property
+    def overlap_time(self) -> timedelta:
+        """`overlap` as a duration."""
+        return timedelta(seconds=self.overlap)
+
+    def table(self, name: str) -> Table:
+        """Return a table by name; raises PermanentError when there is none."""
+        found = next((table for table in self.tables if table.name == name), None)
+        if found is None:
+            known = ", ".join(table.name for table in self.tables)
+            raise PermanentError(f"{self.facility} has no open table {name!r}; it has {known}")
+        return found
+
+    def url(self, settings: Settings) -> str:
+        """Return the URL of the campus's database; raises PermanentError when the setting is empty."""
+        url = str(getattr(settings, self.source, ""))
+        if not url:
+            raise PermanentError(
+                f"the setting {self.source} is empty; it must hold the URL of {self.facility}'s database"
+            )
+        return url
+
+
+def load(path: Path) -> Campus:
+    """Read one campus's file; raises PermanentError naming the file and the wrong key."""
+    try:
+        return Campus.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (ValidationError, yaml.YAMLError) as error:
+        raise PermanentError(f"{path.name}: {error}") from error
+
+
+def campuses(folder: Path = CAMPUSES) -> tuple[Campus, ...]:
+    """Read every campus's file."""
+    return tuple(load(path) for path in sorted(folder.glob("*.yaml")))
+
+
+def campus(facility: str, folder: Path = CAMPUSES) -> Campus:
+    """Return the open tables of a campus by its code; raises PermanentError when none are described."""
+    found = next((known for known in campuses(folder) if known.facility == facility), None)
+    if found is None:
+        raise PermanentError(f"no file in adapters/tables/campuses describes the open tables of {facility}")
+    return found
