@@ -169,3 +169,23 @@ def running(command: Command, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 def python(module: str, *arguments: str) -> tuple[str, ...]:
     """Return the command line that runs a module with this interpreter."""
     return (sys.executable, "-m", module, *arguments)
+
+
+MARK = "YILIAN_MARK"
+
+
+def marked(mark: str, rows: Iterable[int]) -> set[Identity]:
+    """Return the processes among `rows` that carry this mark (a random word of one start) in their environment."""
+    wanted = f"{MARK}={mark}".encode()
+    return {
+        identity
+        for pid in rows
+        if wanted in _variables(pid) and (identity := identify(pid)) is not None
+    }
+
+
+def _variables(pid: int) -> set[bytes]:
+    try:
+        return set(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+    except OSError:  # ended meanwhile, or somebody else's
+        return set()

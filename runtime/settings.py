@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from pydantic_settings import (
@@ -25,6 +26,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 def home() -> Path:
     """Return the folder that holds all state: `$YILIAN_HOME`, or `.yilian` in the checkout."""
     return Path(os.environ.get("YILIAN_HOME") or CHECKOUT / ".yilian").absolute()
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Campus(BaseModel):
@@ -50,7 +54,11 @@ class Settings(BaseSettings):
     """The settings; each field's description says what it means."""
 
     model_config = SettingsConfigDict(
-        env_prefix="YILIAN_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix="YILIAN_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
     )
 
     # Services. Empty means: find or install one, and run it.
@@ -59,18 +67,25 @@ class Settings(BaseSettings):
     temporal_address: str = Field(default="", description="Temporal front end, host:port")
     temporal_namespace: str = "default"
     huiya_url: str = Field(default="", description="Huiya's own database with its open tables")
+    airflow_database_url: str = Field(default="", description="PostgreSQL of Airflow's metadata")
+    postgres_bin: Path | None = Field(default=None, description="folder of initdb and postgres, 15 or newer")
+    rabbitmq_server: Path | None = Field(default=None, description="the script that starts RabbitMQ")
+    temporal_bin: Path | None = Field(default=None, description="the temporal program")
 
     # Listeners, all on loopback unless said otherwise.
     api_host: str = "127.0.0.1"
-    api_port: int = 8080
+    api_port: Port = 8080
     mllp_host: str = "127.0.0.1"
-    mllp_port: int = 2575
-    postgres_port: int = 5432
-    amqp_port: int = 5672
-    rabbitmq_ui_port: int = 15672
-    temporal_port: int = 7233
-    temporal_ui_port: int = 8233
-    airflow_port: int = 8081
+    mllp_port: Port = 2575
+    postgres_port: Port = 5432
+    amqp_port: Port = 5672
+    rabbitmq_ui_port: Port = 15672
+    temporal_port: Port = 7233
+    temporal_ui_port: Port = 8233
+    airflow_port: Port = 8081
+    rabbitmq_prometheus_port: Port = 15692
+    rabbitmq_dist_port: Port = 25672
+    epmd_port: Port = 4370
 
     # Secrets, generated at the first start.
     token_key: str = Field(default="", repr=False, description="signs the API's access tokens")
@@ -82,6 +97,7 @@ class Settings(BaseSettings):
     postgres_password: str = Field(default="", repr=False)
     amqp_password: str = Field(default="", repr=False)
     airflow_password: str = Field(default="", repr=False)
+    airflow_key: str = Field(default="", repr=False, description="from it Airflow's own keys are derived")
     sample_password: str = Field(default="", repr=False, description="password of every sample user")
 
     # The bus.

@@ -1,0 +1,115 @@
+"""Our own processes and how each is asked."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import psycopg
+
+from runtime import ports, process
+from runtime.plan import UnhealthyError
+from runtime.process import Command
+from runtime.settings import CHECKOUT
+
+FRESH = 20.0
+"""Seconds after which a heartbeat is stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """One process of ours."""
+
+    name: str
+    module: str
+    requires: tuple[str, ...]
+
+    @property
+    def landed(self) -> bool:
+        """Whether the module can be run."""
+        try:
+            spec = find_spec(self.module)
+        except ModuleNotFoundError:
+            return False
+        return spec is not None and (
+            spec.submodule_search_locations is None or find_spec(f"{self.module}.__main__") is not None
+        )
+
+    def command(self) -> Command:
+        """Return how it is started; it ends within 10 s of SIGTERM."""
+        return Command(process.python(self.module), {"PYTHONPATH": str(CHECKOUT)}, cwd=CHECKOUT)
+
+
+PROCESSES = (
+    Own("relay", "bus.relay", ("schema", "rabbitmq")),
+    Own("router", "bus.router", ("schema", "rabbitmq")),
+    Own("mllp", "adapters.mllp", ("schema",)),
+    Own("tables", "adapters.tables", ("schema",)),
+    Own("api", "api", ("schema",)),
+    Own("worker", "activities", ("schema", "temporal")),
+)
+
+
+class Heartbeats:
+    """The rows of `bus.heartbeat`, read at most once every two seconds whoever asks."""
+
+    def __init__(self, url: str) -> None:
+        """Keep where they are."""
+        self._url = url
+        self._lock = threading.Lock()
+        self._read = 0.0
+        self._rows: dict[str, tuple[float, dict[str, object]]] = {}
+
+    def check(self, name: str) -> str:
+        """Return what the process tells of itself. Raises `UnhealthyError` without a fresh row."""
+        with self._lock:
+            if time.monotonic() - self._read > 2.0:
+                self._rows = self._query()
+                self._read = time.monotonic()
+            row = self._rows.get(name)
+        if row is None:
+            raise UnhealthyError(f"{name} has not given a sign of life yet")
+        age, detail = row
+        if age > FRESH:
+            raise UnhealthyError(f"{name}'s last sign of life is {age:.0f} s old")
+        return ", ".join(f"{key} {value}" for key, value in detail.items())
+
+    def forget(self, name: str) -> None:
+        """Remove what an earlier process of that name left, so that only the new one's sign of life counts."""
+        try:
+            with psycopg.connect(self._url, connect_timeout=5, application_name="health") as connection:
+                connection.execute("DELETE FROM bus.heartbeat WHERE name = %s", (name,))
+        except psycopg.Error as error:
+            raise UnhealthyError("PostgreSQL does not answer") from error
+        with self._lock:
+            self._rows.pop(name, None)
+
+    def _query(self) -> dict[str, tuple[float, dict[str, object]]]:
+        question = "SELECT name, extract(epoch FROM clock_timestamp() - at)::float8, detail FROM bus.heartbeat"
+        try:
+            with psycopg.connect(self._url, connect_timeout=5, application_name="health") as connection:
+                return {name: (age, detail) for name, age, detail in connection.execute(question)}
+        except psycopg.Error as error:
+            raise UnhealthyError("PostgreSQL does not answer, so no sign of life can be read") from error
+
+
+def check_api(host: str, port: int) -> str:
+    """Ask the API how it is. Raises `UnhealthyError`."""
+    url = f"http://{host}:{port}/api/v1/health"
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            answer = json.load(response)
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        raise UnhealthyError(f"{url}: {error}") from error
+    return str(answer.get("status", "answers")) if isinstance(answer, dict) else "answers"
+
+
+def check_tcp(host: str, port: int) -> None:
+    """See that something listens there. Raises `UnhealthyError`."""
+    if not ports.accepts(host, port):
+        raise UnhealthyError(f"nothing accepts connections at {host}:{port}")
