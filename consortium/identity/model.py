@@ -1,0 +1,109 @@
+"""What is known of people: as each campus says, and the person behind."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+from consortium.errors import PermanentError
+
+NAMESPACE = uuid.UUID("0f3b6d6e-7a0c-5d39-8d2e-3b6f2a9c51d7")
+"""Namespace of the ids of people."""
+
+RULE_VERSION = 1
+"""Of the linking rules in `consortium.identity.decide`; grows with every change that could link differently."""
+
+Origin = Literal["automatic", "manual"]
+Evidence = Literal["card_invalid", "card_birth_differs", "card_sex_differs", "placeholder_name"]
+
+
+class MergeError(PermanentError):
+    """A merge that cannot be: of a number with itself, or into a number that was merged into it."""
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep a machine-readable code; the message names no number."""
+        super().__init__(message)
+        self.code = code
+        self.field = "merge"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one campus says of a patient."""
+
+    name: str | None = None
+    sex: str | None = None
+    birth_date: date | None = None
+    id_card: str | None = None
+    """As sent."""
+    phone: str | None = None
+    address: str | None = None
+    deceased: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What linking reads from the facts."""
+
+    card: str | None = None
+    """The ID card as 18 characters, when it is valid."""
+    name_key: str | None = None
+    """The name as compared."""
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """That a source patient is a person."""
+
+    person_id: uuid.UUID
+    origin: Origin
+    rule: str
+    """own_number, id_card, merged_number; or what a person decided."""
+    rule_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePatient:
+    """A patient as one campus numbers them."""
+
+    id: int
+    facility: str
+    number: str
+    message_id: int
+    """The message that spoke last."""
+    changed_at: datetime
+    facts: Facts = field(default_factory=Facts)
+    observed: Observed = field(default_factory=Observed)
+    merged_into: int | None = None
+    """The source patient that this number was retired for."""
+    survivor: bool = False
+    """Another number was merged into this one."""
+    version: int = 1
+    source_version: str | None = None
+    link: Link | None = None
+
+    @property
+    def person_id(self) -> uuid.UUID:
+        """The linked person."""
+        if self.link is None:
+            raise ValueError("the source patient is not linked yet")
+        return self.link.person_id
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """The golden record: what the linked source patients say together."""
+
+    id: uuid.UUID
+    facts: Facts
+    active: bool
+    """False: every source patient has left this person."""
+    changed_at: datetime
+
+
+def own_person(facility: str, number: str) -> uuid.UUID:
+    """Return the id of the person whom a campus number stands for while nothing links it to another."""
+    return uuid.uuid5(NAMESPACE, f"{facility}\x1f{number}")
