@@ -26,17 +26,19 @@ Loads what changed in Huiya's open tables in one day, Asia/Shanghai, by `updated
 inbox as messages with the control ids of the live poller: a row that live polling has brought is a duplicate
 without effect, and an older version of a row never overwrites a newer one. Load a day again at any time.
 
-**Re-run a window** (both dates are included):
+**Re-run a window** (both days are included; name the zone, as Airflow's own is UTC):
 
     airflow backfill create --dag-id backfill_huiya --reprocess-behavior completed \\
-        --from-date 2026-11-01 --to-date 2026-11-07
+        --from-date 2026-11-01T00:00+08:00 --to-date 2026-11-07T00:00+08:00
 
 One backfill of this DAG runs at a time; a second is refused until the first has ended. Each task returns its
 counts: rows read, messages stored, duplicates, conflicts. Conflicts are held: `./yilian messages list`.
 """
 
 
-@task(retries=3, retry_delay=timedelta(seconds=30), execution_timeout=timedelta(hours=2))
+@task(
+    multiple_outputs=False, retries=3, retry_delay=timedelta(seconds=30), execution_timeout=timedelta(hours=2)
+)
 def load_table(
     table: str, data_interval_start: datetime | None = None, data_interval_end: datetime | None = None
 ) -> dict[str, int]:

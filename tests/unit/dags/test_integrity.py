@@ -55,16 +55,16 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return described
 
 
-def test_every_file_imports(bag: dict[str, Any]):
+def test_every_file_imports(bag: dict[str, Any]) -> None:
     assert bag["errors"] == {}
 
 
-def test_every_file_holds_the_dag_of_its_name(bag: dict[str, Any]):
+def test_every_file_holds_the_dag_of_its_name(bag: dict[str, Any]) -> None:
     files = {f.stem for f in DAGS.glob("*.py") if f.stem != "__init__"}
     assert {Path(d["file"]).stem: i for i, d in bag["dags"].items()} == {name: name for name in files}
 
 
-def test_every_dag_is_tagged_documented_and_never_catches_up(bag: dict[str, Any]):
+def test_every_dag_is_tagged_documented_and_never_catches_up(bag: dict[str, Any]) -> None:
     for name, dag in bag["dags"].items():
         assert dag["tags"], name
         assert "airflow backfill create" in dag["docs"], name
@@ -72,7 +72,7 @@ def test_every_dag_is_tagged_documented_and_never_catches_up(bag: dict[str, Any]
         assert dag["max_active_runs"] == 1, name
 
 
-def test_every_task_has_an_owner_retries_and_a_time_limit(bag: dict[str, Any]):
+def test_every_task_has_an_owner_retries_and_a_time_limit(bag: dict[str, Any]) -> None:
     for name, dag in bag["dags"].items():
         for task in dag["tasks"]:
             assert task["owner"] not in ("", "airflow"), (name, task["id"])
@@ -80,7 +80,7 @@ def test_every_task_has_an_owner_retries_and_a_time_limit(bag: dict[str, Any]):
             assert task["limited"], (name, task["id"])
 
 
-def test_huiyas_tables_are_loaded_patients_first(bag: dict[str, Any]):
+def test_huiyas_tables_are_loaded_patients_first(bag: dict[str, Any]) -> None:
     tasks = {t["id"]: t["upstream"] for t in bag["dags"]["backfill_huiya"]["tasks"]}
     assert list(tasks) == [
         "identity.patient",

@@ -1,6 +1,6 @@
 """`python -m tests.unit.workflows.record`: save one history for each path of the critical value workflow.
 
-Run it when a release changes the workflow, and keep the older histories: workflows of that release may still be open.
+Run it when a release changes the workflow, and keep the older histories: workflows of theirs may be open.
 """
 
 from __future__ import annotations
@@ -67,8 +67,12 @@ async def main(release: str) -> None:
         async with worker:
             for number, path in enumerate(PATHS, 1):
                 identifier = UUID(int=number)
-                await start_critical_value(environment.client, str(identifier), {"facility": "MAIN"}, (10, 10))
-                handle = environment.client.get_workflow_handle_for(CriticalValue.run, workflow_id(identifier))
+                await start_critical_value(
+                    environment.client, str(identifier), {"facility": "MAIN"}, (10, 10)
+                )
+                handle = environment.client.get_workflow_handle_for(
+                    CriticalValue.run, workflow_id(identifier)
+                )
                 await path(handle, environment)
                 await handle.result()
                 history = await handle.fetch_history()

@@ -54,7 +54,9 @@ class Ward:
         self.states[order.critical_value_id] = "acknowledged"
         self.acknowledgements.append(order)
         return Acknowledged(
-            critical_value_id=order.critical_value_id, user=order.user, at=datetime(2026, 11, 23, 8, tzinfo=UTC)
+            critical_value_id=order.critical_value_id,
+            user=order.user,
+            at=datetime(2026, 11, 23, 8, tzinfo=UTC),
         )
 
     @activity.defn(name=steps.TELL_WITHDRAWN)

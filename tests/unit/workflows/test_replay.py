@@ -1,4 +1,4 @@
-"""Histories of earlier releases replay on today's workflow, so a worker can be replaced while workflows are open."""
+"""Histories of earlier releases replay on the workflow as it is, so a worker can be replaced while some are open."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def history(path: Path) -> WorkflowHistory:
 
 
 @pytest.mark.parametrize("path", SAVED, ids=lambda p: p.stem)
-async def test_a_saved_history_replays(path: Path):
+async def test_a_saved_history_replays(path: Path) -> None:
     replayer = Replayer(workflows=[CriticalValue], data_converter=data_converter(KEY, (), "default"))
     await replayer.replay_workflow(history(path))
 
@@ -41,7 +41,7 @@ class Impatient:
 
 
 @pytest.mark.parametrize("path", SAVED, ids=lambda p: p.stem)
-async def test_an_incompatible_workflow_does_not_replay(path: Path):
+async def test_an_incompatible_workflow_does_not_replay(path: Path) -> None:
     replayer = Replayer(
         workflows=[Impatient],
         data_converter=data_converter(KEY, (), "default"),
@@ -51,7 +51,7 @@ async def test_an_incompatible_workflow_does_not_replay(path: Path):
         await replayer.replay_workflow(history(path))
 
 
-def test_every_path_has_a_saved_history():
+def test_every_path_has_a_saved_history() -> None:
     assert {p.stem.removeprefix("critical_value_").rpartition("_")[0] for p in SAVED} == {
         "acknowledged",
         "escalated_twice",
@@ -60,5 +60,5 @@ def test_every_path_has_a_saved_history():
 
 
 @pytest.mark.parametrize("path", SAVED, ids=lambda p: p.stem)
-def test_a_saved_history_holds_no_name_in_the_clear(path: Path):
+def test_a_saved_history_holds_no_name_in_the_clear(path: Path) -> None:
     assert "doctor.main" not in path.read_text()
