@@ -6,6 +6,7 @@ and bytes that are not of the character set are found at the door.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from bus.hl7.charset import codec_for, decode_raw, undecodable
@@ -14,7 +15,6 @@ from bus.hl7.escaping import STANDARD, Delimiters
 from bus.hl7.msh import declared_codec, first_segment
 from bus.hl7.problem import DATA_TYPE, REQUIRED_FIELD, HL7Error
 
-_STANDARD_ENCODING = "^~\\&"
 LONGEST = 200
 """Characters in a field that is used to route; HL7 allows 199 in the longest of them (MSH-10, v2.7)."""
 
@@ -38,54 +38,65 @@ class Header(NamedTuple):
     digest: bytes
 
 
-_codecs: dict[tuple[str, str], str] = {}
+_codecs: dict[str, str] = {}
 
 
-def _codec(declared: str, default: str) -> str:
-    known = _codecs.get((declared, default))
+def _codec(declared: str) -> str:
+    known = _codecs.get(declared)
     if known is None:
-        known = codec_for(declared, default)
+        known = codec_for(declared)
         if len(_codecs) < 1000:
-            _codecs[declared, default] = known
+            _codecs[declared] = known
     return known
 
 
-def peek(raw: bytes, default: str) -> Header:
-    """Read the routing fields from the bytes of one message; `default` is the codec for an empty MSH-18.
+def peek(raw: bytes, defaults: Mapping[str, str]) -> Header:
+    """Read the routing fields from the bytes of one message.
 
-    Raises HL7Error: missing_msh, delimiters, unknown_charset, missing_field, bad_field.
+    `defaults` gives, by MSH-4's namespace, the codec for an empty MSH-18; it is UTF-8 for a facility that is
+    not in it. Raises HL7Error: missing_msh, delimiters, unknown_charset, missing_field, bad_field.
     """
     msh = first_segment(raw)
     if msh.isascii():
-        fields = msh.decode("ascii").split(chr(msh[3]))
-        codec = _codec(fields[17] if len(fields) > 17 else "", default)
+        text = msh.decode("ascii")
+        fields = text.split(text[3])
+        declared = fields[17] if len(fields) > 17 else ""
+        codec = _codec(declared) if declared else defaults.get(_facility(fields), "utf-8")
     else:
-        codec = declared_codec(raw, default)
+        codec = _codec_of_campus(raw, defaults)
         text = decode_raw(msh, codec)
         fields = text.split(text[3])
-    try:
-        body = decode_raw(raw, codec)
-    except UnicodeDecodeError as error:
-        raise undecodable(codec, error.start) from None
-    return _read(fields, _delimiters(fields, body), codec, _with_carriage_returns(body), raw[len(msh) :])
+    if codec != "utf-8" or not raw.isascii():
+        try:
+            decode_raw(raw, codec)
+        except UnicodeDecodeError as error:
+            raise undecodable(codec, error.start) from None
+    delimiters = STANDARD if text.startswith("MSH|^~\\&|") else Delimiters.of(text)
+    return _read(fields, delimiters, codec, raw[len(msh) :])
 
 
-def _delimiters(fields: list[str], body: str) -> Delimiters:
-    if len(fields) > 1 and fields[1] == _STANDARD_ENCODING and body[3] == "|":
-        return STANDARD
-    return Delimiters.of(body)
+def _facility(fields: list[str]) -> str:
+    return fields[3].split("^", 1)[0] if len(fields) > 3 else ""
 
 
-def _with_carriage_returns(body: str) -> str:
-    if "\n" in body and ("\r\n" in body or "\r" not in body):
-        return body.replace("\r\n", "\r").replace("\n", "\r")
-    return body
+def _codec_of_campus(raw: bytes, defaults: Mapping[str, str]) -> str:
+    """Find the codec of an MSH that is not plain ASCII, where MSH-4 may read differently under each
+    default.
+    """
+    tried = dict.fromkeys(("utf-8", *defaults.values()))
+    for default in tried:
+        codec = declared_codec(raw, default)
+        fields = decode_raw(first_segment(raw), codec).split(chr(raw[3]))
+        if codec != default or defaults.get(_facility(fields), "utf-8") == default:
+            return codec
+    return declared_codec(raw, "utf-8")
 
 
-def _read(fields: list[str], delimiters: Delimiters, codec: str, body: str, rest: bytes) -> Header:
+def _read(fields: list[str], delimiters: Delimiters, codec: str, rest: bytes) -> Header:
     if len(fields) < 10:
         fields = fields + [""] * (10 - len(fields))
     kind = fields[8].split(delimiters.component)
+    lines = rest if b"\n" not in rest else _with_carriage_returns(rest)
     header = Header(
         fields,
         delimiters,
@@ -95,34 +106,44 @@ def _read(fields: list[str], delimiters: Delimiters, codec: str, body: str, rest
         f"{kind[0]}^{kind[1]}" if len(kind) > 1 and kind[1] else kind[0],
         _first(fields[9], delimiters, codec),
         fields[6] or None,
-        _field(body, "PID", 3, delimiters, codec),
-        _field(body, "MRG", 1, delimiters, codec),
-        _field(body, "PV1", 19, delimiters, codec),
+        _field(lines, b"\rPID", 3, delimiters, codec),
+        _field(lines, b"\rMRG", 1, delimiters, codec) if kind[0] == "ADT" else None,
+        _field(lines, b"\rPV1", 19, delimiters, codec),
         digest(fields, rest),
     )
     _check(header)
     return header
 
 
+def _with_carriage_returns(lines: bytes) -> bytes:
+    if b"\r\n" in lines or b"\r" not in lines:
+        return lines.replace(b"\r\n", b"\r").replace(b"\n", b"\r")
+    return lines
+
+
 def _first(field: str, delimiters: Delimiters, codec: str) -> str:
     """Return the first component of the first repetition, unescaped and stripped."""
     if field.isalnum():
         return field
-    if delimiters.repetition:
-        field = field.split(delimiters.repetition, 1)[0]
-    text = delimiters.unescaped(field.split(delimiters.component, 1)[0], codec)
-    return text.split(delimiters.subcomponent or None, 1)[0].strip() if text else ""
+    for delimiter in (delimiters.repetition, delimiters.component, delimiters.subcomponent):
+        if delimiter and delimiter in field:
+            field = field.split(delimiter, 1)[0]
+    return delimiters.unescaped(field, codec).strip()
 
 
-def _field(body: str, segment: str, number: int, delimiters: Delimiters, codec: str) -> str | None:
-    at = body.find(f"\r{segment}{delimiters.field}")
+def _field(lines: bytes, segment: bytes, number: int, delimiters: Delimiters, codec: str) -> str | None:
+    """Return a field of the first segment of that name. A CR is never part of a character, so it is found in
+    bytes.
+    """
+    at = lines.find(segment)
     if at < 0:
         return None
-    end = body.find("\r", at + 1)
-    found = body[at + 5 : end if end >= 0 else None].split(delimiters.field, number)
-    if len(found) < number:
+    end = lines.find(b"\r", at + 1)
+    line = decode_raw(lines[at + 1 : end if end >= 0 else None], codec)
+    found = line.split(delimiters.field, number + 1)
+    if len(found) <= number or len(found[0]) != 3:
         return None
-    return _first(found[number - 1], delimiters, codec) or None
+    return _first(found[number], delimiters, codec) or None
 
 
 def _check(header: Header) -> None:
@@ -131,10 +152,9 @@ def _check(header: Header) -> None:
         raise HL7Error("missing_field", reason, REQUIRED_FIELD, "MSH-10")
     if not header.message_type:
         raise HL7Error("missing_field", "MSH-9 is empty: a message needs a type", REQUIRED_FIELD, "MSH-9")
-    routing = (header.control_id, header.sender, header.facility, header.message_type, header.message_time)
-    numbers = (header.patient_number, header.other_patient_number, header.visit_number)
-    longest = max(map(len, filter(None, routing + numbers)))
-    if longest > LONGEST or "\0" in "".join(filter(None, routing + numbers)):
+    routing = [value for value in header[3:11] if value]
+    together = "".join(routing)
+    if (len(together) > LONGEST and max(map(len, routing)) > LONGEST) or "\0" in together:
         which = "a field used for routing (MSH-3, 4, 7, 9, 10, PID-3, MRG-1, PV1-19)"
         raise HL7Error("bad_field", f"{which} is over {LONGEST} characters or holds a NUL", DATA_TYPE, "MSH")
 
@@ -146,5 +166,4 @@ def glimpse(raw: bytes) -> list[str]:
     if not raw.startswith(b"MSH") or len(raw) < 8:
         return []
     msh = first_segment(raw)[:4096]
-    fields = [field if field.isascii() else b"" for field in msh.split(msh[3:4])]
-    return [field.decode("ascii") for field in fields]
+    return [field.decode("ascii") if field.isascii() else "" for field in msh.split(msh[3:4])]

@@ -1,0 +1,96 @@
+"""Composing the answers of a listener (HL7 v2.5 §2.9)."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from adapters.mllp.framing import framed
+from bus.hl7.ack import Code, Wrong, acknowledge, wanted
+from bus.hl7.escaping import STANDARD, Delimiters
+
+_ECHOED = (2, 3, 4, 5, 8, 10, 11)
+"""Places in MSH that an answer depends on, beside MSH-18 and the control id."""
+_TIME, _ID, _ANSWERED = "\x01", "\x02", "\x03"
+"""Stand for what varies, in an answer that is kept as a template."""
+_MARKS = frozenset({_TIME, _ID, _ANSWERED})
+
+
+class Answers:
+    """Makes framed answers, each with a control id of its own."""
+
+    def __init__(self, *, enhanced: bool = False, clock: Callable[[], float] = time.time) -> None:
+        """`enhanced`: whether MSH-15 decides if and how a message is answered."""
+        self._enhanced = enhanced
+        self._clock = clock
+        self._prefix = f"A{int(clock()):X}{os.getpid():X}-"
+        self._count = itertools.count(1)
+        self._second = -1
+        self._now = ""
+        self._templates: dict[tuple[str, ...], list[str]] = {}
+
+    def accept(self, fields: Sequence[str], codec: str, delimiters: Delimiters) -> bytes:
+        """Answer a message that is stored; b"" when its sender wants no answer."""
+        if self._enhanced or delimiters is not STANDARD:
+            return self.answer(fields, Code.ACCEPT, codec, delimiters)
+        places = (*[fields[i] for i in _ECHOED if i < len(fields)], *fields[17:18])
+        template = self._templates.get(places)
+        if template is None:
+            if not _MARKS.isdisjoint("".join(fields)):
+                return self.answer(fields, Code.ACCEPT, codec, delimiters)
+            template = self._template(places, fields)
+        upto_time, upto_id, upto_answered = template
+        text = (
+            f"{upto_time}{self._time()}{upto_id}{self._prefix}{next(self._count)}{upto_answered}{fields[9]}\r"
+        )
+        return b"\x0b" + text.encode(codec, "replace") + b"\x1c\r"
+
+    def answer(
+        self,
+        fields: Sequence[str],
+        code: Code,
+        codec: str = "ascii",
+        delimiters: Delimiters = STANDARD,
+        wrong: Wrong | None = None,
+    ) -> bytes:
+        """Answer a message whose MSH is `fields`; b"" when its sender wants no answer."""
+        said = str(code.value)
+        accept = fields[14] if len(fields) > 14 else ""
+        application = fields[15] if len(fields) > 15 else ""
+        if self._enhanced and (accept or application):
+            if not wanted(code, accept):
+                return b""
+            said = code.enhanced
+        control_id = f"{self._prefix}{next(self._count)}"
+        return framed(
+            acknowledge(
+                fields,
+                said,
+                now=self._time(),
+                control_id=control_id,
+                codec=codec,
+                delimiters=delimiters,
+                wrong=wrong,
+            )
+        )
+
+    def _template(self, places: tuple[str, ...], fields: Sequence[str]) -> list[str]:
+        """Answer once with marks where answers differ, and keep the text between them."""
+        marked = [*fields[:9], _ANSWERED, *fields[10:]]
+        text = acknowledge(marked, "AA", now=_TIME, control_id=_ID, codec="utf-8").decode()
+        upto_time, rest = text.split(_TIME, 1)
+        upto_id, rest = rest.split(_ID, 1)
+        template = [upto_time, upto_id, rest.split(_ANSWERED, 1)[0]]
+        if len(self._templates) < 10_000:
+            self._templates[places] = template
+        return template
+
+    def _time(self) -> str:
+        now = int(self._clock())
+        if now != self._second:
+            self._second = now
+            self._now = datetime.fromtimestamp(now, UTC).astimezone().strftime("%Y%m%d%H%M%S%z")
+        return self._now

@@ -1,0 +1,131 @@
+"""Sending over MLLP: one message at a time, each matched with its own answer by MSA-2."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from adapters.mllp.framing import Broken, Deframer, framed
+from bus.hl7.message import parse
+from bus.hl7.msh import declared_codec, first_segment
+from bus.hl7.problem import HL7Error
+from consortium.errors import RetryableError
+
+_LIMIT = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An acknowledgement as it came."""
+
+    code: str
+    """MSA-1: AA, AE, AR, CA, CE, CR."""
+    control_id: str | None
+    """MSA-2: the message that is answered."""
+    raw: bytes
+    reason: str | None = None
+    """What the receiver says is wrong: ERR-8, MSA-3."""
+    error_code: str | None = None
+    """The receiver's own code of it (ERR-5)."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the message is stored there."""
+        return self.code in {"AA", "CA"}
+
+
+def read_answer(raw: bytes) -> Answer:
+    """Read an acknowledgement. Raises HL7Error for what is none."""
+    message = parse(raw)
+    code = message.get("MSA-1")
+    if code is None:
+        raise HL7Error("no_acknowledgement", "the answer has no segment MSA", location="MSA")
+    reason = message.get("ERR-8") or message.get("MSA-3")
+    return Answer(code, message.get("MSA-2"), raw, reason, message.get("ERR-5"))
+
+
+class Client:
+    """One connection to a receiver, made when needed. Use it with `async with`."""
+
+    def __init__(
+        self, host: str, port: int, *, timeout: float = 30.0, default_charset: str = "utf-8"
+    ) -> None:
+        """`timeout`: seconds to connect, and to wait for an answer."""
+        self._host = host
+        self._port = port
+        self._timeout = timeout
+        self._default = default_charset
+        self._deframer = Deframer(_LIMIT, _LIMIT)
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def __aenter__(self) -> Self:
+        """Give the client; it connects with the first message."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        await self.close()
+
+    async def send(self, message: bytes) -> Answer:
+        """Send a message, without frame, and return the answer to it, whatever it says.
+
+        Raises RetryableError when the receiver is away or does not answer in time. The connection is dropped
+        then, so that a late answer is never taken for that of the next message.
+        """
+        wanted = self._control_id(message)
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._exchange(message, wanted)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            await self.close()
+            raise RetryableError(
+                f"no answer from {self._host}:{self._port} ({type(error).__name__})"
+            ) from error
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _exchange(self, message: bytes, wanted: str) -> Answer:
+        reader, writer = await self._connected()
+        writer.write(framed(message))
+        await writer.drain()
+        while True:
+            answer = read_answer(await self._frame(reader))
+            if answer.control_id == wanted or not answer.control_id:
+                return answer
+
+    async def _frame(self, reader: asyncio.StreamReader) -> bytes:
+        while True:
+            data = await reader.read(65536)
+            if not data:
+                raise ConnectionResetError("the receiver closed the connection")
+            for frame in self._deframer.feed(data):
+                if isinstance(frame, Broken):
+                    raise HL7Error("framing", f"the receiver's answer is broken: {frame.reason}")
+                return frame
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._reader is None or self._writer is None:
+            self._deframer = Deframer(_LIMIT, _LIMIT)
+            self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+        return self._reader, self._writer
+
+    def _control_id(self, message: bytes) -> str:
+        msh = first_segment(message).decode(declared_codec(message, self._default))
+        fields = msh.split(msh[3])
+        return fields[9] if len(fields) > 9 else ""
+
+    async def close(self) -> None:
+        """Drop the connection; the next message makes another."""
+        writer, self._reader, self._writer = self._writer, None, None
+        if writer is not None:
+            writer.close()
+            try:
+                await writer.wait_closed()
+            except OSError:
+                return  # closing a connection that is already broken is closing it

@@ -1,0 +1,227 @@
+"""One MLLP connection: frames in, answers out in the same order, and reading stops when either side is
+slow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from adapters.mllp.codec import read
+from adapters.mllp.framing import Broken, Deframer
+from bus.envelope import Receipt, Refusal
+from bus.hl7.ack import Code, Wrong
+from bus.hl7.escaping import STANDARD
+from bus.hl7.header import Header, glimpse
+from bus.hl7.problem import INTERNAL, SEGMENT_SEQUENCE, HL7Error
+from consortium.errors import PermanentError, RetryableError
+
+if TYPE_CHECKING:
+    from adapters.mllp.server import Listener
+
+
+class Turn:
+    """One message's place in the order of answers."""
+
+    __slots__ = ("answer", "connection", "header", "raw")
+
+    def __init__(self, connection: Connection, raw: bytes, header: Header | None) -> None:
+        self.connection = connection
+        self.raw = raw
+        self.header = header
+        self.answer: bytes | None = None
+
+    def stored(self, done: asyncio.Future[Receipt]) -> None:
+        """Answer after the commit, or after the store said that it cannot."""
+        connection, header = self.connection, self.header
+        error = done.exception() if not done.cancelled() else RetryableError("the listener is stopping")
+        if error is None and header is not None:
+            self.answer = connection.listener.answers.accept(header.fields, header.codec, header.delimiters)
+            connection.flush()
+        else:
+            connection.failed(self, error)
+
+
+class Connection(asyncio.Protocol):
+    """Speaks MLLP with one sender."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.peer = ""
+        self._transport: asyncio.Transport | None = None
+        self._deframer = Deframer(listener.settings.body_limit, listener.settings.keep_limit)
+        self._turns: deque[Turn] = deque()
+        self._reading = True
+        self._writable = True
+        self._closing = False
+        self._buffered = 0
+        self.active = listener.clock()
+        """When something last came in, on the listener's clock."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, or close it at once when there are too many."""
+        self._transport = transport  # type: ignore[assignment]  # a server's transport reads and writes
+        host, port = (transport.get_extra_info("peername") or ("", 0))[:2]
+        self.peer = f"{host}:{port}"
+        if not self.listener.join(self):
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Keep what was left unfinished; what is being stored is stored, and its sender will ask again."""
+        del exc  # whichever side ended it, and why, changes nothing
+        self._transport = None
+        self.broken_off()
+        self.listener.leave(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take frames out of the stream and start storing them."""
+        self.active = self.listener.clock()
+        for frame in self._deframer.feed(data):
+            if isinstance(frame, bytes):
+                self._message(frame)
+            else:
+                self._refuse(frame.code, Wrong(SEGMENT_SEQUENCE, "", frame.reason, frame.code), frame)
+        self._account()
+        self._throttle()
+
+    def pause_writing(self) -> None:
+        """Stop reading from a sender that does not read its answers."""
+        self._writable = False
+        self._throttle()
+
+    def resume_writing(self) -> None:
+        """Read on."""
+        self._writable = True
+        self._throttle()
+
+    def _message(self, raw: bytes) -> None:
+        listener = self.listener
+        try:
+            header, arrival = read(raw, listener.settings.campuses, listener.settings.endpoint)
+        except HL7Error as problem:
+            self._refuse(problem.code, Wrong.of(problem), Broken(problem.code, problem.reason, raw, len(raw)))
+            return
+        turn = Turn(self, raw, header)
+        self._turns.append(turn)
+        listener.inbox.submit(arrival).add_done_callback(turn.stored)
+
+    def _refuse(self, code: str, wrong: Wrong, broken: Broken) -> None:
+        turn = Turn(self, broken.body, None)
+        self._turns.append(turn)
+        self.listener.spawn(self._refused(turn, code, wrong, broken.size))
+
+    async def _refused(self, turn: Turn, code: str, wrong: Wrong, size: int) -> None:
+        """Keep what is refused, then answer AR; AE when it cannot even be kept, so that it is sent again."""
+        fields = glimpse(turn.raw)
+        answers = self.listener.answers
+        try:
+            await self.listener.refuse(self._refusal(turn.raw, code, wrong.reason, size, fields))
+            turn.answer = answers.answer(fields, Code.REJECT, wrong=wrong)
+        except RetryableError as error:
+            turn.answer = answers.answer(
+                fields, Code.ERROR, wrong=Wrong(INTERNAL, "", str(error), "store_away")
+            )
+        self.flush()
+
+    def _refusal(self, raw: bytes, code: str, reason: str, size: int, fields: list[str]) -> Refusal:
+        settings = self.listener.settings
+        known = [*fields, *[""] * (10 - len(fields))]
+        return Refusal(
+            protocol="mllp",
+            endpoint=settings.endpoint,
+            peer=self.peer,
+            code=code,
+            reason=reason,
+            body=raw[: settings.keep_limit],
+            size=size,
+            facility=known[3].partition("^")[0] or None,
+            control_id=known[9] or None,
+            message_type="^".join(part for part in known[8].split("^")[:2] if part) or None,
+        )
+
+    def failed(self, turn: Turn, error: BaseException | None) -> None:
+        """Answer AE for what may be sent again; refuse what never can be stored."""
+        header = turn.header
+        if isinstance(error, PermanentError):
+            wrong = Wrong(INTERNAL, "", str(error), "not_storable")
+            self.listener.spawn(self._refused(turn, "not_storable", wrong, len(turn.raw)))
+            return
+        wrong = Wrong(INTERNAL, "", str(error), "store_away")
+        fields = header.fields if header else []
+        delimiters = header.delimiters if header else STANDARD
+        codec = header.codec if header else "ascii"
+        turn.answer = self.listener.answers.answer(fields, Code.ERROR, codec, delimiters, wrong)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send the answers that are next in order."""
+        turns = self._turns
+        ready = []
+        while turns and turns[0].answer is not None:
+            ready.append(turns.popleft().answer or b"")
+        if ready and self._transport is not None:
+            self._transport.write(ready[0] if len(ready) == 1 else b"".join(ready))
+        if not self._reading:
+            self._throttle()
+        if self._closing and not turns and self._transport is not None:
+            self._transport.close()
+
+    def _account(self) -> None:
+        """Tell the listener how much of an unfinished message is kept here; give it up when that is too
+        much.
+        """
+        held = self._deframer.held
+        if held != self._buffered:
+            over = self.listener.buffer(held - self._buffered)
+            self._buffered = held
+            if over:
+                self._give_up("busy", "too much is being received at once: send the message again later")
+
+    def _give_up(self, code: str, reason: str) -> None:
+        """Refuse what is unfinished and close once every answer is out."""
+        broken = self._deframer.finish()
+        if broken is not None:
+            self._refuse(code, Wrong(SEGMENT_SEQUENCE, "", reason, code), broken)
+        self._account_nothing()
+        self.stop()
+
+    def broken_off(self) -> None:
+        """Keep an unfinished message as a refusal: the connection ended inside it."""
+        broken = self._deframer.finish()
+        if broken is not None:
+            wrong = Wrong(SEGMENT_SEQUENCE, "", broken.reason, broken.code)
+            self._refuse(broken.code, wrong, broken)
+        self._account_nothing()
+
+    def _account_nothing(self) -> None:
+        self.listener.buffer(-self._buffered)
+        self._buffered = 0
+
+    def check_time(self, now: float) -> None:
+        """Close a connection that is silent for too long, inside a message or between two."""
+        settings = self.listener.settings
+        silent = now - self.active
+        if self._deframer.unfinished and silent > settings.frame_seconds:
+            self._give_up("framing", f"nothing more came for {settings.frame_seconds:.0f} s inside a message")
+        elif not self._turns and silent > settings.idle_seconds:
+            self.stop()
+
+    def stop(self) -> None:
+        """Read no more; close when every answer is out."""
+        self._closing = True
+        self._throttle()
+        self.flush()
+
+    def _throttle(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        waiting = len(self._turns)
+        most = self.listener.settings.in_flight
+        if self._reading and (waiting >= most or not self._writable or self._closing):
+            self._reading = False
+            transport.pause_reading()
+        elif not self._reading and waiting <= most // 2 and self._writable and not self._closing:
+            self._reading = True
+            transport.resume_reading()
