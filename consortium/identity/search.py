@@ -102,21 +102,19 @@ _LEDGER = sa.table(
 
 def search(connection: sa.Connection, wanted: PersonSearch) -> People:
     """Return the people that match, ordered by id; without any criterion, everybody. People whom every number has left are not found."""
-    statement = sa.select(_PERSON).where(_PERSON.c.active).order_by(_PERSON.c.id).limit(wanted.limit + 1)
-    if wanted.ids:
-        statement = statement.where(_PERSON.c.id.in_(wanted.ids))
+    statement = sa.select(_PERSON).where(*_matching(wanted)).order_by(_PERSON.c.id).limit(wanted.limit + 1)
     if wanted.after is not None:
         statement = statement.where(_PERSON.c.id > wanted.after)
-    said = _said(wanted)
-    if said:
-        linked = sa.select(_LINK.c.person_id).join_from(
-            _LINK, _SOURCE, _SOURCE.c.id == _LINK.c.source_patient_id
-        )
-        statement = statement.where(_PERSON.c.id.in_(linked.where(*said)))
     rows = [dict(row) for row in connection.execute(statement).mappings()]
     kept = rows[: wanted.limit]
     _attach_identifiers(connection, kept)
     return People(kept, kept[-1]["id"] if len(rows) > wanted.limit and kept else None)
+
+
+def count(connection: sa.Connection, wanted: PersonSearch) -> int:
+    """Return how many people a search finds on all its pages."""
+    statement = sa.select(sa.func.count()).select_from(_PERSON).where(*_matching(wanted))
+    return connection.execute(statement).scalar_one()
 
 
 def person(connection: sa.Connection, id_: UUID) -> Row | None:
@@ -138,6 +136,18 @@ def successors(connection: sa.Connection, id_: UUID) -> list[UUID]:
         .where(_LINK.c.source_patient_id.in_(moved), _LINK.c.person_id != id_)
     )
     return list(connection.execute(now.order_by(_LINK.c.person_id)).scalars())
+
+
+def _matching(wanted: PersonSearch) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = [_PERSON.c.active]
+    if wanted.ids:
+        conditions.append(_PERSON.c.id.in_(wanted.ids))
+    if said := _said(wanted):
+        linked = sa.select(_LINK.c.person_id).join_from(
+            _LINK, _SOURCE, _SOURCE.c.id == _LINK.c.source_patient_id
+        )
+        conditions.append(_PERSON.c.id.in_(linked.where(*said)))
+    return conditions
 
 
 def _said(wanted: PersonSearch) -> list[sa.ColumnElement[bool]]:
