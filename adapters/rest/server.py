@@ -19,7 +19,7 @@ from adapters.rest.models import UPLOADS
 from adapters.rest.problem import Problem, ProblemError
 from adapters.rest.settings import RestSettings
 from bus.envelope import Arrival, Receipt, Refusal
-from consortium.errors import RetryableError
+from consortium.errors import PermanentError, RetryableError
 
 NUMBER_LIMIT = 100
 """Longest Idempotency-Key and X-Sending-System, characters."""
@@ -131,6 +131,9 @@ class RestServer:
             log.warning("not_stored", endpoint=seen.endpoint, error=type(error).__name__)
             detail = "not stored: the platform cannot store now; send the same again"
             raise ProblemError(Problem(503, "unavailable", "Unavailable", detail)) from error
+        except PermanentError as error:
+            detail = "this message cannot be stored; report its Idempotency-Key to the platform's operators"
+            raise ProblemError(Problem(422, "unstorable", "Unprocessable content", detail)) from error
         journey = f"/api/v1/messages/{receipt.id}"
         accepted = Accepted(id=receipt.id, outcome=receipt.outcome.value, journey=journey)
         return JSONResponse(accepted.model_dump(), 202, headers={"Location": journey})

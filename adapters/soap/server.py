@@ -19,7 +19,7 @@ from adapters.soap.interfaces import Interface, interfaces
 from adapters.soap.settings import SoapSettings
 from adapters.soap.versions import Version, by_media_type
 from bus.envelope import Arrival, Receipt, Refusal
-from consortium.errors import RetryableError
+from consortium.errors import PermanentError, RetryableError
 
 LARGE = 256 * 1024
 """Bytes from which parsing leaves the event loop for a thread."""
@@ -135,6 +135,11 @@ class SoapServer:
             chinese = "未接收: 平台暂不可用, 请原样重发"
             english = "not stored: the platform cannot store now; send the same message again"
             raise FaultError(Fault("unavailable", chinese, english, blame=Blame.RECEIVER)) from error
+        except PermanentError as error:
+            english = "this message cannot be stored; report its 消息编号 to the platform's operators"
+            raise FaultError(
+                Fault("unstorable", "该消息无法存储, 请将消息编号告知平台运维", english)
+            ) from error
         return _xml(codec.answer(receipt, content.heading, seen.version), seen.version, 200)
 
     async def _refused(self, fault: Fault, request: Request, interface: Interface, seen: _Seen) -> Response:

@@ -28,8 +28,8 @@ def load_window(
     second effect; an older version never overwrites a newer one (`_version`). The live watermark is not
     touched. It stops before rows younger than the campus's lag. `limit`: at most so many rows; None: all.
 
-    Raises SourceDownError or psycopg.OperationalError (try again), SourceShapeError or PermanentError (a person
-    is needed).
+    Raises SourceDownError or psycopg.OperationalError (try again), SourceShapeError or PermanentError (a
+    person is needed).
     """
     described = campus(facility)
     wanted = described.table(table)

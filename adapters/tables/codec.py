@@ -1,14 +1,14 @@
 """From a row to an arrival: its columns as JSON, nothing corrected.
 
-Beside the columns the body has `_table`, `_key`, `_version` (orders the versions of a record), `_deleted`, and,
-where the table embeds, the rows that travel together.
+Beside the columns the body has `_table`, `_key`, `_version` (orders the versions of a record), `_deleted`,
+and, where the table embeds, the rows that travel together.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from hashlib import sha256
@@ -25,19 +25,20 @@ DELETED = "~deleted"
 def arrival(campus: Campus, table: Table, row: Row) -> Arrival:
     """Return the message of one version of a row.
 
-    The control id is key, version and the digest of the row's own columns, so that an unchanged row read again
-    is a duplicate, and two edits within the watermark's resolution are two messages.
+    The control id is key, version and the digest of the row's own columns, so that an unchanged row read
+    again is a duplicate, and two edits within the watermark's resolution are two messages.
     """
     digest = _digest(row.columns)
-    body = {
-        **row.columns,
+    living = [columns for columns in row.siblings if not _flag(table, columns)]
+    body: dict[str, Any] = {
+        **_newest(campus, table, living or row.siblings or (row.columns,)),
         "_table": table.name,
         "_key": row.key,
         "_version": version(_latest(campus, row)),
-        "_deleted": _deleted(table, row),
+        "_deleted": not living if table.embed else _flag(table, row.columns),
     }
     if table.embed:
-        body[table.embed.as_] = [columns for columns in row.siblings if not _flag(table, columns)]
+        body[table.embed.as_] = list(row.siblings)
     control_id = f"{row.key}@{version(row.at)}#{digest.hex()[:12]}"
     return _arrival(campus, table, control_id, body, digest, version(row.at))
 
@@ -86,8 +87,9 @@ def _latest(campus: Campus, row: Row) -> datetime:
     return max([row.at, *stamps])
 
 
-def _deleted(table: Table, row: Row) -> bool:
-    return all(_flag(table, columns) for columns in row.siblings or (row.columns,))
+def _newest(campus: Campus, table: Table, siblings: Sequence[Columns]) -> Columns:
+    # What rows that travel together say of the whole is what the newest says, whichever row brought them.
+    return max(siblings, key=lambda columns: (columns[campus.watermark], str(columns[table.key])))
 
 
 def _flag(table: Table, columns: Columns) -> bool:

@@ -1,7 +1,7 @@
 """Control ids that this process has brought to the inbox lately.
 
-The overlap is read again on every poll; without this each of its rows would be a duplicate for the inbox to look
-up. It is only a saving: what is forgotten is found to be a duplicate by the inbox.
+The overlap is read again on every poll; without this each of its rows would be a duplicate for the inbox to
+look up. It is only a saving: what is forgotten is found to be a duplicate by the inbox.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Rows that vanished: keys that were brought to the inbox and are no longer in the source.
 
-The inbox itself is the list of what was brought. One page of it is compared at a time; the place where the next
-page begins is kept as a watermark of its own, saved with the deletions found.
+The inbox itself is the list of what was brought. One page of it is compared at a time; the place where the
+next page begins is kept as a watermark of its own, saved with the deletions found.
 """
 
 from __future__ import annotations
