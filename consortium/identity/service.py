@@ -31,6 +31,7 @@ __all__ = [
     "register",
     "search",
     "successors",
+    "survivor_of",
     "unmerge",
 ]
 
@@ -38,6 +39,12 @@ _KNOWN = "SELECT EXISTS (SELECT FROM identity.source_patient WHERE facility = %(
 _PERSON_OF = """
 SELECT l.person_id FROM identity.source_patient s JOIN identity.link l ON l.source_patient_id = s.id
  WHERE s.facility = %(facility)s AND s.number = %(number)s
+"""
+_SURVIVOR = """
+WITH RECURSIVE chain AS (
+  SELECT id, merged_into FROM identity.source_patient WHERE id = %(id)s
+  UNION SELECT s.id, s.merged_into FROM identity.source_patient s JOIN chain c ON s.id = c.merged_into)
+SELECT id FROM chain WHERE merged_into IS NULL
 """
 
 
@@ -318,6 +325,12 @@ def person_of(connection: sa.Connection, facility: str, number: str) -> UUID | N
     found: UUID | None = connection.exec_driver_sql(
         _PERSON_OF, {"facility": facility, "number": number}
     ).scalar_one_or_none()
+    return found
+
+
+def survivor_of(connection: sa.Connection, source_patient_id: int) -> int:
+    """Return the id of the number that stands for a source patient after all merges."""
+    found: int = connection.exec_driver_sql(_SURVIVOR, {"id": source_patient_id}).scalar_one()
     return found
 
 

@@ -121,7 +121,9 @@ class Result(Fact):
     """One item of a report: a lab value, or one finding."""
 
     item: Coded
-    value: Annotated[str, StringConstraints(max_length=65_536)] = Field(default="", description="as sent, for people")
+    value: Annotated[str, StringConstraints(max_length=65_536)] = Field(
+        default="", description="as sent, for people"
+    )
     number: Decimal | None = Field(default=None, description="the value where it is a plain number")
     unit: Text | None = None
     reference_range: Text | None = None
@@ -147,7 +149,9 @@ class Report(Fact):
     modality: Text | None = None
     issued_at: AwareDatetime | None = None
     author: Practitioner | None = None
-    doctor: Practitioner | None = Field(default=None, description="who ordered it, and is told of critical values")
+    doctor: Practitioner | None = Field(
+        default=None, description="who ordered it, and is told of critical values"
+    )
     findings: Annotated[str, StringConstraints(max_length=1_000_000)] | None = None
     conclusion: Annotated[str, StringConstraints(max_length=1_000_000)] | None = None
     results: tuple[Result, ...] = ()

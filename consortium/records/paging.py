@@ -16,7 +16,7 @@ Row = dict[str, Any]
 """One row as plain values by column name."""
 
 
-class BadCursor(PermanentError):
+class BadCursorError(PermanentError):
     """A cursor that no page ended with."""
 
     code = "bad_cursor"
@@ -41,7 +41,7 @@ def position(after: str) -> tuple[datetime, UUID]:
     """Return the time and id behind which a page begins.
 
     Raises:
-        BadCursor: the text is none of `cursor`'s.
+        BadCursorError: the text is none of `cursor`'s.
     """
     try:
         at, record = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode().split(" ")
@@ -50,7 +50,7 @@ def position(after: str) -> tuple[datetime, UUID]:
             raise ValueError("a time without a zone")
         return time, UUID(record)
     except (ValueError, binascii.Error) as error:
-        raise BadCursor("the page cursor is not one of ours: start again from the first page") from error
+        raise BadCursorError("the page cursor is not one of ours: start again from the first page") from error
 
 
 def page(rows: Sequence[Row], limit: int) -> Page:

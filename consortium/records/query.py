@@ -26,7 +26,7 @@ __all__ = [
     "Page",
     "Row",
     "Search",
-    "TooBroad",
+    "TooBroadError",
     "appointments",
     "charges",
     "content",
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 
-class TooBroad(PermanentError):
+class TooBroadError(PermanentError):
     """A search that names neither a person, nor a record, nor a number: it would read everything."""
 
     code = "too_broad"
@@ -127,38 +127,38 @@ def encounters(connection: sa.Connection, search: Search) -> Page:
     """Return visits.
 
     Raises:
-        TooBroad: neither person, id nor number is given.
+        TooBroadError: neither person, id nor number is given.
     """
     return _find(connection, "encounter", search)
 
 
 def orders(connection: sa.Connection, search: Search) -> Page:
-    """Return orders; numbers are placer or filler numbers. Raises TooBroad."""
+    """Return orders; numbers are placer or filler numbers. Raises TooBroadError."""
     return _find(connection, "order", search)
 
 
 def reports(connection: sa.Connection, search: Search) -> Page:
-    """Return lab and exam reports; numbers are accession numbers. `order_known` says whether `order_id` is here. Raises TooBroad."""
+    """Return lab and exam reports; numbers are accession numbers. `order_known` says whether `order_id` is here. Raises TooBroadError."""
     return _find(connection, "report", search)
 
 
 def results(connection: sa.Connection, search: Search) -> Page:
-    """Return results; numbers are those of their reports. Raises TooBroad."""
+    """Return results; numbers are those of their reports. Raises TooBroadError."""
     return _find(connection, "result", search)
 
 
 def documents(connection: sa.Connection, search: Search) -> Page:
-    """Return documents without their content; `superseded` says that another replaces it. Raises TooBroad."""
+    """Return documents without their content; `superseded` says that another replaces it. Raises TooBroadError."""
     return _find(connection, "document", search)
 
 
 def charges(connection: sa.Connection, search: Search) -> Page:
-    """Return lines of bills. Raises TooBroad."""
+    """Return lines of bills. Raises TooBroadError."""
     return _find(connection, "charge", search)
 
 
 def appointments(connection: sa.Connection, search: Search) -> Page:
-    """Return booked visits and examinations. Raises TooBroad."""
+    """Return booked visits and examinations. Raises TooBroadError."""
     return _find(connection, "appointment", search)
 
 
@@ -169,7 +169,7 @@ def record(connection: sa.Connection, kind: str, id_: UUID) -> Row | None:
 
 
 def count(connection: sa.Connection, kind: str, search: Search) -> int:
-    """Return how many records a search finds on all its pages. Raises TooBroad."""
+    """Return how many records a search finds on all its pages. Raises TooBroadError."""
     found = sa.select(_T[kind].c.id).where(*_conditions(connection, kind, search)).subquery()
     return connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one()
 
@@ -261,7 +261,7 @@ def _scope(connection: sa.Connection, kind: str, search: Search) -> list[sa.Colu
     if search.report is not None and kind == "result":
         scope.append(_child_of(table, "report_id", search.report))
     if not scope:
-        raise TooBroad(
+        raise TooBroadError(
             "the search names no patient, record or number: add one, such as patient=… or identifier=…"
         )
     return scope
@@ -310,12 +310,14 @@ def _filters(kind: str, search: Search) -> list[sa.ColumnElement[bool]]:
 
 def _times(kind: str, search: Search) -> list[sa.ColumnElement[bool]]:
     c = _T[kind].c
-    bounds = (
-        (search.since, lambda time: c.at >= time),
-        (search.before, lambda time: c.at < time),
-        (search.changed_since, lambda time: c.changed_at >= time),
-    )
-    return [bound(time) for time, bound in bounds if time is not None]
+    times: list[sa.ColumnElement[bool]] = []
+    if search.since is not None:
+        times.append(c.at >= search.since)
+    if search.before is not None:
+        times.append(c.at < search.before)
+    if search.changed_since is not None:
+        times.append(c.changed_at >= search.changed_since)
+    return times
 
 
 def _coded(kind: str, codes: tuple[Code, ...]) -> sa.ColumnElement[bool]:

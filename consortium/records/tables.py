@@ -14,6 +14,17 @@ META = ("at", "deleted", "version", "message_id", "source_version", "changed_at"
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Columns that are replaced together, so that a code does not keep the name of another code."""
+
+    lead: str
+    """The column that tells what the others are about."""
+    others: tuple[str, ...]
+    lead_may_lack: bool = False
+    """Whether the others can come alone: a doctor known by name only."""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One record table."""
 
@@ -23,10 +34,11 @@ class Table:
     """Columns that the platform fills: keys, references, rank."""
     said: Mapping[str, tuple[str, ...]]
     """Column → path in the model: what a message says."""
-    clinical_time: str
+    clinical_time: str | None
     """The column that `at` follows."""
-    groups: tuple[tuple[str, ...], ...] = ()
-    """Columns that are replaced together: a code without a name does not keep the name of another code."""
+    groups: tuple[Group, ...] = ()
+    key_kind: str | None = None
+    """SQL for the kind in `records.business_key`; None: a part of another record, without a number of its own."""
     columns: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -35,12 +47,12 @@ class Table:
 
 
 def _paths(*names: str, **renamed: str) -> dict[str, tuple[str, ...]]:
-    return {name: (name,) for name in names} | {column: (path,) for column, path in renamed.items()}
+    paths: dict[str, tuple[str, ...]] = {name: (name,) for name in names}
+    return paths | {column: (path,) for column, path in renamed.items()}
 
 
-def _parts(of: str, parts: tuple[str, ...], prefix: str | None = None) -> dict[str, tuple[str, ...]]:
-    prefix = of if prefix is None else prefix
-    return {f"{prefix}_{part}": (of, part) for part in parts}
+def _parts(of: str, parts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    return {f"{of}_{part}": (of, part) for part in parts}
 
 
 _KEYS = ("id", "patient_id", "facility")
@@ -50,18 +62,22 @@ _DOCTOR = _parts("doctor", PRACTITIONER)
 _AUTHOR = _parts("author", PRACTITIONER)
 
 
-def _table(
-    name: str,
-    own: tuple[str, ...],
-    said: dict[str, tuple[str, ...]],
-    clinical_time: str,
-    *more: tuple[str, ...],
-) -> Table:
-    parts = [tuple(p) for p in (_ITEM, _DEPARTMENT, _DOCTOR, _AUTHOR, _TYPE) if set(p) <= set(said)]
-    return Table(name, _KEYS + own, MappingProxyType(said), clinical_time, (*parts, *more))
-
-
 _TYPE = _parts("type", CODED)
+_GROUPS = (
+    *(Group(f"{what}_code", (f"{what}_name", f"{what}_system")) for what in ("item", "department", "type")),
+    *(Group(f"{who}_number", (f"{who}_name",), lead_may_lack=True) for who in ("doctor", "author")),
+    Group("code", ("name", "system")),
+    Group("value", ("value_number", "flag")),
+)
+
+
+def _table(
+    name: str, own: tuple[str, ...], said: dict[str, tuple[str, ...]], clinical_time: str | None
+) -> Table:
+    groups = tuple(group for group in _GROUPS if group.lead in said)
+    key_kind = (f"'{name}'" if name != "report" else "kind || '_report'") if "number" in own else None
+    return Table(name, _KEYS + own, MappingProxyType(said), clinical_time, groups, key_kind)
+
 
 ENCOUNTER = _table(
     "encounter",
@@ -69,9 +85,7 @@ ENCOUNTER = _table(
     _paths("status", "bed", start_at="start", end_at="end") | {"class": ("class_",)} | _DEPARTMENT | _DOCTOR,
     "start_at",
 )
-DIAGNOSIS = _table(
-    "diagnosis", ("encounter_id", "rank"), _paths("code", "name", "system"), "", ("code", "name", "system")
-)
+DIAGNOSIS = _table("diagnosis", ("encounter_id", "rank"), _paths("code", "name", "system"), None)
 ORDER = _table(
     "order",
     ("number", "encounter_id"),
@@ -93,7 +107,6 @@ RESULT = _table(
     _paths("status", "value", "unit", "reference_range", "flag", "observed_at", value_number="number")
     | _ITEM,
     "observed_at",
-    ("value", "value_number", "flag"),
 )
 DOCUMENT = _table(
     "document",

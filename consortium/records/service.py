@@ -1,0 +1,195 @@
+"""Applying changes: identity resolved, records written, history kept, in the caller's transaction.
+
+A batch is one pass: what it may touch is loaded in a few statements, the changes are decided one after another in
+memory, and what came of them is written in a few statements. So two hundred messages cost little more than one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from consortium.errors import PermanentError, RetryableError
+from consortium.identity.service import Census, Statement, survivor_of
+from consortium.records import store
+from consortium.records.chart import Charts, Entry
+from consortium.records.errors import number_of_other_patient
+from consortium.records.facts import Row, Said, check_patient, take_apart
+from consortium.records.model import Change, Kind, Provenance
+
+_IDENTITY = frozenset({Kind.PATIENT, Kind.MERGE, Kind.ENCOUNTER})
+"""Kinds of change that have a say in who the patient is; the others only fill what is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a workflow must hear of: references only."""
+
+    dedupe_key: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a change."""
+
+    person_id: UUID
+    source_patient_id: int
+    written: Mapping[str, int]
+    """How many rows are new or say something new, by table, `patient` and `link` included; empty when nothing was new."""
+    events: tuple[Event, ...] = ()
+
+
+def apply(connection: sa.Connection, change: Change, provenance: Provenance) -> Applied:
+    """Apply one change; the same again changes nothing.
+
+    The transaction must be READ COMMITTED. After an error it is rolled back, to a savepoint at least.
+
+    Raises:
+        PermanentError: the change cannot be recorded; `code` and `field` say why, the message holds no patient data.
+        RetryableError: another transaction took a number at the same moment.
+    """
+    outcome = apply_many(connection, [(change, provenance)])[0]
+    if isinstance(outcome, PermanentError):
+        raise outcome
+    return outcome
+
+
+def apply_many(
+    connection: sa.Connection, changes: Sequence[tuple[Change, Provenance]]
+) -> list[Applied | PermanentError]:
+    """Apply changes in order; one that cannot be recorded leaves no trace, and its error stands in its place.
+
+    What identity wrote for the whole batch is counted with the first change that was recorded.
+
+    Raises:
+        RetryableError: another transaction took a number at the same moment; the whole batch must be rolled back.
+    """
+    try:
+        return _Batch(connection, changes).run()
+    except IntegrityError as error:
+        raise RetryableError(
+            "another transaction wrote the same numbers at the same moment: try again"
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    statement: Statement
+    said: tuple[Said, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    statement: Statement
+    entries: Sequence[Entry]
+
+
+class _Batch:
+    """One pass over some changes."""
+
+    def __init__(self, connection: sa.Connection, changes: Sequence[tuple[Change, Provenance]]) -> None:
+        self._connection = connection
+        self._items = [_prepared(change, provenance) for change, provenance in changes]
+        items = [item for item in self._items if isinstance(item, _Item)]
+        self._census = Census(connection, [item.statement for item in items])
+        self._owners = store.owners(
+            connection, {s.key for item in items for s in item.said if s.key is not None}
+        )
+        self._known = frozenset(self._owners)
+
+    def run(self) -> list[Applied | PermanentError]:
+        taken = [self._take(item) for item in self._items]
+        identity = Counter(self._census.finish())
+        charts = Charts(self._connection)
+        charts.load(entry for item in taken if isinstance(item, _Taken) for entry in item.entries)
+        outcomes: list[Applied | PermanentError] = []
+        opened: list[Sequence[Row]] = []
+        for item in taken:
+            if isinstance(item, PermanentError):
+                outcomes.append(item)
+                opened.append(())
+                continue
+            written, critical = _enter(charts, item.entries)
+            outcomes.append(self._applied(item.statement, written + identity))
+            opened.append(critical)
+            identity.clear()
+        return _with_events(outcomes, opened, charts.write())
+
+    def _take(self, item: _Item | PermanentError) -> _Taken | PermanentError:
+        """Take one change into identity; returns where its records belong, or why it cannot be."""
+        if isinstance(item, PermanentError):
+            return item
+        facility, number = item.statement.provenance.facility, item.statement.patient.number
+        try:
+            self._census.check(item.statement)
+            for said in item.said:
+                self._check_owner(said, self._census.root(facility, number))
+        except PermanentError as error:
+            return error
+        patient = self._census.take(item.statement)
+        return _Taken(item.statement, [self._entry(said, patient.id) for said in item.said])
+
+    def _check_owner(self, said: Said, patient: int | None) -> None:
+        owner = self._owners.get(said.key) if said.key else None
+        if owner is None or owner == patient or self._census.root_of(owner) == patient:
+            return
+        if survivor_of(self._connection, owner) != patient:
+            raise number_of_other_patient(said.path)
+
+    def _entry(self, said: Said, patient_id: int) -> Entry:
+        if said.key is None:
+            raise ValueError("only records with a number are entered by themselves")
+        return Entry(said, self._owners.setdefault(said.key, patient_id), said.key in self._known)
+
+    def _applied(self, statement: Statement, written: Counter[str]) -> Applied:
+        patient = self._census.current(statement.provenance.facility, statement.patient.number)
+        return Applied(patient.person_id, patient.id, dict(written))
+
+
+def _prepared(change: Change, provenance: Provenance) -> _Item | PermanentError:
+    try:
+        check_patient(change.patient)
+        said = take_apart(change, provenance)
+    except PermanentError as error:
+        return error
+    authority, versioned = change.kind in _IDENTITY, change.kind is Kind.PATIENT
+    return _Item(Statement(change.patient, provenance, change.merge, authority, versioned), said)
+
+
+def _enter(charts: Charts, entries: Sequence[Entry]) -> tuple[Counter[str], list[Row]]:
+    written: Counter[str] = Counter()
+    critical: list[Row] = []
+    for entry in entries:
+        rows, values = charts.enter(entry)
+        written += rows
+        critical += values
+    return written, critical
+
+
+def _with_events(
+    outcomes: list[Applied | PermanentError], opened: Sequence[Sequence[Row]], new: set[UUID]
+) -> list[Applied | PermanentError]:
+    """Give every new critical value to the first change that opened it."""
+    for index, (outcome, values) in enumerate(zip(outcomes, opened, strict=True)):
+        mine = [value for value in values if value["id"] in new]
+        if isinstance(outcome, Applied) and mine:
+            new -= {value["id"] for value in mine}
+            written = {**outcome.written, "critical_value": len(mine)}
+            outcomes[index] = replace(outcome, written=written, events=tuple(map(_event, mine)))
+    return outcomes
+
+
+def _event(value: Row) -> Event:
+    payload = {
+        "event": "critical_value",
+        "critical_value_id": str(value["id"]),
+        "facility": value["facility"],
+    }
+    return Event(f"critical:{value['id']}", payload)
