@@ -69,9 +69,7 @@ async def acknowledge_critical_value(
             raise ConflictError(
                 f"critical value {critical_value_id}: not open (closed, or not started yet)"
             ) from error
-        raise RetryableError(
-            f"Temporal did not answer: {error.status.name}"
-        ) from error
+        raise RetryableError(f"Temporal did not answer: {error.status.name}") from error
     except RuntimeError as error:  # the lazy client's first connection failing
         raise RetryableError("Temporal is out of reach; try again with the same key") from error
 

@@ -9,7 +9,7 @@ STATEMENT_TIMEOUT = 20_000
 
 
 def engine(database_url: str) -> Engine:
-    """Return a pool on `postgresql://…` whose connections are tested before use, as the server may have restarted."""
+    """Return a pool on `postgresql://…`; a connection is tested before use: the server may have restarted."""
     url = make_url(database_url).set(drivername="postgresql+psycopg")
     return create_engine(
         url,

@@ -1,7 +1,7 @@
-"""Delivers the outbox to Temporal: `bus.outbox` rows of destination `workflow` become workflow starts and signals.
+"""Delivers the outbox to Temporal: rows of destination `workflow` become workflow starts and signals.
 
-At least once into an idempotent receiver: a start carries the workflow id of its dedupe key and is refused when that
-workflow has run, a signal is one that may come twice. So a crash between delivery and commit does no harm.
+At least once into an idempotent receiver: a start carries the workflow id of its dedupe key and is refused
+when that workflow has run, a signal is one that may come twice. A crash before the commit does no harm.
 """
 
 from __future__ import annotations
@@ -65,9 +65,7 @@ def backoff(attempts: int) -> float:
 class Dispatcher:
     """Delivers due rows, one transaction each; several may run at once."""
 
-    def __init__(
-        self, database_url: str, client: Client, deliveries: Mapping[str, Delivery]
-    ) -> None:
+    def __init__(self, database_url: str, client: Client, deliveries: Mapping[str, Delivery]) -> None:
         """Read the outbox of that database and deliver through that client."""
         self._database_url = database_url
         self._client = client
@@ -88,8 +86,10 @@ class Dispatcher:
         async with await psycopg.AsyncConnection.connect(
             self._database_url, connect_timeout=5, application_name="dispatch", autocommit=True
         ) as connection:
+            pause = 0.0
             while True:
-                await asyncio.sleep(await self._next(connection))
+                await asyncio.sleep(pause)
+                pause = await self._next(connection)
 
     async def _next(self, connection: psycopg.AsyncConnection[Any]) -> float:
         """Deliver one row; return the seconds until the next look."""
@@ -99,7 +99,10 @@ class Dispatcher:
             return PAUSE
 
     async def deliver_one(self, connection: psycopg.AsyncConnection[Any]) -> bool:
-        """Deliver the first due row; False when none is due. Raises `RetryableError` when Temporal is away."""
+        """Deliver the first due row; False when none is due.
+
+        Raises `RetryableError` when Temporal is away.
+        """
         away: RetryableError | None = None
         async with connection.transaction(), connection.cursor(row_factory=class_row(Row)) as cursor:
             row = await (await cursor.execute(_CLAIM)).fetchone()
@@ -109,7 +112,7 @@ class Dispatcher:
                 workflow = await self._deliver(row)
             except (RetryableError, PermanentError) as error:
                 self.failed += 1
-                log.warning("dispatch_failed", outbox=row.id, attempts=row.attempts + 1, error=str(error))
+                log.warning("dispatch_failed", id=row.id, attempts=row.attempts + 1, reason=str(error))
                 await cursor.execute(_FAILED, (str(error), backoff(row.attempts), row.id))
                 away = error if isinstance(error, RetryableError) else None
             else:

@@ -21,7 +21,7 @@ _TOLD = text(
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One notification. It refers to its subject; what is shown is read under the reader's own access rights."""
+    """One notification. It refers to its subject, which is read under the reader's own access rights."""
 
     workflow_id: str
     step: str

@@ -70,7 +70,7 @@ async def start_critical_value(
 async def withdraw_critical_value(client: Client, subject: str, payload: Mapping[str, Any]) -> str:
     """Signal that the result behind a critical value was corrected or cancelled.
 
-    A workflow that is closed needs no signal, and one not started yet will read the withdrawal from PostgreSQL.
+    A workflow that is closed needs no signal, and one not started yet will read it from PostgreSQL.
     """
     workflow = workflow_id(UUID(subject))
     event = Withdrawn.model_validate(payload)

@@ -1,7 +1,7 @@
 """Critical values (危急值): when one is opened, and its way to somebody's acknowledgement.
 
-open → notified → acknowledged, and escalated on the way when nobody answers. An acknowledgement ends it; what comes
-after changes nothing.
+open → notified → acknowledged, and escalated on the way when nobody answers; or withdrawn, when the result is taken
+back before anybody acknowledged. Both ends stay: what comes after changes nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _COLUMNS = (
     "id", "facility", "patient_id", "report_id", "result_id", "encounter_id", "item_code", "item_name", "value", "unit",
     "reference_range", "flag", "observed_at", "doctor_number", "doctor_name", "department_code", "department_name",
     "state", "opened_at", "message_id", "notified_at", "escalation_level", "escalated_to", "escalated_at",
-    "acknowledged_at", "acknowledged_by", "note",
+    "acknowledged_at", "acknowledged_by", "note", "withdrawn_at",
 )  # fmt: skip
 _CRITICAL = sa.table("critical_value", *map(sa.column, _COLUMNS), schema="records")
 _LINK = sa.table("link", *map(sa.column, ("source_patient_id", "person_id")), schema="identity")
@@ -126,7 +126,7 @@ def acknowledge(
         UnknownCriticalValueError: there is none with that id.
     """
     values = {"state": "acknowledged", "acknowledged_at": at, "acknowledged_by": user, "note": note}
-    return _change(connection, id_, _CRITICAL.c.state != "acknowledged", values)
+    return _change(connection, id_, _CRITICAL.c.state.in_(OPEN_STATES), values)
 
 
 def escalate(connection: sa.Connection, id_: UUID, level: int, to: str, at: datetime) -> Row:
@@ -137,7 +137,17 @@ def escalate(connection: sa.Connection, id_: UUID, level: int, to: str, at: date
     """
     c = _CRITICAL.c
     values = {"state": "escalated", "escalation_level": level, "escalated_to": to, "escalated_at": at}
-    return _change(connection, id_, sa.and_(c.state != "acknowledged", c.escalation_level < level), values)
+    return _change(connection, id_, sa.and_(c.state.in_(OPEN_STATES), c.escalation_level < level), values)
+
+
+def withdraw(connection: sa.Connection, id_: UUID, at: datetime) -> Row:
+    """Note that the result behind it no longer stands; an acknowledged one stays acknowledged.
+
+    Raises:
+        UnknownCriticalValueError: there is none with that id.
+    """
+    values = {"state": "withdrawn", "withdrawn_at": at}
+    return _change(connection, id_, _CRITICAL.c.state.in_(OPEN_STATES), values)
 
 
 def _change(

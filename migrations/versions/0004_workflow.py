@@ -12,6 +12,16 @@ branch_labels = None
 depends_on = None
 
 SQL = """
+-- A critical value whose result is taken back before anybody acknowledged it ends withdrawn.
+ALTER TABLE records.critical_value
+  ADD COLUMN withdrawn_at timestamptz,
+  DROP CONSTRAINT critical_value_state_check,
+  ADD CONSTRAINT critical_value_state_check
+    CHECK (state IN ('open', 'notified', 'escalated', 'acknowledged', 'withdrawn'));
+DROP INDEX records.critical_value_open;
+CREATE INDEX critical_value_open ON records.critical_value (facility, opened_at)
+  WHERE state IN ('open', 'notified', 'escalated');
+
 CREATE SCHEMA workflow;
 
 CREATE TABLE workflow.notification (
@@ -34,6 +44,18 @@ CREATE INDEX notification_unread ON workflow.notification (facility, duty, recip
 CREATE INDEX notification_subject ON workflow.notification (subject_id);
 """
 
+UNDO = """
+DROP SCHEMA workflow CASCADE;
+UPDATE records.critical_value SET state = 'notified' WHERE state = 'withdrawn';
+DROP INDEX records.critical_value_open;
+CREATE INDEX critical_value_open ON records.critical_value (facility, opened_at) WHERE state <> 'acknowledged';
+ALTER TABLE records.critical_value
+  DROP COLUMN withdrawn_at,
+  DROP CONSTRAINT critical_value_state_check,
+  ADD CONSTRAINT critical_value_state_check
+    CHECK (state IN ('open', 'notified', 'escalated', 'acknowledged'));
+"""
+
 
 def upgrade() -> None:
     """Create the workflow schema."""
@@ -41,5 +63,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it."""
-    op.execute("DROP SCHEMA workflow CASCADE")
+    """Drop it; what was withdrawn counts as open again."""
+    op.execute(UNDO)

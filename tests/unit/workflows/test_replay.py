@@ -1,4 +1,4 @@
-"""Histories of earlier releases replay on the workflow as it is, so a worker can be replaced while some are open."""
+"""Histories of earlier releases replay on the workflow as it is: a worker can be replaced meanwhile."""
 
 from __future__ import annotations
 
