@@ -1,4 +1,4 @@
-"""What the platform consists of: every service, what it waits for, how it is asked; and where each is found."""
+"""What the platform consists of: every service, what it waits for, how it is asked, where it is found."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pika.exceptions
 import psycopg
 from psycopg import sql
+from sqlalchemy import create_engine
 
 from runtime import log, ports, process
 from runtime.failure import SetupError
@@ -28,6 +29,7 @@ def platform(settings: Settings) -> Plan:
     jobs = [
         Job("databases", _databases(settings, "database_url" in people), ("postgres",)),
         Job("schema", _schema, ("databases",)),
+        Job("sample-users", lambda: _sample_users(settings), ("schema",)),
     ]
     services = [_postgres(settings, "database_url" in people)]
     services += _rabbitmq(settings, "amqp_url" in people)
@@ -67,14 +69,16 @@ def place(url: str) -> str:
 
 def _postgres(settings: Settings, theirs: bool) -> Service:
     server = postgres_server(settings)
-    # Before the databases exist only the superuser can ask; a server of somebody else has no such user of ours.
+    # Before the databases exist only the superuser can ask; somebody else's server has no such user.
     url = settings.database_url if theirs else server.url()
 
     def check() -> str:
         try:
             return postgres.query(url)
         except psycopg.Error as error:
-            raise UnhealthyError(f"PostgreSQL at {place(url)} does not answer: {_first_line(error)}") from error
+            raise UnhealthyError(
+                f"PostgreSQL at {place(url)} does not answer: {_first_line(error)}"
+            ) from error
 
     if theirs:
         return Service("postgres", check, url=place(url))
@@ -206,7 +210,18 @@ def _schema() -> None:
             check=False,
         )
     if done.returncode:
-        raise SetupError("the database schema could not be brought to the newest version", "read the log", path)
+        raise SetupError(
+            "the database schema could not be brought to the newest version", "read the log", path
+        )
+
+
+def _sample_users(settings: Settings) -> None:
+    from consortium.access.seed import seed_sample_users
+
+    engine = create_engine(settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.begin() as connection:
+        seed_sample_users(connection, settings.sample_password)
+    engine.dispose()
 
 
 def _log(name: str) -> Path:
@@ -221,7 +236,7 @@ def _first_line(error: Exception) -> str:
 
 
 def endpoints(settings: Settings) -> dict[str, str]:
-    """Return where everything is found; no password is in it."""
+    """Return where everything is found. `postgres` and `amqp` hold passwords: not for a screen."""
     api = f"http://{settings.api_host}:{settings.api_port}"
     mllp = f"{settings.mllp_host}:{settings.mllp_port}"
     return {

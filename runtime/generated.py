@@ -1,4 +1,4 @@
-"""What the first start chooses once: ports, passwords, keys and the URLs made of them, in `generated.toml`."""
+"""What the first start chooses once, in `generated.toml`: ports, passwords, keys and their URLs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECRETS = (
 )
 DATABASES = {"database_url": "yilian", "huiya_url": "huiya", "airflow_database_url": "airflow"}
 """Setting → the database, and its owning role, on our own server."""
-_HEADER = "# Written by ./yilian up: what was chosen at the first start. To change a value, set it in settings.toml.\n"
+_HEADER = "# Written by ./yilian up at the first start. To change a value, set it in settings.toml.\n"
 
 
 def secret(name: str) -> str:
@@ -38,7 +38,7 @@ def secret(name: str) -> str:
 def fill(kept: Mapping[str, Any], people: Mapping[str, Any], chosen: Mapping[str, int]) -> dict[str, Any]:
     """Return the complete content of the file: what was kept, with what is missing made new.
 
-    `kept` is the file as it was, `people` what a person set (value by name), `chosen` the ports of this start.
+    `kept` is the file as it was, `people` what a person set (by name), `chosen` the ports of this start.
     """
     content = dict(kept) | {name: port for name, port in chosen.items() if name not in people}
     for name in SECRETS:
@@ -90,7 +90,7 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def complete() -> Settings:
-    """Check the settings, choose what is missing, keep it, and return the complete settings. Nothing may run yet.
+    """Check the settings, choose and keep what is missing; return them complete. Nothing may run yet.
 
     A port that a person set is taken as it is; a kept one that is busy now is chosen anew.
     """

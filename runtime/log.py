@@ -28,8 +28,8 @@ def numbered(log: Path, number: int) -> Path:
 def rotate(log: Path, limit: int = LIMIT, kept: int = KEPT) -> bool:
     """Move a log's content aside when it has reached `limit` bytes; return whether it had.
 
-    The service keeps its open file, which is emptied: it writes by appending. Lines written in the moment between
-    the last copy and the emptying would be lost, so the copy goes on until it has caught up.
+    The service keeps its open file, which is emptied: it writes by appending. Lines written between the last
+    copy and the emptying are lost, so the copy goes on until it has caught up: a moment is left.
     """
     if not log.exists() or log.stat().st_size < limit:
         return False

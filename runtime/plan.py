@@ -34,7 +34,7 @@ class Service:
     interval: float = 5.0
     """Seconds between checks once it is healthy."""
     patience: float = 120.0
-    """Seconds within which it must become healthy after a start, and may stay unhealthy, before it is restarted."""
+    """Seconds it may take to become healthy, and may later be unhealthy, before it is started anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ class Plan:
     @property
     def requirements(self) -> Mapping[str, tuple[str, ...]]:
         """What each service and job waits for, by name."""
-        return {node.name: node.requires for node in (*self.services, *self.jobs)}
+        services = {service.name: service.requires for service in self.services}
+        return services | {job.name: job.requires for job in self.jobs}
 
 
 @dataclass(slots=True)

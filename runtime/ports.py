@@ -54,7 +54,7 @@ def assign(
     fixed: Mapping[str, int],
     free: Callable[[int], bool] = is_free,
 ) -> dict[str, int]:
-    """Choose a port for each name: the fixed one as it is; else the kept one while free; else the next free one.
+    """Choose a port for each name: the fixed one as it is, else the kept one while free, else the next free.
 
     `preferred` holds the defaults, `kept` what an earlier start chose, `fixed` what a person set.
     """

@@ -60,7 +60,7 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 def table() -> dict[int, Row]:
     """Return every process of the machine that can be seen, by id."""
-    rows = (_row(int(name)) for name in os.listdir("/proc") if name.isdigit())
+    rows = (_row(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     return {row.identity.pid: row for row in rows if row}
 
 
@@ -130,7 +130,7 @@ def send(identity: Identity, number: signal.Signals) -> None:
 
 
 def end(members: Iterable[Identity], first: signal.Signals = signal.SIGTERM, grace: float = 12.0) -> None:
-    """Signal all members, wait up to `grace` seconds, then SIGKILL those left and what they started meanwhile."""
+    """Signal all members, wait up to `grace` seconds, then SIGKILL those left and what they started."""
     known = set(members)
     for member in known:
         send(member, first)
@@ -175,13 +175,9 @@ MARK = "YILIAN_MARK"
 
 
 def marked(mark: str, rows: Iterable[int]) -> set[Identity]:
-    """Return the processes among `rows` that carry this mark (a random word of one start) in their environment."""
+    """Return those of `rows` that carry this mark, a random word of one start, in their environment."""
     wanted = f"{MARK}={mark}".encode()
-    return {
-        identity
-        for pid in rows
-        if wanted in _variables(pid) and (identity := identify(pid)) is not None
-    }
+    return {identity for pid in rows if wanted in _variables(pid) and (identity := identify(pid)) is not None}
 
 
 def _variables(pid: int) -> set[bytes]:

@@ -20,13 +20,15 @@ NOT_SETTINGS_PREFIXES = ("YILIAN_TEST_", "YILIAN_FAULT_", "YILIAN_BENCH_")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return what a settings file holds; nothing when it is not there. Raises `SetupError` where it is no TOML."""
+    """Return what a settings file holds, if there is one. Raises `SetupError` where it is no TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SetupError(f"{path} cannot be read: {error}", "correct that line, or delete the file") from error
+        raise SetupError(
+            f"{path} cannot be read: {error}", "correct that line, or delete the file"
+        ) from error
 
 
 def set_by_people(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> dict[str, str]:
@@ -58,7 +60,7 @@ def _nearest(name: str) -> str:
 
 
 def sentences(error: ValidationError, sources: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each thing that pydantic refused, with the setting's name and where it was set."""
+    """Return a sentence for each refused setting, with its name and where it was set."""
     lines = []
     for problem in error.errors(include_url=False, include_input=False):
         name = ".".join(str(part) for part in problem["loc"])
@@ -72,7 +74,7 @@ def sentences(error: ValidationError, sources: Mapping[str, str]) -> list[str]:
 
 
 def checked() -> Settings:
-    """Read the settings anew. Raises `SetupError`, naming each wrong or unknown one, never showing a value."""
+    """Read the settings anew. Raises `SetupError` naming each wrong or unknown one, never showing a value."""
     wrong = unknown_variables(os.environ)
     sources = set_by_people()
     settings = None

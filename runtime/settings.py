@@ -1,8 +1,8 @@
 """Every setting of the platform, in one place.
 
 A setting comes, in this order of precedence, from the environment (`YILIAN_…`, nested names joined by two
-underscores), from `settings.toml` (written by people) and from `generated.toml` (ports and passwords written once by
-`./yilian up`), both in the home folder.  An unknown or wrong setting is refused with its name.
+underscores), from `settings.toml` (written by people) and from `generated.toml` (ports and
+passwords, written once by `./yilian up`), both in the home folder.  An unknown or wrong setting is refused with its name.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ class Settings(BaseSettings):
     )
 
     # Services. Empty means: find or install one, and run it.
-    database_url: str = Field(default="", description="PostgreSQL of the platform, postgresql://user:password@host:port/db")
+    database_url: str = Field(
+        default="", description="PostgreSQL of the platform, postgresql://user:password@host:port/db"
+    )
     amqp_url: str = Field(default="", description="RabbitMQ, amqp://user:password@host:port/vhost")
     temporal_address: str = Field(default="", description="Temporal front end, host:port")
     temporal_namespace: str = "default"
@@ -89,7 +91,9 @@ class Settings(BaseSettings):
 
     # Secrets, generated at the first start.
     token_key: str = Field(default="", repr=False, description="signs the API's access tokens")
-    routing_key: str = Field(default="", repr=False, description="keys the hash that stands for a patient number")
+    routing_key: str = Field(
+        default="", repr=False, description="keys the hash that stands for a patient number"
+    )
     payload_key: str = Field(default="", repr=False, description="encrypts what Temporal stores")
     payload_keys_retired: tuple[str, ...] = Field(
         default=(), repr=False, description="earlier payload keys, kept to read what they encrypted"
@@ -105,12 +109,25 @@ class Settings(BaseSettings):
     body_limit: int = Field(default=32 * 1024 * 1024, ge=1024, description="largest message accepted, bytes")
     dedupe_days: int = Field(default=30, ge=1, description="how long a control id stays known")
     rules_dir: Path = CHECKOUT / "rules"
+    republish_seconds: PositiveFloat = Field(
+        default=30.0,
+        description="after how long the relay rings again for a message that is published and not done",
+    )
+    router_threads: int = Field(
+        default=2, ge=1, le=16, description="the router spreads its queues over so many threads"
+    )
+    router_queues: tuple[int, ...] = Field(
+        default=(), description="queues that this router consumes; empty: all"
+    )
+    router_batch: int = Field(
+        default=256, ge=1, le=4096, description="most doorbells answered in one transaction"
+    )
 
     # Workflows.
     critical_value_minutes: tuple[PositiveFloat, PositiveFloat] = Field(
         default=(10.0, 10.0),
-        description="minutes an unacknowledged critical value (危急值) waits with the ordering doctor before the ward or"
-        " department is told, then with them before the duty officer of medical affairs is",
+        description="minutes an unacknowledged critical value (危急值) waits with the ordering doctor before"
+        " the ward or department is told, then with them before the duty officer of medical affairs is",
     )
 
     # The consortium.

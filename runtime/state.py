@@ -1,4 +1,4 @@
-"""The supervisor's record of what runs: read by `up`, `status` and `down`, and by whoever cleans up after a kill."""
+"""The supervisor's record of what runs, read by `up`, `status` and `down`, also after a kill."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class Supervisor:
         state.write(self.state)
 
     def _reap(self, rows: dict[int, process.Row]) -> None:
-        """Take note of the end of adopted orphans: nobody else waits for them, so they are dead for two looks."""
+        """Take note of the end of adopted orphans: nobody waits for them, so they are dead for two looks."""
         own = {w.process.pid for w in self.services.values() if w.process}
         dead = {r.identity for r in rows.values() if r.parent == os.getpid() and r.state == "Z"}
         for identity in self._dead & dead:

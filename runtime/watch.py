@@ -173,9 +173,11 @@ class ServiceWatch(threading.Thread):
         self.condition.members = []
 
     def snapshot(self, rows: Mapping[int, process.Row]) -> None:
-        """Note which processes belong to the service: those noted before and living, and the family of its first."""
+        """Note which processes are the service's: those noted before, and its first one's family."""
         known = {Identity(*m) for m in self.condition.members}
-        living = {i for i in known if i.pid in rows and rows[i.pid].identity == i and rows[i.pid].state != "Z"}
+        living = {
+            i for i in known if i.pid in rows and rows[i.pid].identity == i and rows[i.pid].state != "Z"
+        }
         roots = {i.pid for i in living} | ({self.process.pid} if self.process else set())
         self.condition.members = sorted((i.pid, i.start) for i in process.family(roots, rows))
 

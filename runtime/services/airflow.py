@@ -7,8 +7,6 @@ import hashlib
 import hmac
 import json
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import version
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime import log, ports, process
+from runtime.ask import FAILURES, RefusedError, ask
 from runtime.failure import SetupError
 from runtime.plan import UnhealthyError
 from runtime.process import Command
@@ -37,6 +36,7 @@ _SPOKEN = {
     "airflow-triggerer": "triggerer",
 }
 """Component → its name in Airflow's own health report."""
+_AUTH_MANAGER = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 _OUR_TASKS = 3
 """Tasks at a time: a task is a process of some 200 MiB."""
 
@@ -68,7 +68,7 @@ class Airflow:
             "CORE__DAGS_FOLDER": str(self.dags),
             "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "CORE__DEFAULT_TIMEZONE": "Asia/Shanghai",
-            "CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+            "CORE__AUTH_MANAGER": _AUTH_MANAGER,
             "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords),
             "CORE__EXECUTION_API_SERVER_URL": f"{self.origin}/execution/",
@@ -146,14 +146,14 @@ class Airflow:
             if part["status"] != "healthy":
                 raise UnhealthyError(f"Airflow reports its {_SPOKEN[component]} as {part['status']}")
             return self._parsed() if component == "airflow-dags" else _beat(part)
-        except (urllib.error.URLError, OSError, KeyError, ValueError) as error:
+        except (*FAILURES, KeyError) as error:
             raise UnhealthyError(f"Airflow at {self.origin} does not answer: {error}") from error
 
     def _parsed(self) -> str:
         wrong = self._get("/api/v2/importErrors", self._sign_in())["import_errors"]
         if wrong:
-            files = ", ".join(sorted({Path(e["filename"]).name for e in wrong}))
-            raise UnhealthyError(f"DAG files that cannot be parsed: {files}")
+            named = ", ".join(sorted({Path(e["filename"]).name for e in wrong}))
+            raise UnhealthyError(f"DAG files that cannot be parsed: {named}")
         dags = self._get("/api/v2/dags", self._sign_in())["dags"]
         files = [p for p in self.dags.glob("*.py") if not p.name.startswith("_")]
         if files and not dags:
@@ -162,20 +162,15 @@ class Airflow:
 
     def _sign_in(self) -> str:
         if not self._token:
-            body = json.dumps({"username": "admin", "password": self.settings.airflow_password}).encode()
+            body = {"username": "admin", "password": self.settings.airflow_password}
             self._token = self._get("/auth/token", body=body)["access_token"]
         return self._token
 
-    def _get(self, path: str, token: str = "", body: bytes | None = None) -> Any:
-        request = urllib.request.Request(self.origin + path, data=body)
-        request.add_header("Content-Type", "application/json")
-        if token:
-            request.add_header("Authorization", f"Bearer {token}")
+    def _get(self, path: str, token: str = "", body: Any = None) -> Any:
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
-                return json.load(response)
-        except urllib.error.HTTPError as error:
-            if error.code == 401:
+            return json.loads(ask(ports.LOOPBACK, self.settings.airflow_port, path, token=token, body=body))
+        except RefusedError as error:
+            if error.status == 401:
                 self._token = ""  # ended: the next check signs in anew
             raise
 

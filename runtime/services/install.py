@@ -14,7 +14,9 @@ from runtime.services import rabbitmq
 from runtime.settings import home
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
-_DENY = "#!/bin/sh\n# Written by ./yilian while it installs a package, so that the package starts no service.\nexit 101\n"
+_DENY = (
+    "#!/bin/sh\n# Written by ./yilian while it installs a package, which is to start no service.\nexit 101\n"
+)
 
 
 def ensure_rabbitmq(report: Callable[[str], None], script: Path | None = None) -> None:
@@ -27,8 +29,8 @@ def ensure_rabbitmq(report: Callable[[str], None], script: Path | None = None) -
     if script or os.geteuid() != 0 or not shutil.which("apt-get"):
         raise SetupError(
             "RabbitMQ is not installed" + (f": rabbitmq_server = {script} does not exist" if script else ""),
-            "as root: apt-get install rabbitmq-server; or put rabbitmq-server on PATH; or name a running broker"
-            " in the setting amqp_url (YILIAN_AMQP_URL)",
+            "as root: apt-get install rabbitmq-server; or put rabbitmq-server on PATH;"
+            " or name a running broker in the setting amqp_url (YILIAN_AMQP_URL)",
         )
     report("installing rabbitmq-server by apt-get (no service of the package is started)")
     log = home() / "logs" / "apt.log"

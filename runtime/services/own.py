@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import threading
 import time
-import urllib.error
-import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 import psycopg
 
 from runtime import ports, process
+from runtime.ask import FAILURES, ask
 from runtime.plan import UnhealthyError
 from runtime.process import Command
 from runtime.settings import CHECKOUT
@@ -77,10 +77,10 @@ class Heartbeats:
         age, detail = row
         if age > FRESH:
             raise UnhealthyError(f"{name}'s last sign of life is {age:.0f} s old")
-        return ", ".join(f"{key} {value}" for key, value in detail.items())
+        return told(detail)
 
     def forget(self, name: str) -> None:
-        """Remove what an earlier process of that name left, so that only the new one's sign of life counts."""
+        """Remove what an earlier process of that name left: only the new one's sign of life counts."""
         try:
             with psycopg.connect(self._url, connect_timeout=5, application_name="health") as connection:
                 connection.execute("DELETE FROM bus.heartbeat WHERE name = %s", (name,))
@@ -90,7 +90,9 @@ class Heartbeats:
             self._rows.pop(name, None)
 
     def _query(self) -> dict[str, tuple[float, dict[str, object]]]:
-        question = "SELECT name, extract(epoch FROM clock_timestamp() - at)::float8, detail FROM bus.heartbeat"
+        question = (
+            "SELECT name, extract(epoch FROM clock_timestamp() - at)::float8, detail FROM bus.heartbeat"
+        )
         try:
             with psycopg.connect(self._url, connect_timeout=5, application_name="health") as connection:
                 return {name: (age, detail) for name, age, detail in connection.execute(question)}
@@ -98,14 +100,19 @@ class Heartbeats:
             raise UnhealthyError("PostgreSQL does not answer, so no sign of life can be read") from error
 
 
+def told(detail: Mapping[str, object]) -> str:
+    """Return what a process tells of itself as one line: counts and words, in its order; nothing empty."""
+    plain = {k: v for k, v in detail.items() if isinstance(v, (int, float, str)) and v != ""}
+    inner = {f"{k} ({told(v)})": "" for k, v in detail.items() if isinstance(v, Mapping) and v}
+    return ", ".join(f"{key} {value}".strip() for key, value in (plain | inner).items())
+
+
 def check_api(host: str, port: int) -> str:
     """Ask the API how it is. Raises `UnhealthyError`."""
-    url = f"http://{host}:{port}/api/v1/health"
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            answer = json.load(response)
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        raise UnhealthyError(f"{url}: {error}") from error
+        answer = json.loads(ask(host, port, "/api/v1/health", timeout=5))
+    except FAILURES as error:
+        raise UnhealthyError(f"the API at {host}:{port} does not answer: {error}") from error
     return str(answer.get("status", "answers")) if isinstance(answer, dict) else "answers"
 
 

@@ -65,7 +65,9 @@ def _extensions_of(binaries: Path, major: int) -> bool:
 def version(binaries: Path) -> int | None:
     """Return the major version of the server in that folder, or None when it cannot be run."""
     try:
-        said = subprocess.run((binaries / "postgres", "--version"), capture_output=True, text=True, check=True)
+        said = subprocess.run(
+            (binaries / "postgres", "--version"), capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return int(said.stdout.split()[2].split(".")[0].rstrip("abcdefghijklmnopqrstuvwxyz"))
@@ -84,7 +86,7 @@ def _candidates() -> Iterator[Path]:
 def locate(binaries: Path | None = None, major: int | None = None) -> Path:
     """Return the folder of a usable server: the given one, or the machine's, or the environment's own.
 
-    `major` is the version that made the data folder, which alone can read it. Raises `SetupError` when there is none.
+    `major` is the version that made the data folder, which alone can read it. Raises `SetupError`.
     """
     for folder in (binaries,) if binaries else _candidates():
         found = version(folder) if (folder / "initdb").exists() else None
@@ -126,7 +128,7 @@ class Server:
         return int(made.read_text().strip()) if made.exists() else None
 
     def create(self, log: Path) -> None:
-        """Make the cluster unless it is there: UTF-8, C.UTF-8, passwords by SCRAM. Built aside, then renamed."""
+        """Make the cluster unless it is there: UTF-8, C.UTF-8, SCRAM. Built aside, then renamed."""
         if (self.data / "PG_VERSION").exists():
             return
         binaries = locate(self.binaries)
@@ -142,7 +144,12 @@ class Server:
         try:
             with log.open("ab") as out:
                 done = subprocess.run(
-                    (*argv, *options), env=process.environment({}), cwd="/", stdout=out, stderr=out, check=False
+                    (*argv, *options),
+                    env=process.environment({}),
+                    cwd="/",
+                    stdout=out,
+                    stderr=out,
+                    check=False,
                 )
         finally:
             secret.unlink()
@@ -187,7 +194,7 @@ class Server:
 
 
 def query(url: str) -> str:
-    """Ask the database a question and return what is worth telling; raises `psycopg.Error` when it does not answer."""
+    """Ask the database a question; return what is worth telling. Raises `psycopg.Error`."""
     with psycopg.connect(url, connect_timeout=5, application_name="health") as connection:
         row = connection.execute(
             "SELECT current_setting('server_version'), pg_size_pretty(pg_database_size(current_database())),"

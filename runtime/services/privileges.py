@@ -35,7 +35,7 @@ class Account:
 def unprivileged(program: Path, folder: Path) -> Account:
     """Return an account that can run `program` and work in `folder` (created for it, mode 700).
 
-    Not root: as we are. Root: as `postgres`, else `nobody`, passing locked parent folders by a capability if needed.
+    Not root: as we are. Root: as `postgres`, else `nobody`; locked parent folders are passed by a capability.
     Raises `SetupError` when neither way works.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -74,6 +74,9 @@ def _user() -> pwd.struct_passwd:
 def _works(prefix: tuple[str, ...], program: Path, folder: Path) -> bool:
     check = 'test -w "$1" && test -x "$1" && "$0" --version'
     done = subprocess.run(
-        (*prefix, "/bin/sh", "-c", check, str(program), str(folder)), capture_output=True, cwd="/", check=False
+        (*prefix, "/bin/sh", "-c", check, str(program), str(folder)),
+        capture_output=True,
+        cwd="/",
+        check=False,
     )
     return done.returncode == 0

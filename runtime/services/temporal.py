@@ -29,7 +29,7 @@ _POLL = timedelta(seconds=3)
 
 
 def locate(program: Path | None = None) -> Path:
-    """Return the `temporal` program: the given one, or the one on PATH, or the environment's. Raises `SetupError`."""
+    """Return the `temporal` program: the given one, or that on PATH or beside Python. Raises `SetupError`."""
     beside = Path(sys.executable).parent / "temporal"
     found = program or shutil.which("temporal") or (beside if beside.exists() else None)
     if found is None or not Path(found).exists():
@@ -53,7 +53,7 @@ def command(settings: Settings, folder: Path) -> Command:
     }
     words = [word for option in options.items() for word in option]
     argv = (str(locate(settings.temporal_bin)), "server", "start-dev", *words)
-    # The program keeps its own settings under HOME; nobody's are to be read or written. GOGC: less memory when idle.
+    # The program keeps its own settings under HOME: not the person's. GOGC: less memory when idle.
     return Command(argv, {"HOME": str(folder), "GOGC": "50"}, cwd=folder)
 
 

@@ -1,0 +1,17 @@
+"""`./yilian rules`: handed on to `bus.rules.console`."""
+
+from __future__ import annotations
+
+from runtime.words import words
+
+
+def summary() -> str:
+    """Return what the command does, in one line."""
+    return words("check, test and explain the rule files", "检查、测试、解释规则文件")
+
+
+def passed_on(argv: list[str]) -> int:
+    """Run the command with its own arguments; return its exit code."""
+    from bus.rules.console import rules_main
+
+    return rules_main(argv)

@@ -1,0 +1,54 @@
+"""`./yilian up`: starts everything, plays the sample day once, says where everything is."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from runtime import sample, screen, start
+from runtime.catalogue import endpoints
+from runtime.refusals import checked
+from runtime.settings import home
+from runtime.words import console, words
+
+
+def summary() -> str:
+    """Return what the command does, in one line."""
+    return words("set up what is missing and start everything", "补齐所缺组件并启动全部服务")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument(
+        "--no-sample",
+        action="store_true",
+        help=words("start empty: play no sample day", "空库启动：不播放示例日"),
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Start, wait until all is healthy, play the sample day, print the closing screen."""
+    out = console()
+    began = time.monotonic()
+
+    def report(line: str) -> None:
+        out.print(f"{time.monotonic() - began:6.1f} s  {line}", markup=False, soft_wrap=True)
+
+    report(words(f"state lies in {home()}", f"状态目录：{home()}"))
+    try:
+        start.begin(report)
+        start.wait_until_healthy(report)
+        if not arguments.no_sample:
+            sample.play(report)
+    except KeyboardInterrupt:
+        report(
+            words(
+                "interrupted; what was started goes on: ./yilian up continues, ./yilian down stops it",
+                "已中断；已启动的服务继续运行：./yilian up 继续，./yilian down 停止",
+            )
+        )
+        return 130
+    settings = checked()
+    screen.show(out, settings, endpoints(settings), sample.played(), str(home() / "generated.toml"))
+    report(words("everything is healthy", "全部健康"))
+    return 0
