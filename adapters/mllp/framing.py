@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,6 +28,13 @@ class Broken:
 def framed(message: bytes) -> bytes:
     """Put a message into a frame."""
     return b"\x0b" + message + END
+
+
+class Step(enum.Enum):
+    """What comes next where nothing was found yet."""
+
+    ON = "go on with what is here"
+    WAIT = "wait for more"
 
 
 class Deframer:
@@ -68,9 +76,9 @@ class Deframer:
         self._buffer += data
         while self._buffer:
             found = self._in_frame() if self._inside else self._outside()
-            if found is None:
+            if found is Step.WAIT:
                 return
-            if found != b"":
+            if found is not Step.ON:
                 yield found
 
     def finish(self) -> Broken | None:
@@ -93,8 +101,8 @@ class Deframer:
         self._dropped = self._searched = 0
         return body, size
 
-    def _outside(self) -> bytes | Broken | None:
-        """Between frames: skip to a start byte. b"" means: go on."""
+    def _outside(self) -> Broken | Step:
+        """Between frames: skip to a start byte."""
         if not self._dropped:
             skipped = len(self._buffer) - len(self._buffer.lstrip(_BETWEEN))
             del self._buffer[:skipped]
@@ -102,7 +110,7 @@ class Deframer:
         if start == 0:
             del self._buffer[:1]
             self._inside, self._dropped, self._searched = True, 0, 0
-            return b""
+            return Step.ON
         if end >= 0 and (start < 0 or end < start):
             body, size = self._taken(end + 2)
             return Broken("framing", "the message has no start byte 0B", body[:-2], size)
@@ -110,7 +118,7 @@ class Deframer:
             body, size = self._taken(start)
             return Broken("framing", "between two messages was something that is none", body, size)
         self._shorten_noise()
-        return None
+        return Step.WAIT
 
     def _shorten_noise(self) -> None:
         """Keep the beginning of what is no frame, and its last byte, which may be half of an end."""
@@ -120,7 +128,7 @@ class Deframer:
             self._dropped -= 1
             self._buffer += last
 
-    def _in_frame(self) -> bytes | Broken | None:
+    def _in_frame(self) -> bytes | Broken | Step:
         end = self._buffer.find(b"\x1c", self._searched)
         start = self._buffer.find(START, self._searched, end if end >= 0 else len(self._buffer))
         if start >= 0:
@@ -130,10 +138,10 @@ class Deframer:
         if end < 0:
             self._cut(self._limit, self._keep)
             self._searched = len(self._buffer)
-            return None
+            return Step.WAIT
         if end + 1 == len(self._buffer):
             self._searched = end
-            return None
+            return Step.WAIT
         after = self._buffer[end + 1]
         if after == START:
             self._inside = False
@@ -141,7 +149,7 @@ class Deframer:
             return Broken("framing", "the end byte 1C is not followed by 0D", body, size)
         if after != 0x0D:  # a control character of the text
             self._searched = end + 1
-            return b""
+            return Step.ON
         return self._whole(end)
 
     def _whole(self, end: int) -> bytes | Broken:

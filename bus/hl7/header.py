@@ -83,13 +83,19 @@ def _codec_of_campus(raw: bytes, defaults: Mapping[str, str]) -> str:
     """Find the codec of an MSH that is not plain ASCII, where MSH-4 may read differently under each
     default.
     """
-    tried = dict.fromkeys(("utf-8", *defaults.values()))
-    for default in tried:
-        codec = declared_codec(raw, default)
+    refusal: HL7Error | None = None
+    for default in dict.fromkeys(("utf-8", *defaults.values())):
+        try:
+            codec = declared_codec(raw, default)
+        except HL7Error as problem:
+            refusal = problem
+            continue
         fields = decode_raw(first_segment(raw), codec).split(chr(raw[3]))
         if codec != default or defaults.get(_facility(fields), "utf-8") == default:
             return codec
-    return declared_codec(raw, "utf-8")
+    raise refusal or HL7Error(
+        "unknown_charset", "MSH-18 is empty, and MSH-4 names no campus", location="MSH-18"
+    )
 
 
 def _read(fields: list[str], delimiters: Delimiters, codec: str, rest: bytes) -> Header:
