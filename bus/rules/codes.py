@@ -36,7 +36,7 @@ class CodeTable:
 
 
 def load_tables(rules_dir: Path) -> dict[str, CodeTable]:
-    """Read `codes/*.csv` and `campuses/*/codes/*.csv`: files of one name are one table. Raises `RuleError`."""
+    """Read `codes/*.csv`, `campuses/*/codes/*.csv`: files of one name are one table. Raises `RuleError`."""
     rows: dict[str, dict[tuple[str, str], Target]] = {}
     for file in _files(rules_dir):
         _read(file, str(file.relative_to(rules_dir)), rows.setdefault(file.stem, {}))

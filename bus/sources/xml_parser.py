@@ -74,7 +74,7 @@ def _refuse_doctype(body: bytes) -> None:
 
 def _without_content(error: etree.XMLSyntaxError) -> str:
     # The text of libxml2 may quote names of the document; the name of the rule that was broken does not.
-    names = (name for name, code in vars(etree.ErrorTypes).items() if code == error.code)
+    names = (name for name, code in vars(etree.ErrorTypes).items() if code == getattr(error, "code", None))
     return next(names, "not well-formed").removeprefix("ERR_").lower().replace("_", " ")
 
 

@@ -1,0 +1,1 @@
+"""From the broker to effects: parse, decide, record, in inbox order for each patient."""

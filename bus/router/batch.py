@@ -1,0 +1,234 @@
+"""One batch of the router: every message judged in inbox order, the changes recorded in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import sqlalchemy as sa
+import structlog
+
+from bus import tracing
+from bus.envelope import Stored
+from bus.router.effects import Applied, Effects
+from bus.router.failures import ATTEMPTS, backoff, hold_for, is_database, is_transient
+from bus.router.line import Line
+from bus.router.verdicts import Verdicts
+from bus.router.work import READY, Row, lock_patients, read_messages, read_rows
+from bus.rules.decision import Decision, Hold
+from bus.rules.ruleset import RuleSet, unreadable
+from bus.rules.spec import OrderClass
+from bus.sources.opening import open_stored
+from bus.sources.source import UnreadableError
+from consortium.errors import PermanentError
+from consortium.records.model import Change, Provenance
+
+log = structlog.get_logger("bus.router")
+
+
+class AgainError(Exception):
+    """The pass must be rolled back and begun again: what it learned is remembered in the batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A message that is decided and not yet recorded."""
+
+    row: Row
+    decision: Decision
+    change: Change
+    provenance: Provenance
+
+
+class Batch:
+    """One batch over all its passes. Decisions are made once.
+
+    A pass records in bulk. When a message of it fails and others of the same patient came after it, or when
+    the whole
+    bulk fails, the pass is begun again: with the failed one held, or `careful`, each message under a
+    savepoint.
+    """
+
+    def __init__(self, rules: RuleSet, effects: Effects, clock: Callable[[], datetime]) -> None:
+        self._rules = rules
+        self._effects = effects
+        self._clock = clock
+        self._decisions: dict[int, Decision] = {}
+        self.careful = False
+
+    def run(self, connection: sa.Connection, ids: Sequence[int]) -> Verdicts:
+        """Make one pass in the caller's transaction. Raises `AgainError`, `KeysGrewError`, or of the
+        database.
+        """
+        keys = lock_patients(connection, ids)
+        if not keys:
+            return Verdicts()
+        rows = read_rows(connection, keys, max(ids))
+        one = Pass(self, connection, Line(rows))
+        for row, message in read_messages(connection, [row for row in rows if row.state == READY]):
+            one.take(row, message)
+        one.flush()
+        one.verdicts.write(connection)
+        return one.verdicts
+
+    def decision(self, message: Stored) -> Decision:
+        """Return what the rules say of a message."""
+        found = self._decisions.get(message.id)
+        if found is None:
+            with tracing.step("decide", message.id):
+                found = self._decisions[message.id] = self._decide(message)
+        return found
+
+    def refuse(self, row: Row, decision: Decision, error: Exception) -> Decision:
+        """Remember that a message cannot be recorded; returns its decision from now on."""
+        hold = hold_for(error, decision.rule)
+        if hold.code == "internal_error":
+            log.error("internal_error", message_id=row.id, rule=decision.rule, exc_info=error)
+        self._decisions[row.id] = replace(decision, outcome=hold)
+        return self._decisions[row.id]
+
+    def apply(
+        self, connection: sa.Connection, changes: Sequence[tuple[Change, Provenance]]
+    ) -> Sequence[Applied | PermanentError]:
+        """Record changes; see `Effects`."""
+        return self._effects.apply_many(connection, changes)
+
+    def known(self, connection: sa.Connection, facility: str, number: str) -> bool:
+        """Whether a campus's patient is known."""
+        return self._effects.known(connection, facility, number)
+
+    def retry_at(self, row: Row) -> datetime:
+        """Return when a message that failed now is tried again."""
+        return self._clock() + backoff(row.attempts + 1)
+
+    def _decide(self, message: Stored) -> Decision:
+        try:
+            return self._rules.decide(open_stored(message), message.facility, message.message_type)
+        except UnreadableError as error:
+            return unreadable(error)
+        except Exception as error:
+            log.exception("internal_error", message_id=message.id, step="decide")
+            reason = f"an unexpected {type(error).__name__}; the router's log has it under this message's id"
+            hold = Hold("internal_error", reason, step="decide")
+            return Decision(hold, None, OrderClass.VISIT, waits=True, blocks=True)
+
+
+class Pass:
+    """One pass over the rows of a batch."""
+
+    def __init__(self, batch: Batch, connection: sa.Connection, line: Line) -> None:
+        self.verdicts = Verdicts()
+        self._batch = batch
+        self._connection = connection
+        self._line = line
+        self._pending: list[_Pending] = []
+
+    def take(self, row: Row, message: Stored) -> None:
+        """Judge the next message."""
+        put_off = self._line.put_off(row)
+        if put_off is not None:
+            self.verdicts.follow(row, put_off)
+        elif row.early and row.not_before is not None:
+            self._line.stop(row, row.not_before)
+        else:
+            self._judge(row, message)
+
+    def flush(self) -> None:
+        """Record what is decided."""
+        pending, self._pending = self._pending, []
+        if not pending:
+            return
+        changes = [(item.change, item.provenance) for item in pending]
+        try:
+            outcomes = self._batch.apply(self._connection, changes)
+        except Exception as error:
+            if is_database(error):
+                raise
+            self._batch.careful = True
+            raise AgainError from error
+        refused = {
+            item.row.id: self._batch.refuse(item.row, item.decision, outcome)
+            for item, outcome in zip(pending, outcomes, strict=True)
+            if isinstance(outcome, PermanentError)
+        }
+        for place, (item, outcome) in enumerate(zip(pending, outcomes, strict=True)):
+            if isinstance(outcome, PermanentError):
+                self._refused(item, refused[item.row.id], pending[place + 1 :])
+            else:
+                self._record(item, outcome)
+
+    def _judge(self, row: Row, message: Stored) -> None:
+        decision = self._batch.decision(message)
+        blocker = self._line.blocker(row)
+        if blocker is not None and self._must_wait(message, decision):
+            self.verdicts.wait(row, blocker)
+            return
+        self.verdicts.miss(message.facility, decision.misses)
+        if isinstance(decision.outcome, Hold):
+            self._hold(row, decision.outcome, decision)
+            return
+        provenance = Provenance(
+            message_id=row.id,
+            facility=message.facility,
+            received_at=message.received_at,
+            source_version=decision.version,
+        )
+        item = _Pending(row, decision, decision.outcome, provenance)
+        if self._batch.careful:
+            self._alone(item)
+        else:
+            self._pending.append(item)
+
+    def _must_wait(self, message: Stored, decision: Decision) -> bool:
+        if decision.waits:
+            return True
+        self.flush()  # what came before may have made the patient known
+        change = decision.outcome
+        number = change.patient.number if isinstance(change, Change) else message.patient_number
+        return number is None or not self._batch.known(self._connection, message.facility, number)
+
+    def _refused(self, item: _Pending, decision: Decision, after: Sequence[_Pending]) -> None:
+        if decision.blocks and any(set(item.row.keys) & set(other.row.keys) for other in after):
+            raise AgainError
+        if isinstance(decision.outcome, Hold):
+            self._hold(item.row, decision.outcome, decision)
+
+    def _alone(self, item: _Pending) -> None:
+        try:
+            with self._connection.begin_nested():
+                outcome = self._batch.apply(self._connection, [(item.change, item.provenance)])[0]
+                if isinstance(outcome, PermanentError):
+                    raise outcome
+        except Exception as error:
+            if is_database(error):
+                raise
+            self._failed(item, error)
+        else:
+            self._record(item, outcome)
+
+    def _failed(self, item: _Pending, error: Exception) -> None:
+        row = item.row
+        if is_transient(error) and row.attempts + 1 < ATTEMPTS:
+            at = self._batch.retry_at(row)
+            name = type(error).__name__
+            log.warning("message_failed", message_id=row.id, attempts=row.attempts + 1, error=name)
+            self.verdicts.retry(row, at, name)
+            self._line.stop(row, at)
+            return
+        decision = self._batch.refuse(row, item.decision, error)
+        if isinstance(decision.outcome, Hold):
+            self._hold(row, decision.outcome, decision)
+
+    def _record(self, item: _Pending, applied: Applied) -> None:
+        with tracing.step("record", item.row.id):
+            detail = {"kind": item.change.kind.value, "written": dict(applied.written)}
+            self.verdicts.record(item.row, item.decision.rule, detail)
+            for event in applied.events:
+                self.verdicts.event(item.row, event.dedupe_key, event.payload)
+
+    def _hold(self, row: Row, hold: Hold, decision: Decision) -> None:
+        self.verdicts.hold(row, hold, blocks=decision.blocks)
+        log.info("held", message_id=row.id, code=hold.code, rule=hold.rule, step=hold.step)
+        if decision.blocks:
+            self._line.block(row)

@@ -1,0 +1,120 @@
+"""Reading the work of a batch: which patients it concerns, their locks, and every row that is theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from bus.envelope import Stored
+
+READY, HELD, WAITING, ASIDE = 0, 1, 2, 3
+"""States of `bus.work`: ready, held, waiting behind a held one, held so that nobody waits."""
+BODIES_AT_ONCE = 32 * 1024 * 1024
+"""Bytes of bodies in memory at a time."""
+
+KEYS = sa.text("SELECT patient_key, other_key FROM bus.work WHERE id = ANY(:ids)")
+MORE_KEYS = sa.text(
+    "SELECT patient_key, other_key FROM bus.work"
+    " WHERE other_key IS NOT NULL AND id <= :last AND (patient_key = ANY(:keys) OR other_key = ANY(:keys))"
+)
+LOCK = sa.text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k")
+ROWS = sa.text(
+    "SELECT w.id, w.patient_key, w.other_key, w.state, w.attempts, w.not_before, w.not_before > now() AS early,"
+    " octet_length(i.body) AS size"
+    " FROM bus.work w JOIN bus.inbox i USING (id)"
+    " WHERE (w.patient_key = ANY(:keys) OR w.other_key = ANY(:keys)) AND w.id <= :last ORDER BY w.id"
+)
+MESSAGES = sa.text(
+    "SELECT id, received_at, facility, sender, control_id, message_type, protocol, endpoint, charset,"
+    " patient_number, visit_number, message_time, body FROM bus.inbox WHERE id = ANY(:ids)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of `bus.work`."""
+
+    id: int
+    keys: tuple[int, ...]
+    state: int
+    attempts: int
+    not_before: datetime | None
+    early: bool
+    """Whether it was put off and is not due yet."""
+    size: int
+    """Bytes of its body."""
+
+
+def lock_patients(connection: sa.Connection, ids: Sequence[int]) -> list[int]:
+    """Lock the patients of these messages, in one order for everybody, and of those they are merged with.
+
+    Returns their keys. Raises `KeysGrewError` when a merge with another patient came in meanwhile.
+    """
+    keys = _keys(connection, KEYS, {"ids": list(ids)})
+    if not keys:
+        return []
+    last = max(ids)
+    closed = _closure(connection, keys, last)
+    connection.execute(LOCK, {"keys": closed})
+    if _closure(connection, set(closed), last) != closed:
+        raise KeysGrewError
+    return closed
+
+
+class KeysGrewError(Exception):
+    """Begin again: more patients are concerned than were locked."""
+
+
+def _closure(connection: sa.Connection, keys: set[int], last: int) -> list[int]:
+    while True:
+        more = keys | _keys(connection, MORE_KEYS, {"keys": sorted(keys), "last": last})
+        if more == keys:
+            return sorted(keys)
+        keys = more
+
+
+def _keys(connection: sa.Connection, query: sa.TextClause, values: dict[str, object]) -> set[int]:
+    rows = connection.execute(query, values)
+    return {key for row in rows for key in row if key is not None}
+
+
+def read_rows(connection: sa.Connection, keys: Sequence[int], last: int) -> list[Row]:
+    """Return all rows of these patients up to an id, in inbox order."""
+    found = connection.execute(ROWS, {"keys": list(keys), "last": last})
+    return [
+        Row(
+            row.id,
+            (row.patient_key,) if row.other_key is None else (row.patient_key, row.other_key),
+            row.state,
+            row.attempts,
+            row.not_before,
+            bool(row.early),
+            row.size,
+        )
+        for row in found
+    ]
+
+
+def read_messages(connection: sa.Connection, rows: Sequence[Row]) -> Iterator[tuple[Row, Stored]]:
+    """Give each row with its message, some megabytes of bodies at a time."""
+    for group in _groups(rows):
+        found = connection.execute(MESSAGES, {"ids": [row.id for row in group]})
+        messages = {row["id"]: Stored(**row) for row in found.mappings()}
+        for row in group:
+            yield row, messages[row.id]
+
+
+def _groups(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    group: list[Row] = []
+    size = 0
+    for row in rows:
+        if group and size + row.size > BODIES_AT_ONCE:
+            yield group
+            group, size = [], 0
+        group.append(row)
+        size += row.size
+    if group:
+        yield group
