@@ -76,13 +76,13 @@ def _left(desk: Desk, panel: LabPanel) -> None:
 
 
 def _wrong_birth_date(desk: Desk) -> Desk:
-    desk.register("held:bad_field", birth_date="1990-02-30")
+    desk.register("held:impossible_date", birth_date="1990-02-30")
     return desk
 
 
 def _wrong_start(desk: Desk) -> Desk:
     desk.register()
-    desk.admit("I", f"{desk.today.year}-13-45 08:00:00", "held:bad_field")
+    desk.admit("I", f"{desk.today.year}-13-45 08:00:00", "held:impossible_date")
     return desk
 
 

@@ -39,7 +39,7 @@ def unmapped_panel(chart: Chart) -> None:
 def impossible_birth_date(chart: Chart) -> None:
     """The 45th of the 13th month; what follows of the same patient waits."""
     visit = chart.visit("outpatient", OUTPATIENTS)
-    chart.adt("A04", visit, expect="held:bad_field")
+    chart.adt("A04", visit, expect="held:impossible_date")
     _change_last(chart, rb"(\rPID(?:\|[^|\r]*){6}\|)[^|\r]*", rb"\g<1>20261345")
     chart.wait(5, 10)
     chart.adt("A08", visit, OUTPATIENTS.diagnoses[0], expect="held:waiting")

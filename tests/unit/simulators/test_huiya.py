@@ -64,7 +64,7 @@ def test_a_visit_comes_after_its_patient_and_a_result_after_its_order():
 
 
 def test_every_impossible_date_is_known():
-    assert Counter(edit.expect for edit in DAY) == {"recorded": EDITS - 2, "held:bad_field": 2}
+    assert Counter(edit.expect for edit in DAY) == {"recorded": EDITS - 2, "held:impossible_date": 2}
 
 
 def test_the_demo_person_has_a_visit_a_result_and_a_report():

@@ -131,7 +131,7 @@ def test_control_ids_are_used_again_only_by_the_known_mistakes():
 def test_every_mistake_is_known():
     assert Counter(m.expect for m in DAY if m.expect != "recorded") == {
         "held:unmapped_code": 2,
-        "held:bad_field": 1,
+        "held:impossible_date": 1,
         "held:waiting": 1,
         "held:control_id_conflict": 1,
         "refused:unknown_type": 1,
