@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from api import docs, handlers
 from api.database import engine
 from api.edge import Edge
+from api.fhir import router as fhir
 from api.limits import ORDINARY, BodyLimit
 from api.platform import Platform
 from api.v1 import audit, health, sign_in
@@ -52,6 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(docs.router)
     for part in (health, sign_in, audit):
         app.include_router(part.router, prefix="/api/v1")
+    app.include_router(fhir.router)
 
     def limit(path: str) -> int:
         return settings.body_limit if path.startswith(UPLOADS) else ORDINARY

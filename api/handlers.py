@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api.failures import Failure, FailureError, FieldError, response
 from consortium.access.errors import ForbiddenError, LockedOutError, NotSignedInError
-from consortium.errors import ConflictError, RetryableError
+from consortium.errors import ConflictError, PermanentError, RetryableError
 
 _AWAY = Failure(
     503, "unavailable", "a service of the platform does not answer; try again", headers={"Retry-After": "5"}
@@ -63,6 +63,12 @@ def _conflict(request: Request, error: Exception) -> Response:
     return response(request, Failure(409, "conflict", str(error)))
 
 
+def _permanent(request: Request, error: Exception) -> Response:
+    """What the rooms below refuse for good: a search that is too broad, a cursor that is none."""
+    code = str(getattr(error, "code", "refused")).replace("_", "-")
+    return response(request, Failure(400, code, str(error)))
+
+
 def _retryable(request: Request, error: Exception) -> Response:
     failure = Failure(503, "unavailable", str(error), headers={"Retry-After": "5"})
     return response(request, failure)
@@ -81,6 +87,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LockedOutError, _locked_out)
     app.add_exception_handler(ForbiddenError, _forbidden)
     app.add_exception_handler(ConflictError, _conflict)
+    app.add_exception_handler(PermanentError, _permanent)
     app.add_exception_handler(RetryableError, _retryable)
     app.add_exception_handler(OperationalError, _away)
     app.add_exception_handler(PoolTimeoutError, _away)

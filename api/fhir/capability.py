@@ -1,0 +1,85 @@
+"""What this server can do (CapabilityStatement, R4 section 2.2.1)."""
+
+from __future__ import annotations
+
+from api.fhir.kinds import KINDS, Kind
+from api.fhir.shapes import Resource
+
+Parameter = tuple[str, str, str]
+"""Name, type, documentation."""
+
+PATIENT: tuple[Parameter, ...] = (
+    ("_id", "token", "golden person"),
+    (
+        "identifier",
+        "token",
+        "resident ID card (urn:oid:2.16.156.10011.1.3), or the patient number of a campus",
+    ),
+    ("name", "string", "begins with; :exact, :contains"),
+    ("birthdate", "date", "eq, ge, gt, sa, le, lt, eb"),
+    ("gender", "token", "male, female, other, unknown"),
+    ("phone", "token", "telephone number as the campus has it"),
+)
+
+
+def parameters(kind: Kind) -> list[Parameter]:
+    """Return the search parameters of a kind of records."""
+    found: list[Parameter] = [
+        ("_id", "token", "logical id"),
+        ("_lastUpdated", "date", "ge, gt, sa"),
+        ("patient", "reference", "golden person; also patient.identifier"),
+        ("subject", "reference", "as patient; also subject.identifier"),
+        ("identifier", "token", "the campus's number; for reports and results the accession number"),
+        ("date", "date", "clinical time: eq, ge, gt, sa, le, lt, eb"),
+        ("status", "token", ", ".join(sorted(kind.statuses.values()))),
+        (kind.code_parameter, "token", "system|code or code"),
+    ]
+    if kind.categories:
+        found.append((kind.category_parameter, "token", ", ".join(kind.categories)))
+    if kind.name != "Encounter":
+        found.append(("encounter", "reference", "visit"))
+    if kind.based_on:
+        found.append(("based-on", "reference", "order"))
+    return found
+
+
+def capability_statement(base: str, date: str) -> Resource:
+    """Make the CapabilityStatement; `base` is the FHIR face's address, `date` the day it is given."""
+    resources = [
+        _resource("Patient", PATIENT),
+        *(_resource(kind.name, parameters(kind)) for kind in KINDS.values()),
+    ]
+    resources.append({"type": "Binary", "interaction": [{"code": "read"}]})
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": date,
+        "kind": "instance",
+        "software": {"name": "Yilian 医联"},
+        "implementation": {"description": "shared records of the consortium", "url": base},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json"],
+        "rest": [
+            {
+                "mode": "server",
+                "documentation": "Every read of a patient is audited; X-Purpose-Of-Use states why.",
+                "security": {
+                    "cors": False,
+                    "description": "Bearer token of POST /api/v1/sign-in, or ./yilian token --user NAME",
+                },
+                "resource": resources,
+            }
+        ],
+    }
+
+
+def _resource(name: str, parameters: tuple[Parameter, ...] | list[Parameter]) -> Resource:
+    return {
+        "type": name,
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "versioning": "no-version" if name == "Patient" else "versioned",
+        "readHistory": False,
+        "searchParam": [
+            {"name": parameter, "type": type_, "documentation": text} for parameter, type_, text in parameters
+        ],
+    }

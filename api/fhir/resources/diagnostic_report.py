@@ -1,0 +1,69 @@
+"""DiagnosticReport: a lab or exam report."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from uuid import UUID
+
+from api.fhir.shapes import (
+    Resource,
+    Row,
+    concept,
+    identifier,
+    meta,
+    organisation,
+    practitioner,
+    reference,
+    status,
+    time,
+    without_empty,
+)
+from api.fhir.systems import Systems
+
+SECTION = "http://terminology.hl7.org/CodeSystem/v2-0074"
+STATUSES = {
+    "preliminary": "preliminary",
+    "final": "final",
+    "corrected": "corrected",
+    "cancelled": "cancelled",
+}
+MODALITIES = {"CT": "CT", "MR": "NMR", "US": "RUS", "DX": "RAD", "CR": "RAD", "ECG": "EC", "NM": "NMS"}
+"""DICOM modality → diagnostic service section."""
+
+
+def diagnostic_report(row: Row, systems: Systems, results: Sequence[UUID] = ()) -> Resource:
+    """Make a DiagnosticReport (R4 section 10.3) that refers to its results."""
+    number = identifier(systems.of(row["facility"], f"{row['kind']}_report"), row["number"], "ACSN")
+    author = practitioner(row, "author", systems)
+    order = reference("ServiceRequest", row["order_id"]) if row["order_known"] else None
+    return without_empty(
+        {
+            "resourceType": "DiagnosticReport",
+            "id": str(row["id"]),
+            "meta": meta(row),
+            "identifier": [number] if number else None,
+            "basedOn": [order] if order else None,
+            "status": status(row, STATUSES),
+            "category": [{"coding": [{"system": SECTION, "code": _section(row)}]}],
+            "code": concept(row, "item", systems),
+            "subject": reference("Patient", row["person_id"]),
+            "encounter": reference("Encounter", row["encounter_id"]),
+            "effectiveDateTime": time(row["at"]),
+            "issued": time(row["issued_at"]),
+            "performer": [organisation(row["facility"], systems)],
+            "resultsInterpreter": [author] if author else None,
+            "result": [reference("Observation", id_) for id_ in results],
+            "conclusion": row["conclusion"],
+            "presentedForm": [_text("检查所见", row["findings"])] if row["findings"] else None,
+        }
+    )
+
+
+def _section(row: Row) -> str:
+    return "LAB" if row["kind"] == "lab" else MODALITIES.get(row["modality"] or "", "RAD")
+
+
+def _text(title: str, text: str) -> Resource:
+    data = base64.b64encode(text.encode()).decode()
+    return {"contentType": "text/plain; charset=utf-8", "language": "zh-CN", "data": data, "title": title}
