@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 import httpx
 import psycopg
@@ -15,9 +17,11 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from consortium.access import tokens
+from consortium.access.accounts import bind_patient
 from consortium.access.seed import seed_sample_users
 from runtime.settings import Settings
 from tests.conftest import migrate, replace_path
+from tests.integration.api.records import person_of_three_campuses, somebody_else
 
 PASSWORD = "示例密码 1"
 TOKEN_KEY = "a key for tests only, 32 bytes or more"
@@ -57,19 +61,45 @@ def engine(seeded_url: str) -> sa.Engine:
     return connected(seeded_url)
 
 
+def settings_for(url: str) -> Settings:
+    return Settings(
+        database_url=url,
+        amqp_url="amqp://guest:guest@127.0.0.1:1/",
+        token_key=TOKEN_KEY,
+        routing_key="a routing key for tests",
+        sample_password=PASSWORD,
+    )
+
+
 @pytest.fixture
 def app(seeded_url: str) -> Iterator[FastAPI]:
-    application = create_app(
-        Settings(
-            database_url=seeded_url,
-            amqp_url="amqp://guest:guest@127.0.0.1:1/",
-            token_key=TOKEN_KEY,
-            routing_key="a routing key for tests",
-            sample_password=PASSWORD,
-        )
-    )
+    application = create_app(settings_for(seeded_url))
     yield application
     application.state.platform.engine.dispose()
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A database with two people's records, for tests that only read."""
+
+    url: str
+    wang: UUID
+    """Known at three campuses; patient.demo's own record."""
+    li: UUID
+
+
+@pytest.fixture(scope="session")
+def chart(postgres_url: str, seeded_database: str) -> Iterator[Chart]:
+    name = f"chart_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{seeded_database}"'.encode())
+        url = replace_path(postgres_url, name)
+        engine = connected(url)
+        wang, li = person_of_three_campuses(engine), somebody_else(engine)
+        with engine.begin() as connection:
+            bind_patient(connection, "patient.demo", wang)
+        yield Chart(url, wang, li)
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 @pytest_asyncio.fixture
