@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from uuid import UUID
 
 from fastapi import Request
 from sqlalchemy import Engine
 
+from activities.client import acknowledge_critical_value
 from consortium.access.sign_in import Remembered
 from runtime.settings import Settings
+from workflows.critical_value.model import Acknowledged
+
+Acknowledge = Callable[[Settings, UUID, str, str, str], Awaitable[Acknowledged]]
+"""As `activities.client.acknowledge_critical_value`: critical value, user, note, idempotency key."""
 
 
 def _now() -> datetime:
@@ -25,6 +31,7 @@ class Platform:
     engine: Engine
     now: Callable[[], datetime] = _now
     remembered: Remembered = field(default_factory=Remembered)
+    acknowledge: Acknowledge = acknowledge_critical_value
 
 
 def platform(request: Request) -> Platform:
