@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from adapters.mllp.framing import Broken, Deframer, framed
+from bus.hl7.header import glimpse
 from bus.hl7.message import parse
-from bus.hl7.msh import declared_codec, first_segment
 from bus.hl7.problem import HL7Error
 from consortium.errors import RetryableError
 
@@ -49,15 +50,13 @@ def read_answer(raw: bytes) -> Answer:
 class Client:
     """One connection to a receiver, made when needed. Use it with `async with`."""
 
-    def __init__(
-        self, host: str, port: int, *, timeout: float = 30.0, default_charset: str = "utf-8"
-    ) -> None:
+    def __init__(self, host: str, port: int, *, timeout: float = 30.0) -> None:
         """`timeout`: seconds to connect, and to wait for an answer."""
         self._host = host
         self._port = port
         self._timeout = timeout
-        self._default = default_charset
         self._deframer = Deframer(_LIMIT, _LIMIT)
+        self._frames: deque[bytes | Broken] = deque()
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -77,7 +76,7 @@ class Client:
         Raises RetryableError when the receiver is away or does not answer in time. The connection is dropped
         then, so that a late answer is never taken for that of the next message.
         """
-        wanted = self._control_id(message)
+        wanted = (*glimpse(message), *[""] * 10)[9]
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._exchange(message, wanted)
@@ -96,29 +95,26 @@ class Client:
         await writer.drain()
         while True:
             answer = read_answer(await self._frame(reader))
-            if answer.control_id == wanted or not answer.control_id:
+            if not wanted or answer.control_id in {wanted, None}:
                 return answer
 
     async def _frame(self, reader: asyncio.StreamReader) -> bytes:
-        while True:
+        while not self._frames:
             data = await reader.read(65536)
             if not data:
                 raise ConnectionResetError("the receiver closed the connection")
-            for frame in self._deframer.feed(data):
-                if isinstance(frame, Broken):
-                    raise HL7Error("framing", f"the receiver's answer is broken: {frame.reason}")
-                return frame
+            self._frames.extend(self._deframer.feed(data))
+        frame = self._frames.popleft()
+        if isinstance(frame, Broken):
+            raise HL7Error("framing", f"the receiver's answer is broken: {frame.reason}")
+        return frame
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._reader is None or self._writer is None:
             self._deframer = Deframer(_LIMIT, _LIMIT)
+            self._frames.clear()
             self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
         return self._reader, self._writer
-
-    def _control_id(self, message: bytes) -> str:
-        msh = first_segment(message).decode(declared_codec(message, self._default))
-        fields = msh.split(msh[3])
-        return fields[9] if len(fields) > 9 else ""
 
     async def close(self) -> None:
         """Drop the connection; the next message makes another."""

@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
 
     async def _refused(self, turn: Turn, code: str, wrong: Wrong, size: int) -> None:
         """Keep what is refused, then answer AR; AE when it cannot even be kept, so that it is sent again."""
-        fields = glimpse(turn.raw)
+        fields = glimpse(turn.raw)[:17]  # the answer is ASCII, whatever MSH-18 was
         answers = self.listener.answers
         try:
             await self.listener.refuse(self._refusal(turn.raw, code, wrong.reason, size, fields))

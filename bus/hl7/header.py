@@ -57,6 +57,7 @@ def peek(raw: bytes, defaults: Mapping[str, str]) -> Header:
     not in it. Raises HL7Error: missing_msh, delimiters, unknown_charset, missing_field, bad_field.
     """
     msh = first_segment(raw)
+    delimiters = STANDARD if msh.startswith(b"MSH|^~\\&|") else Delimiters.of(msh[:12].decode("iso8859_1"))
     if msh.isascii():
         text = msh.decode("ascii")
         fields = text.split(text[3])
@@ -71,7 +72,6 @@ def peek(raw: bytes, defaults: Mapping[str, str]) -> Header:
             decode_raw(raw, codec)
         except UnicodeDecodeError as error:
             raise undecodable(codec, error.start) from None
-    delimiters = STANDARD if text.startswith("MSH|^~\\&|") else Delimiters.of(text)
     return _read(fields, delimiters, codec, raw[len(msh) :])
 
 
@@ -172,4 +172,8 @@ def glimpse(raw: bytes) -> list[str]:
     if not raw.startswith(b"MSH") or len(raw) < 8:
         return []
     msh = first_segment(raw)[:4096]
+    try:
+        Delimiters.of(msh[:12].decode("iso8859_1"))
+    except HL7Error:
+        return []
     return [field.decode("ascii") if field.isascii() else "" for field in msh.split(msh[3:4])]
