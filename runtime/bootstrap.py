@@ -43,7 +43,7 @@ def say(text: str) -> None:
 
 def digest(*files: Path) -> str:
     """Return what an environment made of these lock files by this Python is known by."""
-    state = hashlib.sha256(repr(sys.version_info[:3]).encode())
+    state = hashlib.sha256(repr(sys.version_info[:2]).encode())
     for file in files:
         state.update(file.read_bytes())
     return state.hexdigest()

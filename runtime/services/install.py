@@ -37,6 +37,9 @@ def ensure_rabbitmq(report: Callable[[str], None], script: Path | None = None) -
     log.parent.mkdir(parents=True, exist_ok=True)
     apt(["update"], log)
     apt(["install", "-y", "--no-install-recommends", "rabbitmq-server"], log)
+    if systemctl := shutil.which("systemctl"):
+        # The package's own broker would come up at the next boot, on the default ports and with a guest.
+        subprocess.run([systemctl, "disable", "rabbitmq-server"], capture_output=True, check=False)
 
 
 def apt(arguments: list[str], log: Path) -> None:

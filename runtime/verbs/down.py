@@ -37,7 +37,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.purge and not arguments.yes and not _confirmed():
         complain(words("nothing was stopped or deleted", "未停止，也未删除"))
         return 1
-    stopped = stop(state.read())
+    record = state.read()
+    if record and record.running:
+        print(
+            words("stopping everything, the last started first …", "正在按启动的逆序停止全部服务……"),
+            flush=True,
+        )
+    stopped = stop(record)
     print(words("stopped", "已停止") if stopped else words("nothing was running", "没有正在运行的服务"))
     if arguments.purge:
         purge()

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from runtime import report
+from runtime import report, state
 from runtime.catalogue import endpoints
 from runtime.refusals import checked
 from runtime.report import Report
@@ -38,11 +38,22 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(as_json(taken, endpoints(checked())), ensure_ascii=False, indent=1))
         return 0
     if not taken.running:
-        print(words("nothing runs here; start it with ./yilian up", "尚未运行；用 ./yilian up 启动"))
+        print(_nothing_runs())
         return 1
     console().print(table(taken))
     print(_total(taken))
     return 0 if taken.healthy else 1
+
+
+def _nothing_runs() -> str:
+    record = state.read()
+    left = len(record.leftovers()) if record else 0
+    if left:
+        return words(
+            f"the supervisor was killed and left {left} processes: ./yilian up goes on, ./yilian down ends them",
+            f"监管进程被强行终止，遗留 {left} 个进程：./yilian up 继续，./yilian down 结束它们",
+        )
+    return words("nothing runs here; start it with ./yilian up", "尚未运行；用 ./yilian up 启动")
 
 
 def as_json(taken: Report, places: dict[str, str]) -> dict[str, Any]:
