@@ -22,7 +22,7 @@ XML = {"Content-Type": "text/xml; charset=utf-8"}
 def envelope(
     control_id: str = "HIS-1", patient: str = "", *, soap: str = SOAP, head: str = "", prolog: str = ""
 ) -> str:
-    """Return a patient upload; `patient` follows 患者编号, `head` is in the SOAP header, `prolog` before all."""
+    """Return a patient upload; `patient` follows 患者编号, `head` is in the header, `prolog` before all."""
     return (
         f'{prolog}<s:Envelope xmlns:s="{soap}"><s:Header>{head}</s:Header><s:Body>'
         '<患者上传 xmlns="urn:yilian:upload:v1"><消息头>'
