@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from consortium.records import decide, store, tables
-from consortium.records.critical import is_critical, opened
+from consortium.records.critical import Alarm, alarm
 from consortium.records.facts import Row, Said
 from consortium.records.tables import Table
 
@@ -36,6 +36,16 @@ class Entry:
         return self.known and not self.said.word.authority and not self.said.partial
 
 
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What became of critical values, by id."""
+
+    opened: set[UUID]
+    """New ones."""
+    withdrawn: dict[UUID, UUID]
+    """Those whose result no longer stands, with that result."""
+
+
 class Charts:
     """See the module."""
 
@@ -47,7 +57,7 @@ class Charts:
         self._parts: dict[UUID, list[Place]] = {}
         self._replaced: list[store.Replaced] = []
         self._contents: dict[bytes, bytes] = {}
-        self._critical: dict[UUID, Row] = {}
+        self._alarms: list[Alarm] = []
 
     def load(self, entries: Iterable[Entry]) -> None:
         """Load the records that the entries may change, and their parts."""
@@ -70,8 +80,8 @@ class Charts:
                 self._parts.setdefault(row[column], []).append((table.name, row["id"]))
         self._rows = dict(self._loaded)
 
-    def enter(self, entry: Entry) -> tuple[Counter[str], list[Row]]:
-        """Take a statement; returns how many rows say something new, and the critical values it may open."""
+    def enter(self, entry: Entry) -> tuple[Counter[str], list[Alarm]]:
+        """Take a statement; returns how many rows say something new, and what that means for critical values."""
         written: Counter[str] = Counter()
         if entry.silent:
             return written, []
@@ -81,46 +91,64 @@ class Charts:
             said.word.authority and said.word.version.supersedes(decide.version_of(before))
         )
         row = self._write(said, entry.patient_id, written)
-        changed = self._enter_parts(said, row, written, newer=newer)
+        parts = self._enter_parts(said, row, written, newer=newer)
         if said.content:
             self._contents[said.first["content_sha256"]] = said.content
-        if said.table is not tables.REPORT:
-            return written, []
-        critical = [opened(part, row) for part in changed if is_critical(part, row)]
-        self._critical |= {value["id"]: value for value in critical}
-        return written, critical
+        alarms = []
+        if said.table is tables.REPORT:
+            found = (alarm(part, self._rows[place], row) for place, part in parts.items())
+            alarms = [one for one in found if one is not None]
+        self._alarms += alarms
+        return written, alarms
 
-    def write(self) -> set[UUID]:
-        """Write everything; returns the critical values that were not known before."""
+    def write(self) -> Raised:
+        """Write everything; returns what became of the critical values."""
         store.keep_content(self._connection, self._contents)
+        new: dict[str, list[Row]] = {}
+        known: dict[str, list[Row]] = {}
+        for place, row in self._rows.items():
+            loaded = self._loaded.get(place)
+            if loaded is not row and loaded != row:
+                (new if loaded is None else known).setdefault(place[0], []).append(row)
         for name, table in tables.TABLES.items():
-            changed = {place: row for place, row in self._rows.items() if place[0] == name}
-            new = [row for place, row in changed.items() if place not in self._loaded]
-            known = [row for place, row in changed.items() if row != self._loaded.get(place, row)]
-            store.insert(self._connection, table, new)
-            store.update(self._connection, table, known)
+            store.insert(self._connection, table, new.get(name, ()))
+            store.update(self._connection, table, known.get(name, ()))
         store.keep(self._connection, self._replaced)
-        return set(store.open_critical(self._connection, list(self._critical.values())))
+        return self._raise_alarms()
 
-    def _enter_parts(self, said: Said, row: Row, written: Counter[str], *, newer: bool) -> list[Row]:
-        """Take what is said of the parts of a record; returns the parts that say something new."""
+    def _raise_alarms(self) -> Raised:
+        """Withdraw and open critical values; one that was opened and withdrawn within the batch is never seen open."""
+        standing: dict[UUID, Row] = {}
+        for one in self._alarms:
+            standing = {id_: row for id_, row in standing.items() if row["result_id"] != one.result["id"]}
+            if one.opens is not None:
+                standing[one.opens["id"]] = one.opens
+        withdrawn = store.withdraw_critical(self._connection, [a.result for a in self._alarms if a.withdraws])
+        return Raised(set(store.open_critical(self._connection, list(standing.values()))), withdrawn)
+
+    def _enter_parts(
+        self, said: Said, row: Row, written: Counter[str], *, newer: bool
+    ) -> dict[Place, Row | None]:
+        """Take what is said of the parts of a record; returns what each part was before, where it says something new."""
         if said.table.name not in PARTS:
-            return []
+            return {}
         known = list(self._parts.get(said.id, ()))
         snapshot = said.table is tables.ENCOUNTER
         if snapshot and known and not newer:
-            return []
-        changed = []
+            return {}
+        before = {place: self._rows[place] for place in known}
         for child in said.children:
-            before = self._rows.get((child.table.name, child.id))
-            after = self._write(child, row["patient_id"], written, row)
-            if before is None or decide.differs(before, after):
-                changed.append(after)
+            self._write(child, row["patient_id"], written, row)
         if newer and row["deleted"] and said.deleted:
             self._withdraw(said, self._parts.get(said.id, ()), written)
         elif snapshot and newer and said.children:
             stated = {(child.table.name, child.id) for child in said.children}
             self._withdraw(said, [place for place in known if place not in stated], written)
+        changed: dict[Place, Row | None] = {}
+        for place in self._parts.get(said.id, ()):
+            was = before.get(place)
+            if was is None or decide.differs(was, self._rows[place]):
+                changed[place] = was
         return changed
 
     def _withdraw(self, said: Said, places: Iterable[Place], written: Counter[str]) -> None:

@@ -7,8 +7,9 @@ back before anybody acknowledged. Both ends stay: what comes after changes nothi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -39,15 +40,45 @@ class UnknownCriticalValueError(PermanentError):
     field = "critical_value_id"
 
 
-def is_critical(result: Row, report: Row) -> bool:
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """What a new version of a result means for critical values."""
+
+    result: Row
+    opens: Row | None = None
+    """The critical value that it opens."""
+    withdraws: Literal["corrected", "cancelled"] | None = None
+    """Why those that the result opened before no longer stand."""
+
+
+def alarm(before: Row | None, result: Row, report: Row) -> Alarm | None:
+    """Return what a result's new version means: None when nobody needs to hear of it.
+
+    A critical value is opened when a result becomes critical, or takes another critical value; what it opened before
+    is withdrawn then, and when the result is not critical any more.
+    """
+    was = before is not None and _stands(before)
+    now = _stands(result) and not report["deleted"]
+    if (
+        was
+        and now
+        and before is not None
+        and (before["value"], before["flag"]) == (result["value"], result["flag"])
+    ):
+        return None
+    if not was and not now:
+        return None
+    gone = result["deleted"] or report["deleted"] or result["status"] == "cancelled"
+    reason: Literal["corrected", "cancelled"] = "cancelled" if gone else "corrected"
+    return Alarm(result, _opened(result, report) if now else None, reason if was else None)
+
+
+def _stands(result: Row) -> bool:
     """Whether somebody must be told of a result: flagged critical, released, and not taken back."""
-    if result["deleted"] or report["deleted"]:
-        return False
-    return result["flag"] in CRITICAL_FLAGS and result["status"] in REPORTABLE
+    return result["flag"] in CRITICAL_FLAGS and result["status"] in REPORTABLE and not result["deleted"]
 
 
-def opened(result: Row, report: Row) -> Row:
-    """Return the critical value that a result opens: one for each value that the item took, however often it is sent."""
+def _opened(result: Row, report: Row) -> Row:
     same = (
         "patient_id",
         "facility",
@@ -60,7 +91,7 @@ def opened(result: Row, report: Row) -> Row:
         "flag",
     )
     return {column: result[column] for column in same} | {
-        "id": child_id(result["id"], result["value"], result["flag"]),
+        "id": child_id(result["id"], str(result["version"])),
         "result_id": result["id"],
         "report_id": report["id"],
         "order_id": report["order_id"],

@@ -30,5 +30,5 @@ def unstorable_character(field: str) -> RecordError:
     return RecordError(
         "unstorable_character",
         field,
-        f"{field} holds U+0000 or half a surrogate pair: the sender's text or charset is broken there",
+        f"{field} holds the character U+0000: the sender's text or charset is broken there",
     )

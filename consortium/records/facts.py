@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -49,7 +48,8 @@ SUBJECTS = {
 ALSO = {Kind.REPORT: "order"}
 """What a kind of change also has a say in: a report completes its order. Its source version does not reach that far."""
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+UNSTORABLE = "\x00"
+"""PostgreSQL keeps every character but this; half surrogate pairs are refused by the model already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,22 @@ class Said:
     word: Word
     first: Row
     """The row when the record is new: what is said, and defaults."""
-    partial: Row
-    """What is really said, and replaces what is known."""
+    fact: Fact
+    references: Row
+    """What the platform adds to what is said: the visit, the order."""
     deleted: bool | None
     """None: not spoken of."""
     key: Key | None = None
     """None: a part of another record."""
     children: tuple[Said, ...] = ()
     content: bytes = field(default=b"", repr=False)
+
+    @property
+    def partial(self) -> Row:
+        """What is really said, without defaults and empty text: it replaces what is known."""
+        stated, said = self.fact.model_fields_set, self.table.said
+        real = {c: v for c, v in self.first.items() if c in said and v != "" and said[c][0] in stated}
+        return real | self.references
 
 
 def take_apart(change: Change, provenance: Provenance) -> tuple[Said, ...]:
@@ -136,10 +144,9 @@ class _Context:
             id=record_id(facility, key[1], fact.number),
             path=f"{path}.number",
             word=word,
-            first=_columns(table, fact, path, stated=False)
-            | own
-            | {"facility": facility, "number": fact.number},
-            partial=_columns(table, fact, path, stated=True) | own,
+            first=_columns(table, fact, path) | own | {"facility": facility, "number": fact.number},
+            fact=fact,
+            references=own,
             deleted=fact.deleted if spoken else None,
             key=key,
         )
@@ -163,7 +170,7 @@ def _sections(context: _Context) -> Iterator[Said]:
 
 def _encounter(context: _Context, encounter: Encounter) -> Said:
     said = context.said(tables.ENCOUNTER, encounter, "encounter")
-    return _with(said, children=tuple(_diagnoses(said, encounter.diagnoses)))
+    return replace(said, children=tuple(_diagnoses(said, encounter.diagnoses)))
 
 
 def _diagnoses(visit: Said, diagnoses: Iterable[Coded]) -> Iterator[Said]:
@@ -178,7 +185,7 @@ def _report(context: _Context, report: Report, path: str) -> Said:
     facility, number = context.provenance.facility, report.order_number
     order = None if number is None else record_id(facility, "order", number)
     said = context.said(tables.REPORT, report, path, f"{report.kind}_report", order_id=order)
-    return _with(said, children=tuple(_results(context, said, report, path)))
+    return replace(said, children=tuple(_results(context, said, report, path)))
 
 
 def _results(context: _Context, said: Said, report: Report, path: str) -> Iterator[Said]:
@@ -201,11 +208,11 @@ def _document(context: _Context, document: Document, path: str) -> Said:
             "content_sha256": hashlib.sha256(document.content).digest(),
             "content_size": len(document.content),
         }
-    return _with(context.said(tables.DOCUMENT, document, path, **own), content=document.content)
+    return replace(context.said(tables.DOCUMENT, document, path, **own), content=document.content)
 
 
 def _child(
-    parent: Said, table: Table, fact: Coded | Result, path: str, own: Row, name: str, partial: Row
+    parent: Said, table: Table, fact: Coded | Result, path: str, own: Row, name: str, references: Row
 ) -> Said:
     deleted = fact.deleted if isinstance(fact, Result) else False
     return Said(
@@ -213,43 +220,29 @@ def _child(
         id=child_id(parent.id, name),
         path=path,
         word=parent.word,
-        first=_columns(table, fact, path, stated=False) | own | {"facility": parent.first["facility"]},
-        partial=_columns(table, fact, path, stated=True) | partial,
+        first=_columns(table, fact, path) | own | {"facility": parent.first["facility"]},
+        fact=fact,
+        references=references,
         deleted=deleted,
     )
 
 
-def _columns(table: Table, fact: Fact, path: str, *, stated: bool) -> Row:
-    """Return the columns that a fact speaks of; `stated`: without defaults and empty text."""
+def _columns(table: Table, fact: Fact, path: str) -> Row:
+    """Return the columns that a fact fills, defaults included."""
     row: Row = {}
+    known = fact.__dict__
     for column, (top, *rest) in table.said.items():
-        if stated and top not in fact.model_fields_set:
+        value = known[top]
+        if value is not None and rest:
+            value = value.__dict__[rest[0]]
+        if value is None:
             continue
-        value = getattr(fact, top)
-        for name in rest:
-            value = None if value is None else getattr(value, name)
-        if value is None or (stated and value == ""):
-            continue
-        _check(value, path, top, *rest)
+        if isinstance(value, str) and UNSTORABLE in value:
+            raise unstorable_character(".".join((path, top, *rest)))
         row[column] = value
     return row
 
 
 def _check(value: object, *path: str) -> None:
-    if isinstance(value, str) and _UNSTORABLE.search(value):
+    if isinstance(value, str) and UNSTORABLE in value:
         raise unstorable_character(".".join(path))
-
-
-def _with(said: Said, children: tuple[Said, ...] = (), content: bytes = b"") -> Said:
-    return Said(
-        said.table,
-        said.id,
-        said.path,
-        said.word,
-        said.first,
-        said.partial,
-        said.deleted,
-        said.key,
-        children,
-        content,
-    )

@@ -7,20 +7,22 @@ memory, and what came of them is written in a few statements. So two hundred mes
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from psycopg.errors import UniqueViolation
 from sqlalchemy.exc import IntegrityError
 
 from consortium.errors import PermanentError, RetryableError
 from consortium.identity.service import Census, Statement, survivor_of
 from consortium.records import store
-from consortium.records.chart import Charts, Entry
+from consortium.records.chart import Charts, Entry, Raised
+from consortium.records.critical import Alarm
 from consortium.records.errors import number_of_other_patient
-from consortium.records.facts import Row, Said, check_patient, take_apart
+from consortium.records.facts import Said, check_patient, take_apart
 from consortium.records.model import Change, Kind, Provenance
 
 _IDENTITY = frozenset({Kind.PATIENT, Kind.MERGE, Kind.ENCOUNTER})
@@ -73,7 +75,7 @@ def apply_many(
     """
     try:
         return _Batch(connection, changes).run()
-    except IntegrityError as error:
+    except (IntegrityError, UniqueViolation) as error:
         raise RetryableError(
             "another transaction wrote the same numbers at the same moment: try again"
         ) from error
@@ -110,17 +112,17 @@ class _Batch:
         charts = Charts(self._connection)
         charts.load(entry for item in taken if isinstance(item, _Taken) for entry in item.entries)
         outcomes: list[Applied | PermanentError] = []
-        opened: list[Sequence[Row]] = []
+        alarms: list[Sequence[Alarm]] = []
         for item in taken:
             if isinstance(item, PermanentError):
                 outcomes.append(item)
-                opened.append(())
+                alarms.append(())
                 continue
-            written, critical = _enter(charts, item.entries)
+            written, raised = _enter(charts, item.entries)
             outcomes.append(self._applied(item.statement, written + identity))
-            opened.append(critical)
+            alarms.append(raised)
             identity.clear()
-        return _with_events(outcomes, opened, charts.write())
+        return _with_events(outcomes, alarms, charts.write())
 
     def _take(self, item: _Item | PermanentError) -> _Taken | PermanentError:
         """Take one change into identity; returns where its records belong, or why it cannot be."""
@@ -163,33 +165,39 @@ def _prepared(change: Change, provenance: Provenance) -> _Item | PermanentError:
     return _Item(Statement(change.patient, provenance, change.merge, authority, versioned), said)
 
 
-def _enter(charts: Charts, entries: Sequence[Entry]) -> tuple[Counter[str], list[Row]]:
+def _enter(charts: Charts, entries: Sequence[Entry]) -> tuple[Counter[str], list[Alarm]]:
     written: Counter[str] = Counter()
-    critical: list[Row] = []
+    alarms: list[Alarm] = []
     for entry in entries:
-        rows, values = charts.enter(entry)
+        rows, raised = charts.enter(entry)
         written += rows
-        critical += values
-    return written, critical
+        alarms += raised
+    return written, alarms
 
 
 def _with_events(
-    outcomes: list[Applied | PermanentError], opened: Sequence[Sequence[Row]], new: set[UUID]
+    outcomes: list[Applied | PermanentError], alarms: Sequence[Sequence[Alarm]], raised: Raised
 ) -> list[Applied | PermanentError]:
-    """Give every new critical value to the first change that opened it."""
-    for index, (outcome, values) in enumerate(zip(outcomes, opened, strict=True)):
-        mine = [value for value in values if value["id"] in new]
-        if isinstance(outcome, Applied) and mine:
-            new -= {value["id"] for value in mine}
-            written = {**outcome.written, "critical_value": len(mine)}
-            outcomes[index] = replace(outcome, written=written, events=tuple(map(_event, mine)))
+    """Give every critical value's event to the change that opened or withdrew it."""
+    for index, (outcome, mine) in enumerate(zip(outcomes, alarms, strict=True)):
+        events = [event for one in mine for event in _events(one, raised)]
+        if isinstance(outcome, Applied) and events:
+            written = {**outcome.written, "critical_value": len(events)}
+            outcomes[index] = replace(outcome, written=written, events=tuple(events))
     return outcomes
 
 
-def _event(value: Row) -> Event:
-    payload = {
-        "event": "critical_value",
-        "critical_value_id": str(value["id"]),
-        "facility": value["facility"],
-    }
-    return Event(f"critical:{value['id']}", payload)
+def _events(alarm: Alarm, raised: Raised) -> Iterator[Event]:
+    facility = alarm.result["facility"]
+    if alarm.withdraws is not None:
+        for id_ in [id_ for id_, result in raised.withdrawn.items() if result == alarm.result["id"]]:
+            del raised.withdrawn[id_]
+            yield _event(
+                "critical-withdrawn", "critical_value_withdrawn", id_, facility, reason=alarm.withdraws
+            )
+    if alarm.opens is not None and alarm.opens["id"] in raised.opened:
+        yield _event("critical", "critical_value", alarm.opens["id"], facility)
+
+
+def _event(key: str, name: str, id_: UUID, facility: str, **more: str) -> Event:
+    return Event(f"{key}:{id_}", {"event": name, "critical_value_id": str(id_), "facility": facility, **more})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 CODED = ("code", "name", "system")
 PRACTITIONER = ("number", "name")
@@ -37,8 +38,8 @@ class Table:
     clinical_time: str | None
     """The column that `at` follows."""
     groups: tuple[Group, ...] = ()
-    key_kind: str | None = None
-    """SQL for the kind in `records.business_key`; None: a part of another record, without a number of its own."""
+    key_kind: Callable[[Mapping[str, Any]], str] | None = None
+    """Kind of a row in `records.business_key`; None: a part of another record, without a number of its own."""
     columns: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,8 +76,13 @@ def _table(
     name: str, own: tuple[str, ...], said: dict[str, tuple[str, ...]], clinical_time: str | None
 ) -> Table:
     groups = tuple(group for group in _GROUPS if group.lead in said)
-    key_kind = (f"'{name}'" if name != "report" else "kind || '_report'") if "number" in own else None
-    return Table(name, _KEYS + own, MappingProxyType(said), clinical_time, groups, key_kind)
+    return Table(name, _KEYS + own, MappingProxyType(said), clinical_time, groups, _key_kind(name, own))
+
+
+def _key_kind(name: str, own: tuple[str, ...]) -> Callable[[Mapping[str, Any]], str] | None:
+    if "number" not in own:
+        return None
+    return (lambda row: f"{row['kind']}_report") if name == "report" else (lambda _: name)
 
 
 ENCOUNTER = _table(
