@@ -56,9 +56,9 @@ def unknown_campus(chart: Chart) -> None:
     _send_with_header(chart, {4: "XX"}, "refused:unknown_campus")
 
 
-def unknown_charset(chart: Chart) -> None:
-    """A character set that nobody here reads."""
-    _send_with_header(chart, {18: "CNS 11643-1992"}, "refused:unknown_charset")
+def wrong_charset(chart: Chart) -> None:
+    """GB 18030 that says it is UTF-8, as after a careless upgrade."""
+    _send_with_header(chart, {18: "UNICODE UTF-8"}, "refused:unknown_charset")
 
 
 def retry(chart: Chart) -> None:
@@ -86,7 +86,7 @@ MISTAKES: tuple[Mistake, ...] = (
     impossible_birth_date,
     unknown_type,
     unknown_campus,
-    unknown_charset,
+    wrong_charset,
     retry,
     reused_control_id,
 )

@@ -6,6 +6,7 @@ import hl7
 import pytest
 
 from bus.hl7.message import parse
+from bus.hl7.problem import HL7Error
 from simulators.hazards import hazardous_ideographs
 from simulators.main_campus.day import MESSAGES, day
 from simulators.main_campus.message import APPLICATIONS
@@ -49,6 +50,7 @@ def test_both_versions_and_both_charsets_are_spoken():
     spoken = Counter((str(p[0][12]), str(p[0][18])) for p in map(hl7.parse, map(text, DAY)))
     assert spoken["2.4", "GB 18030-2000"] > 100
     assert spoken["2.5", "UNICODE UTF-8"] > 100
+    assert spoken["2.4", "UNICODE UTF-8"] == 1  # a known mistake
 
 
 def test_an_independent_parser_reads_each_message_as_it_was_meant():
@@ -63,6 +65,8 @@ def test_an_independent_parser_reads_each_message_as_it_was_meant():
 def test_our_own_parser_reads_the_same_names():
     for message in DAY:
         if message.expect == "refused:unknown_charset":
+            with pytest.raises(HL7Error):
+                parse(message.body)
             continue
         oracle = str(hl7.parse(text(message)).segment("PID")[5]).split("^")[0]
         assert parse(message.body).get("PID-5.1") == (oracle or None)
