@@ -12,11 +12,16 @@ from pathlib import Path
 from runtime.failure import SetupError
 
 _CAPABILITIES = (
+    "--securebits=+no_setuid_fixup",
     "--inh-caps=-all,+dac_read_search",
     "--ambient-caps=-all,+dac_read_search",
     "--bounding-set=-all,+dac_read_search",
 )
-"""Lets the user pass through folders that only root may enter (a checkout under /root), and nothing else."""
+"""Lets the user pass through folders that only root may enter (a checkout under /root), and nothing else.
+
+access(2), by which PostgreSQL looks for its own programs, drops the capabilities of a user other than root unless the
+securebit says otherwise.
+"""
 
 
 @dataclass(frozen=True, slots=True)
