@@ -2,7 +2,7 @@
 
 A setting comes, in this order of precedence, from the environment (`YILIAN_…`, nested names joined by two
 underscores), from `settings.toml` (written by people) and from `generated.toml` (ports and passwords,
-written once by `./yilian up`), both in the home folder.  An unknown or wrong setting is refused with its name.
+written once by `./yilian up`), both in the home folder.  An unknown or wrong one is refused by name.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ def _nothing_runs() -> str:
     left = len(record.leftovers()) if record else 0
     if left:
         return words(
-            f"the supervisor was killed and left {left} processes: ./yilian up goes on, ./yilian down ends them",
-            f"监管进程被强行终止，遗留 {left} 个进程：./yilian up 继续，./yilian down 结束它们",
+            f"the supervisor was killed and left {left} processes: ./yilian up or down ends them",
+            f"监管进程被强行终止，遗留 {left} 个进程：./yilian up 或 down 会结束它们",
         )
     return words("nothing runs here; start it with ./yilian up", "尚未运行；用 ./yilian up 启动")
 
