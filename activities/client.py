@@ -21,23 +21,31 @@ from workflows.critical_value.model import Acknowledge, Acknowledged, workflow_i
 
 PATIENCE = timedelta(seconds=10)
 """How long a caller waits for a workflow's answer."""
+CONNECTING = timedelta(seconds=5)
 
 _clients: dict[tuple[str, str, str], Client] = {}
 
 
 async def connect(settings: Settings) -> Client:
-    """Return this process's client, which connects at its first call."""
+    """Return this process's client; it reconnects by itself.
+
+    Raises `RetryableError` while Temporal is out of reach.
+    """
     address = settings.temporal_address or f"127.0.0.1:{settings.temporal_port}"
     key = (address, settings.temporal_namespace, settings.payload_key)
     if key not in _clients:
-        _clients[key] = await Client.connect(
-            address,
-            namespace=settings.temporal_namespace,
-            data_converter=data_converter(
-                settings.payload_key, settings.payload_keys_retired, settings.temporal_namespace
-            ),
-            lazy=True,
+        converter = data_converter(
+            settings.payload_key, settings.payload_keys_retired, settings.temporal_namespace
         )
+        try:
+            _clients[key] = await Client.connect(
+                address,
+                namespace=settings.temporal_namespace,
+                data_converter=converter,
+                connect_timeout=CONNECTING,
+            )
+        except RuntimeError as error:  # all that the SDK says of a failed connection
+            raise RetryableError(f"Temporal at {address} is out of reach; try again") from error
     return _clients[key]
 
 
@@ -70,8 +78,6 @@ async def acknowledge_critical_value(
                 f"critical value {critical_value_id}: not open (closed, or not started yet)"
             ) from error
         raise RetryableError(f"Temporal did not answer: {error.status.name}") from error
-    except RuntimeError as error:  # the lazy client's first connection failing
-        raise RetryableError("Temporal is out of reach; try again with the same key") from error
 
 
 async def _update(handle: WorkflowHandle[object, object], acknowledge: Acknowledge, key: str) -> Acknowledged:

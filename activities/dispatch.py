@@ -135,5 +135,3 @@ class Dispatcher:
             raise PermanentError(f"the event {event!r} is malformed: {type(error).__name__}") from error
         except RPCError as error:
             raise RetryableError(f"Temporal refused or did not answer: {error.status.name}") from error
-        except RuntimeError as error:  # the lazy client's first connection failing
-            raise RetryableError("Temporal is out of reach") from error

@@ -20,6 +20,7 @@ from activities.database import engine
 from activities.dispatch import Dispatcher
 from activities.starts import TASK_QUEUE, deliveries
 from bus import heartbeat
+from consortium.errors import RetryableError
 from runtime.settings import Settings
 from workflows.critical_value.workflow import CriticalValue
 
@@ -50,10 +51,10 @@ async def ready(settings: Settings) -> Client:
     """Return a client once Temporal answers and knows our search attributes; waits as long as it takes."""
     delay = 0.5
     while True:
-        client = await connect(settings)
         try:
+            client = await connect(settings)
             await attributes.register(client)
-        except (RPCError, RuntimeError) as error:
+        except (RPCError, RetryableError) as error:
             log.warning("temporal_away", error=type(error).__name__, retry_in=delay)
             await asyncio.sleep(delay)
             delay = min(10.0, delay * 2)
