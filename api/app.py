@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.types import Lifespan
 
-from api import docs, handlers
+from api import docs, handlers, uploads
 from api.database import engine
 from api.edge import Edge
 from api.fhir import router as fhir
@@ -29,16 +30,21 @@ TAGS = [
     {"name": "messages", "description": "Where is message X, why is it held, send it on"},
     {"name": "critical values", "description": "危急值: what must be known at once, and who took note"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
+    {
+        "name": "upload",
+        "description": "What a campus's programs send (REST); SOAP is at `/soap/<interface>?wsdl`",
+    },
     {"name": "fhir", "description": "HL7 FHIR R4 (4.0.1), read and search"},
     {"name": "platform", "description": "The state of this process"},
 ]
-UPLOADS = ("/soap", "/api/v1/upload")
-"""Where bodies may be as large as a message."""
+UPLOADS = ("/soap/", "/api/v1/upload/")
+"""Where the adapters hold the body to their own limit, and keep what they refuse."""
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the application from its settings. Raises PermanentError naming a setting that is missing."""
     checked_key(settings.token_key)
+    parts, doorway = Platform(settings, engine(settings)), uploads.Doorway()
     app = FastAPI(
         title="医联 Yilian",
         version="1",
@@ -46,26 +52,30 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_tags=TAGS,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan,
+        lifespan=_lifespan(parts, doorway),
     )
-    app.state.platform = Platform(settings, engine(settings))
+    app.state.platform = parts
     handlers.install(app)
     app.include_router(docs.router)
     for part in (health, sign_in, critical_values, audit):
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(fhir.router)
-
-    def limit(path: str) -> int:
-        return settings.body_limit if path.startswith(UPLOADS) else ORDINARY
-
-    app.add_middleware(BodyLimit, limit=limit)
+    uploads.mount(app, parts, doorway)
+    app.add_middleware(BodyLimit, limit=_limit)
     app.add_middleware(Edge)
     return app
 
 
-@asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    yield
-    parts = app.state.platform
-    assert isinstance(parts, Platform)  # noqa: S101 - narrows Any; create_app sets it
-    parts.engine.dispose()
+def _limit(path: str) -> int | None:
+    return None if path.startswith(UPLOADS) else ORDINARY
+
+
+def _lifespan(parts: Platform, doorway: uploads.Doorway) -> Lifespan[FastAPI]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        del app
+        async with uploads.opened(parts, doorway):
+            yield
+        parts.engine.dispose()
+
+    return lifespan

@@ -1,4 +1,4 @@
-"""How much a request may carry, and how long it may take to arrive."""
+"""How much a request may carry."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ORDINARY = 1024 * 1024
 class BodyLimit:
     """ASGI middleware that refuses with 413: by the declared length, and by what really arrives."""
 
-    def __init__(self, app: ASGIApp, limit: Callable[[str], int]) -> None:
-        """`limit`: the most bytes for a path."""
+    def __init__(self, app: ASGIApp, limit: Callable[[str], int | None]) -> None:
+        """`limit`: the most bytes for a path; None: another part of the application looks after it."""
         self.app = app
         self.limit = limit
 
@@ -27,6 +27,9 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         most = self.limit(scope["path"])
+        if most is None:
+            await self.app(scope, receive, send)
+            return
         failure = Failure(413, "too-large", f"the body is larger than the {most} bytes allowed here")
         declared = Request(scope).headers.get("content-length", "0")
         if not declared.isdigit() or int(declared) > most:
