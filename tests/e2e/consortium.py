@@ -43,7 +43,9 @@ class Consortium:
     def must(self, *arguments: str, timeout: float = 900) -> str:
         """Run a command that has to succeed; return what it printed."""
         done = self.run(*arguments, timeout=timeout)
-        assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        assert done.returncode == 0, (
+            f"{arguments}: {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        )
         return done.stdout
 
     def json(self, *arguments: str) -> Any:
