@@ -22,8 +22,8 @@ MORE_KEYS = sa.text(
 )
 LOCK = sa.text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k")
 ROWS = sa.text(
-    "SELECT w.id, w.patient_key, w.other_key, w.state, w.attempts, w.not_before, w.not_before > now() AS early,"
-    " octet_length(i.body) AS size"
+    "SELECT w.id, w.patient_key, w.other_key, w.state, w.attempts, w.not_before,"
+    " w.not_before > now() AS early, octet_length(i.body) AS size"
     " FROM bus.work w JOIN bus.inbox i USING (id)"
     " WHERE (w.patient_key = ANY(:keys) OR w.other_key = ANY(:keys)) AND w.id <= :last ORDER BY w.id"
 )

@@ -1,0 +1,185 @@
+"""`yilian messages list|show|replay|discard`: where a message is, and letting it go on."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import getpass
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bus import held, replay
+from bus.journal import BadCursorError, Entry, Filters, Page, State, search
+from bus.journey import Journey, journey
+from bus.rules.dates import ImpossibleDateError, parse_datetime
+from runtime import settings
+
+
+def messages_main(argv: Sequence[str]) -> int:
+    """Run `messages …`; returns 0, 1 when there is no such message, 2 for a wrong command line."""
+    try:
+        options = _parser().parse_args(argv)
+    except SystemExit as end:
+        return int(end.code or 0)
+    url = settings.load().database_url
+    if not url:
+        return _fail("the database is not known: run ./yilian up first, or set YILIAN_DATABASE_URL")
+    engine = sa.create_engine(
+        sa.make_url(url).set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": 5}
+    )
+    try:
+        return int(options.run(engine, options))
+    except (held.NotHeldError, BadCursorError) as error:
+        return _fail(str(error))
+    except sa.exc.OperationalError:
+        return _fail("the database cannot be reached: see ./yilian status")
+    finally:
+        engine.dispose()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="yilian messages", description="Find messages and let them go on.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("list", help="messages and refusals, newest first")
+    one.add_argument("--facility", help="campus code, such as MAIN")
+    one.add_argument("--type", dest="message_type", help="such as ADT^A01 or soap:patient")
+    one.add_argument("--control-id")
+    one.add_argument("--patient", dest="patient_number", help="patient number at its campus")
+    one.add_argument("--state", type=State, choices=list(State), metavar="{" + ",".join(State) + "}")
+    one.add_argument("--since", type=_time, help="YYYY-MM-DD or YYYY-MM-DDTHH:MM")
+    one.add_argument("--until", type=_time)
+    one.add_argument("--text", help="part of the reason")
+    one.add_argument("--limit", type=int, default=50)
+    one.add_argument("--after", help="cursor of the next page, as the page before gave it")
+    one.set_defaults(run=_list)
+    one = commands.add_parser("show", help="the whole way of one message")
+    one.add_argument("id", help="its id, or r123 for a refusal")
+    one.set_defaults(run=_show)
+    one = commands.add_parser("replay", help="let held messages go through the rules again")
+    one.add_argument("id", type=int, nargs="?")
+    one.add_argument("--code", help="all that are held for this reason")
+    one.add_argument("--facility")
+    one.add_argument("--by", default=None, help="who does this; by default the user of this machine")
+    one.set_defaults(run=_replay)
+    one = commands.add_parser(
+        "discard", help="give a held message up; it has no effect, those behind it go on"
+    )
+    one.add_argument("id", type=int)
+    one.add_argument("--why", required=True, help="kept in the trace; no patient data")
+    one.add_argument("--by", default=None)
+    one.set_defaults(run=_discard)
+    for command in commands.choices.values():
+        command.add_argument("--json", action="store_true", help="for programs")
+    return parser
+
+
+def _time(text: str) -> datetime:
+    try:
+        return parse_datetime(text)
+    except ImpossibleDateError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _list(engine: sa.Engine, options: argparse.Namespace) -> int:
+    names = [field.name for field in dataclasses.fields(Filters)]
+    filters = Filters(**{name: getattr(options, name) for name in names})
+    with engine.connect() as connection:
+        found = search(connection, filters, Page(options.limit, options.after))
+    if options.json:
+        return _json({"messages": [dataclasses.asdict(e) for e in found.entries], "next": found.next})
+    table = Table("id", "at", "state", "facility", "type", "control id", "reason", box=None)
+    for entry in found.entries:
+        table.add_row(*map(escape, _line(entry)))
+    Console().print(table)
+    if found.next:
+        _write(f"more: --after {found.next}")
+    return 0
+
+
+def _line(entry: Entry) -> tuple[str, ...]:
+    at = f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}"
+    texts = (entry.facility, entry.message_type, entry.control_id, entry.reason)
+    return (entry.id, at, entry.state.value, *(text or "" for text in texts))
+
+
+def _show(engine: sa.Engine, options: argparse.Namespace) -> int:
+    with engine.connect() as connection:
+        found = journey(connection, options.id)
+    if found is None:
+        return _fail(f"there is no message {options.id}; find it with ./yilian messages list")
+    return _json(dataclasses.asdict(found)) if options.json else _tell(found)
+
+
+def _tell(found: Journey) -> int:
+    for name, value in dataclasses.asdict(found.entry).items():
+        if value is not None:
+            _write(f"{name.replace('_', ' '):>15}  {value}")
+    for title, lines in (
+        ("steps", [f"{s.at.astimezone():%H:%M:%S.%f}  {s.step}  {_brief(s.detail)}" for s in found.steps]),
+        (
+            "held",
+            [f"{h.code}: {h.reason} (released by {h.released_by or 'nobody yet'})" for h in found.holds],
+        ),
+        ("same control id", found.same_control_id),
+        ("waiting behind it", found.waiting),
+        ("outgoing", [f"{o.destination} {o.dedupe_key} delivered {o.delivered_at}" for o in found.outgoing]),
+    ):
+        if lines:
+            _write(f"\n{title}")
+        for line in lines:
+            _write(f"  {line}")
+    _write(f"\nbody ({found.charset or 'not known'})\n{found.body}")
+    return 0
+
+
+def _brief(detail: dict[str, Any]) -> str:
+    return json.dumps(detail, ensure_ascii=False) if detail else ""
+
+
+def _replay(engine: sa.Engine, options: argparse.Namespace) -> int:
+    by = options.by or getpass.getuser()
+    if options.id is None and options.code is None:
+        return _fail("say which: an id, or --code for all that are held for one reason")
+    if options.id is not None:
+        ready = replay.replay(engine, options.id, by)
+    else:
+        ready = list(replay.replay_all(engine, by, code=options.code, facility=options.facility))
+    return _ready(ready, options)
+
+
+def _discard(engine: sa.Engine, options: argparse.Namespace) -> int:
+    with engine.begin() as connection:
+        ready = held.discard(connection, options.id, options.by or getpass.getuser(), options.why)
+    return _ready(ready, options)
+
+
+def _ready(ids: Sequence[int], options: argparse.Namespace) -> int:
+    if options.json:
+        return _json({"ready": [str(id_) for id_ in ids]})
+    _write(f"{len(ids)} on their way again" + (f": {', '.join(map(str, ids[:20]))}" if ids else ""))
+    return 0
+
+
+def _json(value: Any) -> int:
+    _write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+    return 0
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _fail(text: str) -> int:
+    Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(text)
+    return 1
+
+
+def _write(text: str) -> None:
+    Console(markup=False, highlight=False, soft_wrap=True).print(text)
