@@ -90,7 +90,7 @@ TABLE = (
     Line(
         frozenset({Role.ENGINEER, Role.OPS}),
         frozenset({Action.MESSAGE_BODY_READ}),
-        frozenset({Relation.CAMPUS, Relation.GROUP}),
+        frozenset({Relation.CAMPUS, Relation.GROUP, Relation.SHARED}),
         frozenset({Purpose.OPERATIONS}),
         "who was given the permission by name reads a message's bytes to mend it",
         permission=Permission.MESSAGE_BODY,

@@ -116,7 +116,7 @@ async def test_every_route_refuses_who_has_not_signed_in(app: FastAPI, client: h
 async def test_every_route_refuses_whoever_its_action_is_not_for(
     app: FastAPI, client: httpx.AsyncClient, as_: As, chart: Chart
 ) -> None:
-    expected = set()
+    expected: set[str] = set()
     for entrance in guarded(app):
         action = entrance.gates[0].action
         entitled = {role for line in TABLE if action in line.actions for role in line.roles}

@@ -87,7 +87,7 @@ def test_a_message_body_needs_a_permission_given_by_name(role: Role) -> None:
         who = user(role, where, Permission.MESSAGE_BODY)
         expected = (
             role in (Role.ENGINEER, Role.OPS)
-            and where in (Relation.CAMPUS, Relation.GROUP)
+            and where in (Relation.CAMPUS, Relation.GROUP, Relation.SHARED)
             and purpose is Purpose.OPERATIONS
         )
         assert decide(who, Action.MESSAGE_BODY_READ, WHERE[where], purpose).allow is expected

@@ -1,0 +1,219 @@
+"""Messages: where each is, its whole journey, and letting a held one go on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import AwareDatetime, BaseModel, Field
+
+from api.caller import Caller, gate
+from api.failures import not_found
+from bus import replay
+from bus.held import NotHeldError
+from bus.journal import Entry, Filters, Page, State, search
+from bus.journey import Journey, journey
+from consortium.access.model import GROUP, SHARED, Action, Resource
+from consortium.errors import ConflictError
+from consortium.identity.service import person_of
+
+router = APIRouter(prefix="/messages", tags=["messages"])
+Reader = Annotated[Caller, Depends(gate(Action.MESSAGE_READ))]
+Replayer = Annotated[Caller, Depends(gate(Action.MESSAGE_REPLAY))]
+Id = Annotated[str, Path(pattern=r"^r?\d{1,18}$", description="inbox id, or `r` and a number for a refusal")]
+
+
+class Message(BaseModel):
+    """One message or refusal, without what it says of the patient."""
+
+    id: str = Field(examples=["4711"])
+    at: datetime
+    state: State
+    facility: str | None = Field(examples=["MAIN"])
+    sender: str | None = Field(examples=["LIS"])
+    control_id: str | None
+    message_type: str | None = Field(examples=["ORU^R01"])
+    protocol: str = Field(examples=["mllp"])
+    endpoint: str
+    code: str | None = Field(description="why it is held or was refused", examples=["unmapped_code"])
+    reason: str | None
+    rule: str | None
+    step: str | None
+    field: str | None
+    blocked_by: str | None = Field(description="the held message that a waiting one is behind")
+    size: int = Field(description="bytes")
+
+
+class Messages(BaseModel):
+    """A page, newest first."""
+
+    items: list[Message]
+    next: str | None = Field(description="give it as `after` for the next page; null at the end")
+
+
+class Step(BaseModel):
+    """Something that happened to it."""
+
+    at: datetime
+    step: str = Field(examples=["recorded"])
+    detail: dict[str, Any]
+
+
+class Holding(BaseModel):
+    """A time when it was held."""
+
+    held_at: datetime
+    code: str
+    reason: str
+    rule: str | None
+    step: str | None
+    field: str | None
+    released_at: datetime | None
+    released_by: str | None
+
+
+class Outgoing(BaseModel):
+    """Something it makes others hear of."""
+
+    created_at: datetime
+    destination: str
+    attempts: int
+    delivered_at: datetime | None
+
+
+class Way(Message):
+    """The whole journey of one message."""
+
+    patient_number: str | None = Field(description="as the campus numbers the patient")
+    visit_number: str | None
+    charset: str | None
+    steps: list[Step]
+    holds: list[Holding]
+    same_control_id: list[str] = Field(description="other messages under the same control id")
+    waiting: list[str] = Field(description="messages that wait behind it")
+    outgoing: list[Outgoing]
+    body: str | None = Field(description="decoded for people; only with `body=true` and permission")
+
+
+class Replayed(BaseModel):
+    """What goes on again."""
+
+    ready: list[str] = Field(description="it, and those that waited behind it, in inbox order")
+
+
+def _fields(model: type[BaseModel], entry: Entry) -> dict[str, Any]:
+    return {name: value for name, value in asdict(entry).items() if name in model.model_fields}
+
+
+@router.get("", summary="Find messages and refusals")
+def list_messages(
+    caller: Reader,
+    facility: Annotated[str | None, Query(max_length=20, examples=["MAIN"])] = None,
+    type: Annotated[  # noqa: A002 - the parameter's name
+        str | None, Query(max_length=100, description="such as ORU^R01, soap:patient")
+    ] = None,
+    control_id: Annotated[str | None, Query(max_length=200)] = None,
+    patient_number: Annotated[str | None, Query(max_length=100, description="at its campus")] = None,
+    state: State | None = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+    text: Annotated[str | None, Query(max_length=200, description="part of the reason or its code")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    after: Annotated[str | None, Query(max_length=60)] = None,
+) -> Messages:
+    """Return the newest first. A search by patient number is audited."""
+    organisation = caller.user.organisation
+    wanted = facility or (None if organisation == GROUP else organisation)
+    decision = caller.allow(Resource(organisation=wanted) if wanted else SHARED)
+    filters = Filters(
+        facility=wanted,
+        message_type=type,
+        control_id=control_id,
+        patient_number=patient_number,
+        state=state,
+        since=since,
+        until=until,
+        text=text,
+    )
+    with caller.parts.engine.connect() as connection:
+        found = search(connection, filters, Page(limit, after))
+    if patient_number is not None:
+        caller.note(decision.reason, _persons(caller, *found.entries))
+    return Messages(items=[Message(**_fields(Message, entry)) for entry in found.entries], next=found.next)
+
+
+def _persons(caller: Caller, *entries: Entry) -> list[UUID]:
+    numbers = {(e.facility, e.patient_number) for e in entries}
+    known = [(facility, number) for facility, number in numbers if facility and number]
+    with caller.parts.engine.connect() as connection:
+        found = {person_of(connection, facility, number) for facility, number in known}
+    return sorted(person for person in found if person)
+
+
+def _journey(caller: Caller, id_: str) -> Journey:
+    with caller.parts.engine.connect() as connection:
+        found = journey(connection, id_)
+    if found is None:
+        raise not_found("message")
+    return found
+
+
+@router.get("/{id}", summary="Show a message's whole journey")
+def show_message(
+    caller: Reader,
+    id: Id,  # noqa: A002 - the path's name of it
+    body: Annotated[bool, Query(description="show the body too; needs a permission given by name")] = False,
+) -> Way:
+    """Return every step, hold and delivery. Looking is audited, with the patient."""
+    way = _journey(caller, id)
+    asked = Resource(organisation=way.entry.facility)
+    decision = caller.allow(asked)
+    persons = _persons(caller, way.entry)
+    if body:
+        decision = caller.allow(asked, Action.MESSAGE_BODY_READ)
+    shown = Action.MESSAGE_BODY_READ if body else Action.MESSAGE_READ
+    caller.note(decision.reason, persons, action=shown, what=f"message {id}")
+    return _shown(way, body=body)
+
+
+def _shown(way: Journey, *, body: bool) -> Way:
+    return Way(
+        **_fields(Way, way.entry),
+        charset=way.charset,
+        steps=[Step(**asdict(step)) for step in way.steps],
+        holds=[Holding(**asdict(holding)) for holding in way.holds],
+        same_control_id=list(way.same_control_id),
+        waiting=list(way.waiting),
+        outgoing=[
+            Outgoing(
+                created_at=out.created_at,
+                destination=out.destination,
+                attempts=out.attempts,
+                delivered_at=out.delivered_at,
+            )
+            for out in way.outgoing
+        ],
+        body=way.body if body else None,
+    )
+
+
+@router.post(
+    "/{id}/replay",
+    summary="Let a held message go on",
+    responses={409: {"description": "it is not held; the detail says what it is"}},
+)
+def replay_message(caller: Replayer, id: Id) -> Replayed:  # noqa: A002 - the path's name of it
+    """Send it through the rules of now; those that wait behind it follow in inbox order."""
+    way = _journey(caller, id)
+    decision = caller.allow(Resource(organisation=way.entry.facility))
+    if id.startswith("r"):
+        raise ConflictError("a refused message was never taken; its sender has to send it again")
+    try:
+        ready = replay.replay(caller.parts.engine, int(id), caller.user.username)
+    except NotHeldError as error:
+        raise ConflictError(str(error)) from error
+    caller.note(decision.reason, _persons(caller, way.entry), what=f"message {id}")
+    return Replayed(ready=[str(number) for number in ready])
