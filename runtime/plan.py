@@ -34,7 +34,7 @@ class Service:
     interval: float = 5.0
     """Seconds between checks once it is healthy."""
     patience: float = 120.0
-    """Seconds it may take to become healthy, and may later be unhealthy, before it is started anew."""
+    """Seconds it may take to become healthy, or later be unhealthy, before it is restarted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,21 @@ class Plan:
         """What each service and job waits for, by name."""
         services = {service.name: service.requires for service in self.services}
         return services | {job.name: job.requires for job in self.jobs}
+
+    def only(self, names: Iterable[str]) -> Plan:
+        """Return the part of the plan that these names need. Raises `ValueError` for an unknown one."""
+        wanted: set[str] = set()
+        left = list(names)
+        if unknown := set(left) - self.requirements.keys():
+            raise ValueError(f"not in the plan: {', '.join(sorted(unknown))}")
+        while left:
+            name = left.pop()
+            wanted.add(name)
+            left.extend(self.requirements[name])
+        return Plan(
+            tuple(service for service in self.services if service.name in wanted),
+            tuple(job for job in self.jobs if job.name in wanted),
+        )
 
 
 @dataclass(slots=True)

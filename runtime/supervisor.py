@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -117,15 +117,16 @@ def only_one() -> Iterator[None]:
         yield
 
 
-def main() -> int:
-    """Supervise the platform in the foreground."""
+def main(names: Sequence[str] = ()) -> int:
+    """Supervise the platform in the foreground, or only these services and what they need."""
     from runtime.catalogue import platform
     from runtime.settings import load
 
     try:
         with only_one():
             process.become_subreaper()
-            supervisor = Supervisor(platform(load()))
+            plan = platform(load())
+            supervisor = Supervisor(plan.only(names) if names else plan)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: supervisor.stop())
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -137,4 +138,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -19,8 +19,8 @@ _CAPABILITIES = (
 )
 """Lets the user pass through folders that only root may enter (a checkout under /root), and nothing else.
 
-access(2), by which PostgreSQL looks for its own programs, drops the capabilities of a user other than root unless the
-securebit says otherwise.
+access(2), by which PostgreSQL looks for its own programs, drops the capabilities of a user other than root
+unless the securebit says otherwise.
 """
 
 
