@@ -39,39 +39,44 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A request's content, which parsed and fits its schema."""
+    """A request that is a SOAP message; whether it fits its schema is not said yet."""
 
     heading: Heading
+    """As far as it is there."""
     payload: etree._Element
     charset: str
 
 
-def read(body: bytes, content_type: str, version: Version, interface: Interface, limit: int) -> Content:
-    """Parse and validate a request; raises `FaultError`."""
+def read(body: bytes, content_type: str, version: Version, limit: int) -> Content:
+    """Parse a request; raises `FaultError`."""
     root = _parse(body, limit)
     charset = _charset(root, content_type)
     payload = _payload(root, version)
-    if payload.tag != f"{{{NAMESPACE}}}{interface.root}":
-        raise FaultError(_wrong_root(payload, interface))
-    validate(payload, interface.schema)
     return Content(_heading(payload), payload, charset)
 
 
-def arrival(request: Content, body: bytes, interface: Interface) -> Arrival:
+def check(content: Content, interface: Interface) -> None:
+    """Validate a request against its interface; raises `FaultError`."""
+    if content.payload.tag != f"{{{NAMESPACE}}}{interface.root}":
+        raise FaultError(_wrong_root(content.payload, interface))
+    validate(content.payload, interface.schema)
+
+
+def arrival(content: Content, body: bytes, interface: Interface) -> Arrival:
     """Return what the inbox takes: the whole envelope as it came, and what routing needs."""
-    heading = request.heading
+    heading = content.heading
     return Arrival(
         facility=heading.facility,
         sender=heading.sender,
         control_id=heading.control_id,
         message_type=interface.message_type,
         body=body,
-        charset=request.charset,
+        charset=content.charset,
         protocol="soap",
         endpoint=f"/soap/{interface.name}",
-        digest=digest(request.payload),
-        patient_number=_text(request.payload, "患者信息/患者编号"),
-        visit_number=_text(request.payload, "就诊编号") or _text(request.payload, "就诊信息/就诊编号"),
+        digest=digest(content.payload),
+        patient_number=_text(content.payload, "患者信息/患者编号"),
+        visit_number=_text(content.payload, "就诊编号") or _text(content.payload, "就诊信息/就诊编号"),
         message_time=heading.sent_at,
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 import structlog
 from starlette.applications import Starlette
@@ -23,6 +24,9 @@ from consortium.errors import PermanentError, RetryableError
 
 LARGE = 256 * 1024
 """Bytes from which parsing leaves the event loop for a thread."""
+
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
 
 log = structlog.get_logger("adapters.soap")
 
@@ -96,10 +100,11 @@ class SoapServer:
             english = "Content-Type must be text/xml or application/soap+xml, without Content-Encoding"
             raise FaultError(Fault("content_type", chinese, english, status=415))
         await self._read_body(request, seen)
-        arguments = (bytes(seen.body), content_type, seen.version, interface, self._settings.body_limit)
-        if len(seen.body) < LARGE:
-            return codec.read(*arguments)
-        return await asyncio.to_thread(codec.read, *arguments)
+        body, limit = bytes(seen.body), self._settings.body_limit
+        content = await _off_loop(body, codec.read, body, content_type, seen.version, limit)
+        seen.heading = content.heading
+        await _off_loop(body, codec.check, content, interface)
+        return content
 
     async def _read_body(self, request: Request, seen: _Seen) -> None:
         limit = self._settings.body_limit
@@ -126,7 +131,6 @@ class SoapServer:
     async def _accept(
         self, content: codec.Content, campus: str, interface: Interface, seen: _Seen
     ) -> Response:
-        seen.heading = content.heading
         _check_campus(content.heading.facility, campus, self._settings.campuses)
         try:
             receipt = await self._inbox.accept(codec.arrival(content, bytes(seen.body), interface))
@@ -170,6 +174,15 @@ def create_app(inbox: Inbox, settings: SoapSettings, authenticate: Authenticate)
     )
 
 
+async def _off_loop(
+    body: bytes, call: Callable[Given, Made], *given: Given.args, **named: Given.kwargs
+) -> Made:
+    """Call in a thread where the body is large, so that other requests go on meanwhile."""
+    if len(body) < LARGE:
+        return call(*given, **named)
+    return await asyncio.to_thread(call, *given, **named)
+
+
 def _content_type(request: Request) -> str:
     return request.headers.get("content-type", "")
 
@@ -200,8 +213,8 @@ def _refusal(fault: Fault, request: Request, interface: Interface, seen: _Seen, 
         reason=fault.reason,
         body=bytes(seen.body[:keep]),
         size=max(seen.size, len(seen.body)),
-        facility=heading.facility if heading else None,
-        control_id=heading.control_id if heading else None,
+        facility=(heading.facility or None) if heading else None,
+        control_id=(heading.control_id or None) if heading else None,
         message_type=interface.message_type,
     )
 

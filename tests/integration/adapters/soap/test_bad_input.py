@@ -132,6 +132,14 @@ def test_a_reason_holds_nothing_of_the_content(origin: str, database: psycopg.Co
     assert "SECRET" not in row[0]
 
 
+def test_what_does_not_fit_is_found_again_by_its_number_and_campus(
+    origin: str, database: psycopg.Connection
+) -> None:
+    httpx.post(f"{origin}/patient", content=envelope(patient="<血型>O</血型>").encode(), headers=AUTH | XML)
+    row = database.execute("SELECT facility, control_id, code FROM bus.refusal").fetchone()
+    assert row == ("HP", "HIS-1", "schema")
+
+
 def test_a_fault_of_soap_12_names_the_sender_in_two_languages(origin: str) -> None:
     body = envelope(patient="<血型>O</血型>", soap=SOAP12).encode()
     response = httpx.post(
