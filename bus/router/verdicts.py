@@ -18,8 +18,9 @@ from bus.rules.decision import Hold, Miss
 DONE = sa.text("DELETE FROM bus.work WHERE id = ANY(:ids)")
 STATES = sa.text(
     "UPDATE bus.work w SET state = v.state, blocked_by = v.blocked_by, attempts = v.attempts,"
-    " not_before = NULL FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS smallint[]), CAST(:blockers AS bigint[]),"
-    " CAST(:attempts AS smallint[])) AS v (id, state, blocked_by, attempts) WHERE w.id = v.id"
+    " not_before = NULL FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS smallint[]),"
+    " CAST(:blockers AS bigint[]), CAST(:attempts AS smallint[]))"
+    " AS v (id, state, blocked_by, attempts) WHERE w.id = v.id"
 )
 LATER = sa.text(
     "UPDATE bus.work w SET attempts = v.attempts, not_before = v.not_before, published_at = NULL"

@@ -97,7 +97,9 @@ def checked(model: type[Model], marked: Marked) -> Model:
     try:
         return model.model_validate(marked.data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
+        # A key that is spelled wrong is also missing: name what is written before what is not.
+        errors = error.errors(include_url=False, include_context=False)
+        first = min(errors, key=lambda each: each["type"] == "missing")
         shown = ".".join(str(step) for step in first["loc"])
         raise marked.error(first["loc"], f"{shown}: {first['msg']}") from error
 

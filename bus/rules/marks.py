@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,21 @@ class RuleError(PermanentError):
     def __init__(self, file: str, line: int, message: str) -> None:
         super().__init__(f"{file}:{line}: {message}")
         self.file, self.line, self.message = file, line, message
+
+
+class PlainLoader(yaml.SafeLoader):
+    """YAML in which only true and false are booleans and a date is text: a column may be named `no`."""
+
+
+PlainLoader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+PlainLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), list("tf"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +63,7 @@ class Marked:
 
 def read_marked(path: Path, shown: str) -> Marked:
     """Read a YAML file; `shown` names it in errors. Raises `RuleError`."""
-    loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+    loader = PlainLoader(path.read_text(encoding="utf-8"))
     try:
         node = loader.get_single_node()
         if node is None:

@@ -101,10 +101,18 @@ class FirstLeaf(Closed):
     first: list[Entry] = Field(min_length=1)
 
 
+LEAF_KEYS = ("first", "join", "path", "const", "cel")
+"""A key that makes a mapping a leaf and not an object; no field of the canonical model has such a name."""
+
+
 class Node(BaseModel):
     """An object of the canonical model. Keys other than these three are its fields."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="allow",
+        json_schema_extra={"not": {"anyOf": [{"required": [key]} for key in LEAF_KEYS]}},
+    )
     __pydantic_extra__: dict[str, Entry]
 
     each: Path | None = Field(default=None, description="one object for each of these parts")

@@ -161,6 +161,7 @@ async def test_rabbitmqs_dead_letters_reach_their_consumer(amqp_url: str) -> Non
     connection = pika.BlockingConnection(pika.URLParameters(amqp_url))
     channel = connection.channel()
     method, _, _ = next(channel.consume(queue_name(0)))
+    assert method.delivery_tag is not None
     channel.basic_reject(method.delivery_tag, requeue=False)
     consumer = RabbitConsumer.connect(amqp_url, [DEAD_QUEUE], 1)
     deliveries = consumer.receive(1, 10)

@@ -19,7 +19,7 @@ SERIAL = count(1)
 
 
 def hl7(
-    type: str,
+    message_type: str,
     patient: str = "M1",
     *,
     sex: str = "F",
@@ -33,7 +33,7 @@ def hl7(
     """Return one arrival; a number gives each its own control id."""
     control = control_id or f"C{next(SERIAL)}"
     lines = [
-        f"MSH|^~\\&|{sender}|MAIN|YILIAN|GROUP|20261120083000||{type}|{control}|P|2.4",
+        f"MSH|^~\\&|{sender}|MAIN|YILIAN|GROUP|20261120083000||{message_type}|{control}|P|2.4",
         f"PID|1||{patient}^^^MAIN^MR||{name}||19800101|{sex}",
     ]
     if visit:
@@ -45,7 +45,7 @@ def hl7(
         facility="MAIN",
         sender=sender,
         control_id=control,
-        message_type=type,
+        message_type=message_type,
         body=body,
         charset="gb18030",
         protocol="mllp",
@@ -89,6 +89,9 @@ def states(url: str) -> dict[int, int]:
     return dict(rows(url, "SELECT id, state FROM bus.work ORDER BY id"))
 
 
-def steps(url: str, id: int) -> list[str]:
+def steps(url: str, message_id: int) -> list[str]:
     """Return the steps of a message's trace."""
-    return [step for (step,) in rows(url, "SELECT step FROM bus.trace WHERE message_id = %s ORDER BY at", id)]
+    return [
+        step
+        for (step,) in rows(url, "SELECT step FROM bus.trace WHERE message_id = %s ORDER BY at", message_id)
+    ]

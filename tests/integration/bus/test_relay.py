@@ -15,6 +15,10 @@ from bus.relay.relay import Pace, Relay
 from bus.topology import queue_name
 from tests.integration.bus.clinic import hl7, rows, steps, store
 
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = 'relay' AND datname = current_database()"
+)
 PACE = Pace(idle=0.01, sweep=0.05, republish=60, standby=0.02, longest_backoff=0.05)
 
 
@@ -36,7 +40,7 @@ async def relaying(url: str, broker: MemoryBroker, pace: Pace = PACE) -> AsyncIt
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the condition is another process's table
             await asyncio.sleep(0.01)
 
 
@@ -94,7 +98,7 @@ async def test_a_database_that_cuts_the_connection_is_found_again(database_url: 
         await until(lambda: relay.leading)
         rows(
             database_url,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'relay' AND datname = current_database()",
+            CUT,
         )
         ids = store(database_url, hl7("ADT^A28"))
         await until(lambda: letters(broker) == ids)

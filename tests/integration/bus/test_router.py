@@ -67,7 +67,7 @@ def test_one_doorbell_brings_all_that_came_before_for_its_patient(
     assert services.order == ids
     assert states(database_url) == {}
     assert rows(database_url, "SELECT number, name FROM identity.source_patient") == [("M1", "王珅")]
-    assert [steps(database_url, id) for id in ids] == [["recorded"]] * 3
+    assert [steps(database_url, each) for each in ids] == [["recorded"]] * 3
 
 
 def test_a_doorbell_rung_again_has_no_second_effect(
