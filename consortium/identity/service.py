@@ -86,6 +86,7 @@ class Census:
         self._locked: set[tuple[str, ...]] = set()
         numbers = sorted({number for s in statements for number in s.numbers})
         self._remember(store.by_number(connection, numbers))
+        self._follow_merges()
         if changing := [s for s in statements if self._changes(s)]:
             self._close(changing)
         missing = [n for n in numbers if n not in self._ids]
@@ -109,7 +110,9 @@ class Census:
         return None if patient is None else decide.root(patient, self._patients)
 
     def root_of(self, id_: int) -> int:
-        """Return the id of the number that stands for a source patient after all merges, as far as they were loaded."""
+        """Return the id of the number that stands for a source patient after all merges."""
+        if id_ not in self._patients:
+            id_ = survivor_of(self._connection, id_)
         patient = self._patients.get(id_)
         return id_ if patient is None else decide.root(patient, self._patients)
 
@@ -175,6 +178,13 @@ class Census:
         for patient in patients:
             self._patients[patient.id] = patient
             self._ids[patient.facility, patient.number] = patient.id
+
+    def _follow_merges(self) -> None:
+        """Lock survivors too: whoever writes in one chart holds one lock, under whichever number."""
+        while beyond := {p.merged_into for p in self._patients.values() if p.merged_into is not None} - set(
+            self._patients
+        ):
+            self._remember(store.by_id(self._connection, sorted(beyond)))
 
     def _changes(self, statement: Statement) -> bool:
         """Whether the statement may change more than who spoke last, so that others must be looked at."""

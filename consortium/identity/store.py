@@ -29,6 +29,12 @@ _BY_NUMBER = (
  ORDER BY s.id FOR NO KEY UPDATE OF s
 """
 )
+_BY_ID = (
+    _COLUMNS  # noqa: S608
+    + """
+ WHERE s.id = ANY(%(ids)s) ORDER BY s.id FOR NO KEY UPDATE OF s
+"""
+)
 _RELATED = (
     _COLUMNS  # noqa: S608
     + """
@@ -91,6 +97,11 @@ Number = tuple[str, str]
 def by_number(connection: sa.Connection, numbers: Collection[Number]) -> list[SourcePatient]:
     """Load and lock the source patients of those numbers, in one order."""
     return _load(connection, _BY_NUMBER, _numbers(numbers))
+
+
+def by_id(connection: sa.Connection, ids: Collection[int]) -> list[SourcePatient]:
+    """Load and lock source patients, in one order."""
+    return _load(connection, _BY_ID, {"ids": list(ids)})
 
 
 def related(

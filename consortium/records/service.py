@@ -17,7 +17,7 @@ from psycopg.errors import UniqueViolation
 from sqlalchemy.exc import IntegrityError
 
 from consortium.errors import PermanentError, RetryableError
-from consortium.identity.service import Census, Statement, survivor_of
+from consortium.identity.service import Census, Statement
 from consortium.records import store
 from consortium.records.chart import Charts, Entry, Raised
 from consortium.records.critical import Alarm
@@ -140,9 +140,7 @@ class _Batch:
 
     def _check_owner(self, said: Said, patient: int | None) -> None:
         owner = self._owners.get(said.key) if said.key else None
-        if owner is None or owner == patient or self._census.root_of(owner) == patient:
-            return
-        if survivor_of(self._connection, owner) != patient:
+        if owner is not None and owner != patient and self._census.root_of(owner) != patient:
             raise number_of_other_patient(said.path)
 
     def _entry(self, said: Said, patient_id: int) -> Entry:
