@@ -1,0 +1,64 @@
+"""A real listener with the real inbox, and messages nobody here wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from adapters.mllp.server import Listener
+from adapters.mllp.settings import MllpSettings
+from bus.inbox import Inbox
+from tests.conftest import CHECKOUT
+from tests.interop import sources
+from tests.interop.sources import Sample
+
+FOREIGN_CAMPUSES = ("BLDG4", "ELAB-3", "ABCHS", "HNA500", "SENDING FAC", "SEND FAC", "REC FAC", "DH")
+"""MSH-4 of the samples. LIP is left out: somebody unknown must be there too."""
+
+SETTINGS = MllpSettings(
+    "127.0.0.1", 0, dict.fromkeys((*FOREIGN_CAMPUSES, "MAIN"), "utf-8"), body_limit=1024 * 1024, patience=0.0
+)
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
+    """Every message in the tests of the source packages."""
+    archives = sources.fetch(tmp_path_factory.mktemp("sources"))
+    return [sample for archive in archives for sample in sources.samples(archive)]
+
+
+@pytest.fixture
+async def listener(database_url: str) -> AsyncIterator[Listener]:
+    """A listener that knows the campuses of the samples."""
+    async with Inbox(database_url, "key", patience=SETTINGS.patience) as inbox:
+        listener = Listener(SETTINGS, inbox)
+        await listener.start()
+        yield listener
+        await listener.stop()
+
+
+@pytest.fixture
+def messages_list(database_url: str) -> Callable[..., list[dict[str, Any]]]:
+    """`./yilian messages list`, as a program calls it."""
+
+    def ask(*arguments: str) -> list[dict[str, Any]]:
+        program = "import sys; from bus.console import messages_main; sys.exit(messages_main(sys.argv[1:]))"
+        done = subprocess.run(
+            [sys.executable, "-c", program, "list", "--json", "--limit", "500", *arguments],
+            env={**os.environ, "YILIAN_DATABASE_URL": database_url},
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        found: list[dict[str, Any]] = json.loads(done.stdout)["messages"]
+        return found
+
+    return ask

@@ -1,0 +1,94 @@
+"""Messages from the source packages of hl7 and hl7apy, sent by hl7's own client."""
+
+import asyncio
+from collections import Counter
+
+import psycopg
+import pytest
+from hl7.client import MLLPClient
+
+
+def answer_to(client, body):
+    """Send, and return MSA-1 and the whole answer, in whatever delimiters it came."""
+    raw = client.send_message(body)
+    assert raw[:1] == b"\x0b"
+    assert raw[-2:] == b"\x1c\r"
+    (msa,) = (line for line in raw[1:-2].split(b"\r") if line.startswith(b"MSA"))
+    return msa.split(msa[3:4])[1].decode(), raw
+
+
+@pytest.fixture
+async def answers(samples, listener):
+    """Every sample with its answer, all over one connection."""
+
+    def send_all():
+        with MLLPClient("127.0.0.1", listener.port) as client:
+            client.socket.settimeout(20)
+            return [(sample, *answer_to(client, sample.body)) for sample in samples]
+
+    return await asyncio.to_thread(send_all)
+
+
+def test_both_packages_hold_samples_worth_sending(samples):
+    found = Counter(sample.where.partition("-")[0] for sample in samples)
+    assert found["hl7"] >= 50
+    assert found["hl7apy"] >= 35
+    assert any(sample.body.startswith(b"FHS") for sample in samples)
+    assert any(not sample.body.startswith(b"MSH|") for sample in samples)
+
+
+async def test_each_is_taken_or_refused_with_its_reason(answers):
+    codes = Counter(code for _, code, _ in answers)
+    assert set(codes) == {"AA", "AR"}
+    assert codes["AA"] >= 15
+    for sample, code, raw in answers:
+        if code == "AR":
+            assert b"ERR" in raw, sample.where
+
+
+async def test_what_is_taken_is_kept_byte_for_byte(answers, database_url):
+    with psycopg.connect(database_url) as connection:
+        kept = {bytes(body) for (body,) in connection.execute("SELECT body FROM bus.inbox")}
+        waiting = connection.execute("SELECT count(*) FROM bus.work").fetchone()[0]
+    taken = {sample.body for sample, code, _ in answers if code == "AA"}
+    assert taken == kept
+    assert waiting == len(kept)
+
+
+async def test_what_is_refused_is_kept_with_its_reason(answers, database_url):
+    refused = Counter(sample.body for sample, code, _ in answers if code == "AR")
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute("SELECT body, code, reason FROM bus.refusal").fetchall()
+    assert Counter(bytes(body) for body, _, _ in rows) == refused
+    assert all(code and len(reason) > 10 for _, code, reason in rows)
+    reasons = {code for _, code, _ in rows}
+    assert {"unknown_type", "unknown_campus", "missing_msh", "unknown_charset"} <= reasons
+
+
+async def test_each_is_found_again_by_messages_list(answers, messages_list):
+    listed = Counter((entry["state"] == "refused", entry["size"]) for entry in messages_list())
+    taken = {sample.body for sample, code, _ in answers if code == "AA"}
+    sent = Counter((False, len(body)) for body in taken)
+    sent.update((True, len(sample.body)) for sample, code, _ in answers if code == "AR")
+    assert listed == sent
+    assert all(entry["reason"] for entry in messages_list("--state", "refused"))
+
+
+async def test_a_control_id_used_for_another_message_is_held_and_told(answers, messages_list):
+    conflicts = messages_list("--control-id", "CNTRL-3456")
+    assert len(conflicts) == 2
+    assert {entry["code"] for entry in conflicts} == {None, "control_id_conflict"}
+
+
+async def test_the_same_samples_again_get_the_same_answers_and_no_second_row(
+    answers, samples, listener, messages_list
+):
+    before = [entry["id"] for entry in messages_list() if entry["state"] != "refused"]
+
+    def send_again():
+        with MLLPClient("127.0.0.1", listener.port) as client:
+            client.socket.settimeout(20)
+            return [answer_to(client, sample.body)[0] for sample in samples]
+
+    assert await asyncio.to_thread(send_again) == [code for _, code, _ in answers]
+    assert [entry["id"] for entry in messages_list() if entry["state"] != "refused"] == before
