@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,6 +16,7 @@ from api.fhir import router as fhir
 from api.limits import ORDINARY, BodyLimit
 from api.platform import Platform
 from api.v1 import audit, critical_values, health, messages, sign_in
+from bus.heartbeat import beat
 from consortium.access.tokens import checked_key
 from runtime.settings import Settings
 
@@ -74,8 +76,13 @@ def _lifespan(parts: Platform, doorway: uploads.Doorway) -> Lifespan[FastAPI]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
-        async with uploads.opened(parts, doorway):
-            yield
-        parts.engine.dispose()
+        beating = asyncio.create_task(beat(parts.settings.database_url, "api"), name="heartbeat")
+        try:
+            async with uploads.opened(parts, doorway):
+                yield
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+            parts.engine.dispose()
 
     return lifespan

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from consortium.access import accounts
 from consortium.access.model import GROUP, Permission, Role
 from consortium.access.passwords import hash_password, matches
+from consortium.identity.search import PersonSearch, search
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ SAMPLE_USERS = (
     Sample("system.huangpu", "黄埔院区上传系统", Role.SYSTEM, "HP"),
 )
 
+SAMPLE_PATIENT = "patient.demo"
+
 _UPSERT = text(
     "INSERT INTO access.account (username, display_name, role, organisation, permissions, password_hash)"
     " VALUES (:username, :display_name, :role, :organisation, CAST(:permissions AS text[]), :password_hash)"
@@ -51,6 +55,16 @@ def seed_sample_users(connection: Connection, password: str) -> None:
         known = accounts.find(connection, sample.username)
         if known is None or not matches(known.password_hash, password):
             connection.execute(_UPSERT, _values(sample, password))
+
+
+def bind_sample_patient(connection: Connection, id_card: str) -> UUID | None:
+    """Make patient.demo the golden person with that resident ID card; None when nobody is known by it yet."""
+    people = search(connection, PersonSearch(id_card=id_card, limit=1)).rows
+    if not people:
+        return None
+    person: UUID = people[0]["id"]
+    accounts.bind_patient(connection, SAMPLE_PATIENT, person)
+    return person
 
 
 def _values(sample: Sample, password: str) -> dict[str, object]:
