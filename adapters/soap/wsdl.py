@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 from lxml import etree
 
 from adapters.soap.interfaces import ANSWER, NAMESPACE, Interface
@@ -20,13 +18,16 @@ def render(interface: Interface, address: str) -> bytes:
         f"{{{WSDL}}}definitions", nsmap=_NSMAP, name=interface.name, targetNamespace=NAMESPACE
     )
     _add(root, "documentation").text = interface.title
-    _add(root, "types").append(copy.deepcopy(interface.definition))
+    _add(root, "types")
     _add_message(root, "Request", interface.root)
     _add_message(root, "Response", ANSWER)
     _add_port_type(root, interface)
     _add_bindings(root, interface)
     _add_service(root, interface, address)
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    text = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    # As text: lxml would take away the declaration of the prefix that the schema's type names use.
+    schema = etree.tostring(interface.definition, encoding="UTF-8", xml_declaration=False)
+    return text.replace(b"<wsdl:types/>", b"<wsdl:types>" + schema + b"</wsdl:types>")
 
 
 def _add(parent: etree._Element, tag: str, **attributes: str) -> etree._Element:

@@ -68,7 +68,7 @@ def test_kills_between_pages_lose_nothing_and_double_nothing(
         " FROM generate_series(1, %s) AS n",
         (ROWS,),
     )
-    for _ in range(3):
+    for _ in range(2):
         before = stored(database)
         with polling(settings, tmp_path) as process:
             until(lambda before=before: stored(database) > before, "the poller brings nothing")  # type: ignore[misc]  # bound at once
