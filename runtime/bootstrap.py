@@ -66,19 +66,19 @@ def run(what: str, command: Sequence[str | Path], do: str, environment: dict[str
     began = time.monotonic()
     with LOG.open("ab") as log:
         log.write(f"--- {what}: {' '.join(map(str, command))}\n".encode())
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment,
-        )
-        for line in process.stdout or ():
-            log.write(line)
-            log.flush()
-            if not line.startswith((b" + ", b" - ", b" ~ ")):  # one line for each of some 250 packages
-                sys.stderr.write("  " + line.decode(errors="replace"))
-        code = process.wait()
+        ) as process:
+            for line in process.stdout or ():
+                log.write(line)
+                log.flush()
+                if not line.startswith((b" + ", b" - ", b" ~ ")):  # one line for each of some 250 packages
+                    sys.stderr.write("  " + line.decode(errors="replace"))
+        code = process.returncode
     if code:
         raise BootstrapError(f"{what}: failed with exit code {code}", do)
     say(f"{what}: done in {time.monotonic() - began:.0f} s")

@@ -74,7 +74,7 @@ def _postgres(settings: Settings, theirs: bool) -> Service:
 
     def check() -> str:
         try:
-            return postgres.query(url)
+            return postgres.query(url, urlsplit(settings.database_url).path.lstrip("/"))
         except psycopg.Error as error:
             raise UnhealthyError(
                 f"PostgreSQL at {place(url)} does not answer: {_first_line(error)}"

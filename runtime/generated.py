@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from runtime import ports
+from runtime.failure import SetupError
 from runtime.refusals import checked, read_toml, set_by_people
 from runtime.services import rabbitmq
 from runtime.settings import Settings, home
@@ -92,7 +93,7 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
 def complete() -> Settings:
     """Check the settings, choose and keep what is missing; return them complete. Nothing may run yet.
 
-    A port that a person set is taken as it is; a kept one that is busy now is chosen anew.
+    A kept port that is busy now is chosen anew. Raises `SetupError` for a busy one that a person set.
     """
     settings = checked()
     folder = home()
@@ -101,6 +102,12 @@ def complete() -> Settings:
     people = {name: getattr(settings, name) for name in by_people if name in Settings.model_fields}
     kept = read_toml(folder / "generated.toml")
     fixed = {name: people[name] for name in PORTS if name in people}
+    for name, port in fixed.items():
+        if not ports.is_free(port):
+            raise SetupError(
+                f"{name} = {port}, set in {by_people[name]}, is in use by another program",
+                "end that program, or choose another port there, or remove the setting to have one chosen",
+            )
     chosen = ports.assign(PORTS, {n: kept[n] for n in PORTS if n in kept}, fixed)
     write(folder / "generated.toml", fill(kept, people, chosen))
     return checked()

@@ -17,21 +17,49 @@ SAMPLE_USERS = (
     "admin, engineer, ops, coordinator.main, doctor.main, doctor.huangpu, manager.group, patient.demo …"
 )
 
+_HEADINGS = (
+    ("sent", "已发送"),
+    ("recorded", "已入库"),
+    ("held", "挂起"),
+    ("refused", "拒收"),
+    ("repeated", "重复"),
+)
+
 
 def counts(campuses: Mapping[str, Any], settings: Settings) -> Table:
     """Return what each campus sent and what became of it; `campuses` as `play_sample_day` gives it."""
     table = Table(title=words("The sample day", "示例日"), title_justify="left", box=None, pad_edge=False)
     table.add_column(words("campus", "院区"))
-    for heading in (words("sent", "已发送"), words("recorded", "已入库"), words("held", "挂起")):
-        table.add_column(heading, justify="right")
-    table.add_column(words("why held", "挂起原因"))
+    for heading in _HEADINGS:
+        table.add_column(words(*heading), justify="right")
+    table.add_column(words("why held or refused", "挂起或拒收原因"))
     for code, told in campuses.items():
         campus = settings.campus(code)
-        held = told.get("held", {})
-        total, why = (sum(held.values()), reasons(held)) if isinstance(held, Mapping) else (int(held), "")
         name = f"{campus.name} {code}" if campus else code
-        table.add_row(name, str(told.get("sent", 0)), str(told.get("recorded", 0)), str(total), why)
+        table.add_row(name, *map(str, figures(told)), reasons({**told["held"], **told["refusals"]}))
     return table
+
+
+def figures(told: Mapping[str, Any]) -> tuple[int, int, int, int, int]:
+    """Return sent, recorded, held, refused, repeated: the first is the sum of the others."""
+    return told["sent"], told["recorded"], sum(told["held"].values()), told["refused"], told["duplicates"]
+
+
+def verdict(campuses: Mapping[str, Any]) -> str:
+    """Return the sentence on whether the day went as its plan foresaw."""
+    other = [code for code, told in campuses.items() if not as_expected(told)]
+    if not other:
+        return words("Every message is where the day's plan foresaw it.", "每条消息的去向都与计划一致。")
+    names = ", ".join(other)
+    return words(
+        f"Not as the day's plan foresaw: {names}. Look: ./yilian messages list --held",
+        f"与计划不一致：{names}。请查看：./yilian messages list --held",
+    )
+
+
+def as_expected(told: Mapping[str, Any]) -> bool:
+    """Return whether a campus's figures are those that its plan foresaw."""
+    return all(told.get(name) == value for name, value in told["expected"].items())
 
 
 def reasons(held: Mapping[str, int]) -> str:
@@ -103,8 +131,10 @@ def show(
         "No sample day was played here: ./yilian up (without --no-sample) plays it.",
         "尚未播放示例日：运行 ./yilian up（不带 --no-sample）即可。",
     )
-    first: RenderableType = counts(campuses, settings) if campuses else Text(empty)
     gap = Text("")
+    first: RenderableType = Text(empty)
+    if campuses:
+        first = Group(counts(campuses, settings), Text(verdict(campuses)))
     content = Group(first, gap, places(endpoints), gap, sign_in(file), gap, next_steps())
     console.print(
         Panel(content, title=words("Yilian 医联 is up", "医联已启动"), title_align="left", padding=(1, 2))

@@ -12,6 +12,7 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from runtime import log, ports, process
 from runtime.ask import FAILURES, RefusedError, ask
@@ -118,9 +119,9 @@ class Airflow:
         """Bring the metadata to this version's schema, once a version. Raises `SetupError`."""
         self.prepare()
         stamp = self.folder / "migrated"
-        wanted = f"{version('apache-airflow')} {self.settings.airflow_database_url}"
-        digest = hashlib.sha256(wanted.encode()).hexdigest()
-        if stamp.exists() and stamp.read_text() == digest:
+        where = urlsplit(self.settings.airflow_database_url)  # its port may move from start to start
+        wanted = f"{version('apache-airflow')} on {where.hostname}{where.path}"
+        if stamp.exists() and stamp.read_text() == wanted:
             return
         path = log.path("airflow-schema")
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -136,7 +137,7 @@ class Airflow:
             )
         if done.returncode:
             raise SetupError("airflow db migrate failed", "read the log; ./yilian up tries again", path)
-        stamp.write_text(digest)
+        stamp.write_text(wanted)
 
     def check(self, component: str) -> str:
         """Ask Airflow's health report for a component; for the DAG processor also that DAGs are parsed."""

@@ -193,12 +193,14 @@ class Server:
                 owner.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
 
 
-def query(url: str) -> str:
-    """Ask the database a question; return what is worth telling. Raises `psycopg.Error`."""
+def query(url: str, database: str) -> str:
+    """Ask the server a question about a database; return what is worth telling. Raises `psycopg.Error`."""
     with psycopg.connect(url, connect_timeout=5, application_name="health") as connection:
         row = connection.execute(
-            "SELECT current_setting('server_version'), pg_size_pretty(pg_database_size(current_database())),"
-            " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')"
+            "SELECT split_part(current_setting('server_version'), ' ', 1), pg_size_pretty(coalesce("
+            "(SELECT pg_database_size(oid) FROM pg_database WHERE datname = %s), 0)),"
+            " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')",
+            (database,),
         ).fetchone()
     assert row is not None  # noqa: S101 - a SELECT without FROM gives one row; narrows the type
     return f"PostgreSQL {row[0]}, {row[1]}, {row[2]} connections"

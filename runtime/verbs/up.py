@@ -31,7 +31,13 @@ def run(arguments: argparse.Namespace) -> int:
     out = console()
     began = time.monotonic()
 
+    told = ""
+
     def report(line: str) -> None:
+        nonlocal told
+        if line == told:  # progress that has not moved
+            return
+        told = line
         out.print(f"{time.monotonic() - began:6.1f} s  {line}", markup=False, soft_wrap=True)
 
     report(words(f"state lies in {home()}", f"状态目录：{home()}"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from runtime import generated
+from runtime.failure import SetupError
 from runtime.refusals import read_toml
 from runtime.settings import Settings
 
@@ -61,3 +63,15 @@ def test_a_start_completes_the_settings_and_the_next_one_keeps_them(
     first = generated.complete()
     assert first.database_url
     assert generated.complete() == first
+
+
+def test_a_busy_port_that_a_person_set_is_refused_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YILIAN_HOME", str(tmp_path))
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        monkeypatch.setenv("YILIAN_MLLP_PORT", str(server.getsockname()[1]))
+        with pytest.raises(SetupError, match=r"mllp_port = \d+, .*YILIAN_MLLP_PORT.* is in use"):
+            generated.complete()
