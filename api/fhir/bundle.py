@@ -35,11 +35,17 @@ def bundle(base: str, kind: str, query: Query, control: Control, found: Found) -
         {
             "resourceType": "Bundle",
             "type": "searchset",
-            "total": found.total,
+            "total": _total(query, found),
             "link": links,
             "entry": [] if control.only_count else entries,
         }
     )
+
+
+def _total(query: Query, found: Found) -> int | None:
+    """Return the number of matches: counted where that was asked for, known where one page holds them all."""
+    whole = found.after is None and all(name != CURSOR for name, _ in query.used)
+    return len(found.resources) if found.total is None and whole else found.total
 
 
 def _address(here: str, pairs: Sequence[tuple[str, str]]) -> str:

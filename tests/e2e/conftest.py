@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,13 @@ from tests.e2e.consortium import Consortium
 
 @pytest.fixture(scope="session")
 def consortium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consortium]:
-    """The sample consortium, up, its day played; down again afterwards, with nothing left behind."""
+    """The sample consortium, up, its day played; down again afterwards, with nothing left behind.
+
+    `YILIAN_TEST_E2E_HOME` names one that is up already, and stays.
+    """
+    if running := os.environ.get("YILIAN_TEST_E2E_HOME"):
+        yield Consortium(Path(running))
+        return
     system = Consortium(tmp_path_factory.mktemp("yilian"))
     system.must("up", timeout=1500)
     yield system
