@@ -11,16 +11,19 @@ from typing import Self
 import psycopg
 import structlog
 
-from bus.envelope import Arrival, Receipt, Refusal
+from bus.envelope import Arrival, Outcome, Receipt, Refusal
 from bus.inbox import refusals
-from bus.inbox.link import Link, retryable
-from bus.inbox.storing import Storing
+from bus.inbox.link import PATIENCE, Link, retryable
+from bus.inbox.storing import HOPEFUL, HOPEFUL_TYPES, Storing
+from bus.inbox.wire import Wire
 from consortium.errors import PermanentError, RetryableError
 
 log = structlog.get_logger("bus.inbox")
 
 _GROUP = 512
 """Messages in one commit, at most."""
+_CAREFUL = 1.0
+"""Seconds after a retry came during which the next are expected: senders repeat in bursts."""
 _GROUP_BYTES = 16 * 1024 * 1024
 
 
@@ -58,7 +61,9 @@ class Inbox:
         self._patience = patience
         self._most = most
         self._most_bytes = most_bytes
-        self._link = Link(conninfo, "inbox")
+        self._wire = Wire(conninfo, "inbox", HOPEFUL, HOPEFUL_TYPES, PATIENCE)
+        self._link = Link(conninfo, "inbox retries")
+        self._careful_until = 0.0
         self._refusing = Link(conninfo, "refusals")
         self._refusing_lock = asyncio.Lock()
         self._waiting: deque[_Waiting] = deque()
@@ -134,6 +139,7 @@ class Inbox:
         self._work.set()
         if self._writer is not None:
             await self._writer
+        await self._wire.drop()
         await self._link.drop()
         await self._refusing.drop()
 
@@ -160,11 +166,22 @@ class Inbox:
         return group
 
     async def _store(self, group: list[_Waiting]) -> None:
-        receipts = await self._asked([waiting.arrival for waiting in group])
+        arrivals = [waiting.arrival for waiting in group]
+        hopeful = asyncio.get_running_loop().time() >= self._careful_until
+        receipts = (await self._hoped(arrivals) if hopeful else None) or await self._asked(arrivals)
         self.stored += len(receipts)
         for waiting, receipt in zip(group, receipts, strict=True):
             if not waiting.done.done():
                 waiting.done.set_result(receipt)
+
+    async def _hoped(self, arrivals: list[Arrival]) -> list[Receipt] | None:
+        """Store messages of which none is known; None when one is, and nothing was stored."""
+        try:
+            ids = await self._wire.ask(self._storing.hopeful(arrivals))
+        except psycopg.errors.UniqueViolation:
+            self._careful_until = asyncio.get_running_loop().time() + _CAREFUL
+            return None
+        return [Receipt(number, Outcome.STORED) for number in sorted(ids)]
 
     async def _asked(self, arrivals: list[Arrival]) -> list[Receipt]:
         asking = self._storing.run(arrivals)
@@ -199,6 +216,7 @@ class Inbox:
                 _fail([waiting], _unstorable(error))
 
     async def _wait_or_tell(self, group: list[_Waiting], error: Exception) -> None:
+        await self._wire.drop()
         await self._link.drop()
         oldest = asyncio.get_running_loop().time() - group[0].since
         if oldest < self._patience and not self._closing:

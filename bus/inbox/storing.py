@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from bus.envelope import Arrival, Outcome, Receipt
+from bus.inbox.arrays import ARRAY_OF, BIGINT, BYTEA, TEXT, blobs, integers, texts
 from bus.inbox.decide import Known, decide
 from bus.partition import message_key, patient_key
 from consortium.errors import RetryableError
@@ -37,6 +38,22 @@ _TEXTS = (
 )
 _COLUMNS = ", ".join((*_TEXTS, "digest", "body"))
 _ARRAYS = ", ".join(["%b::text[]"] * len(_TEXTS) + ["%b::bytea[]"] * 2 + ["%b::bigint[]"] * 2)
+
+HOPEFUL = f"""
+WITH incoming AS MATERIALIZED (
+  SELECT nextval('bus.inbox_id_seq') AS id, a.*
+  FROM unnest({", ".join(f"${n}" for n in range(1, len(_TEXTS) + 5))}) AS a ({_COLUMNS}, patient_key,
+  other_key) ), stored AS (
+  INSERT INTO bus.inbox (id, {_COLUMNS}) OVERRIDING SYSTEM VALUE SELECT id, {_COLUMNS} FROM incoming
+)
+INSERT INTO bus.work (id, patient_key, other_key) SELECT id, patient_key, other_key FROM incoming RETURNING id
+""".encode()  # noqa: S608 - the column names are the literals above
+"""Stores messages of which none is known; fails with UniqueViolation, and stores nothing, when one is.
+
+It costs the server a quarter less than INSERT, which looks before it writes. Gives the ids.
+"""
+
+HOPEFUL_TYPES = [ARRAY_OF[TEXT]] * len(_TEXTS) + [ARRAY_OF[BYTEA]] * 2 + [ARRAY_OF[BIGINT]] * 2
 
 INSERT = f"""
 WITH incoming AS MATERIALIZED (
@@ -88,6 +105,14 @@ class Storing:
     routing_key: str
     window: timedelta
     """How long a control id stays known."""
+
+    def hopeful(self, arrivals: Sequence[Arrival]) -> list[bytes]:
+        """Return the parameters of HOPEFUL, in binary."""
+        columns = [texts([getattr(arrival, name) for arrival in arrivals]) for name in _TEXTS]
+        columns += [blobs([a.digest for a in arrivals]), blobs([a.body for a in arrivals])]
+        columns.append(integers([self._key(arrival, arrival.patient_number) for arrival in arrivals]))
+        columns.append(integers([self._other(arrival) for arrival in arrivals]))
+        return columns
 
     def run(self, arrivals: Sequence[Arrival]) -> Asking:
         """Ask what it takes to store these, and return a receipt for each, in their order."""
