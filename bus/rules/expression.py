@@ -9,7 +9,8 @@ import cel
 
 from bus.sources.source import Source
 
-VARIABLES: Final = frozenset({"msg"})
+MSG: Final = "msg"
+VARIABLES: Final = frozenset({MSG})
 MACRO: Final = re.compile(r"\.(all|exists|exists_one|map|filter)\(")
 """Macros bind variables of their own, which the compiler lists among the free ones."""
 FIELD: Final = "field"
@@ -23,7 +24,7 @@ class ExpressionError(ValueError):
 class Expression:
     """One compiled expression over `msg` and `field("PATH")`."""
 
-    __slots__ = ("_program", "reads_fields", "text")
+    __slots__ = ("_program", "reads_fields", "reads_msg", "text")
 
     def __init__(self, text: str) -> None:
         try:
@@ -36,6 +37,7 @@ class Expression:
         self.text = text
         self._program = program
         self.reads_fields = FIELD in program.functions()
+        self.reads_msg = MSG in program.variables()
 
     def evaluate(self, context: cel.Context) -> Any:
         """Return the value; raises `ExpressionError`."""
@@ -54,10 +56,11 @@ class Expression:
         return value
 
 
-def context_of(source: Source, *, fields: bool = True) -> cel.Context:
-    """Return the context of one source, to be asked many expressions. Without `fields` it is cheaper."""
+def context_of(source: Source, *, msg: bool = True, fields: bool = True) -> cel.Context:
+    """Return the context of one source, to be asked many expressions; what is left out makes it cheaper."""
     context = cel.Context()
-    context.add_variable("msg", dict(source.cel()))
+    if msg:
+        context.add_variable(MSG, dict(source.cel()))
     if fields:
         context.add_function(FIELD, lambda path: source.get(path) or "")
     return context

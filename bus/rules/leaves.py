@@ -99,7 +99,7 @@ def cel_leaf(expression: Expression, convert: Convert, name: str) -> Leaf:
 def evaluated(expression: Expression, run: Run, source: Source, step: str) -> Any:
     """Return an expression's value on a source; its failure holds the message."""
     try:
-        return expression.evaluate(run.context(source))
+        return expression.evaluate(run.context(source, msg=expression.reads_msg))
     except ExpressionError as error:
         raise HoldingError(Hold("bad_expression", f"{error}; correct the rule", step=step)) from error
 

@@ -49,8 +49,9 @@ class RuleSet:
 
     def decide(self, source: Source, facility: str, message_type: str) -> Decision:
         """Say what a message means. What is wrong with the message is the decision's `Hold`, not raised."""
+        run = Run(facility)
         try:
-            rule = self._first(source, facility)
+            rule = self._first(source, facility, run)
         except HoldingError as error:
             return _held(error.hold, blocks=True)
         if rule is None:
@@ -58,13 +59,16 @@ class RuleSet:
                 f"no rule of {facility} matches {message_type}; write one under rules/campuses, then replay"
             )
             return _held(Hold("no_rule", reason, step="match"), blocks=True)
-        return _run(rule, source, facility)
+        return _run(rule, source, run)
 
-    def _first(self, source: Source, facility: str) -> Rule | None:
+    def _first(self, source: Source, facility: str, run: Run) -> Rule | None:
         rules = self._by_facility.get(facility)
         if not rules:
             return None
-        context = context_of(source, fields=self._fields[facility])
+        fields = self._fields[facility]
+        context = context_of(source, fields=fields)
+        if fields:
+            run.use(source, context)
         return next((rule for rule in rules if _matches(rule, context)), None)
 
 
@@ -85,8 +89,7 @@ def _matches(rule: Rule, context: cel.Context) -> bool:
         raise HoldingError(hold) from error
 
 
-def _run(rule: Rule, source: Source, facility: str) -> Decision:
-    run = Run(facility)
+def _run(rule: Rule, source: Source, run: Run) -> Decision:
     blocks = rule.spec.blocks
     version: str | None = None
     outcome: Change | Hold

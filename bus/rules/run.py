@@ -16,7 +16,7 @@ from bus.sources.source import Source
 class Run:
     """One message on its way through a map. Not shared between threads."""
 
-    __slots__ = ("_context", "_of", "facility", "misses", "target")
+    __slots__ = ("_context", "_has_msg", "_of", "facility", "misses", "target")
 
     def __init__(self, facility: str) -> None:
         self.facility = facility
@@ -25,6 +25,7 @@ class Run:
         """What the last lookup found: a coded object takes name and system from it."""
         self._of: Source | None = None
         self._context: cel.Context | None = None
+        self._has_msg = False
 
     def miss(self, table: str, code: str) -> None:
         """Note a code that its table does not know."""
@@ -34,11 +35,17 @@ class Run:
         """Return what the last lookup found."""
         return self.target
 
-    def context(self, source: Source) -> cel.Context:
+    def context(self, source: Source, *, msg: bool) -> cel.Context:
         """Return the CEL context of a source, made once as long as the source stays the same."""
-        if self._context is None or self._of is not source:
-            self._of, self._context = source, context_of(source)
-        return self._context
+        known = self._context if self._of is source and (self._has_msg or not msg) else None
+        if known is None:
+            known = context_of(source, msg=msg)
+            self.use(source, known, msg=msg)
+        return known
+
+    def use(self, source: Source, context: cel.Context, *, msg: bool = True) -> None:
+        """Take a context that was made already, with its fields."""
+        self._of, self._context, self._has_msg = source, context, msg
 
 
 Leaf = Callable[[Run, Source], Any]
