@@ -14,7 +14,8 @@ from simulators.huangpu.account import Account
 from simulators.huangpu.upload import Face, Upload
 
 ATTEMPTS = 8
-"""How often an upload is sent when no answer comes; the wait doubles from a quarter second."""
+FIRST_WAIT = 0.25
+"""How often an upload is sent when no answer comes, and the seconds between, doubled each time."""
 
 OUT_OF_REACH = (httpx.TransportError, requests.ConnectionError, requests.Timeout)
 TRANSIENT = frozenset({"unavailable", "timeout", "disconnected"})
@@ -43,7 +44,7 @@ def send_day(
 
 
 def _send(upload: Upload, client: Client, account: Account) -> Answer:
-    wait = 0.25
+    wait = FIRST_WAIT
     for _ in range(ATTEMPTS):
         answer = _attempt(upload, client)
         if answer is not None and answer.code == "unauthenticated":

@@ -12,7 +12,8 @@ from simulators.delivery import Answer, Delivery, SimulatorError
 from simulators.main_campus.message import Message
 
 ATTEMPTS = 8
-"""How often a message is sent when no answer comes; the wait doubles from a quarter second."""
+FIRST_WAIT = 0.25
+"""How often a message is sent when no answer comes, and the seconds between, doubled each time."""
 
 
 class Connection(Protocol):
@@ -69,7 +70,7 @@ def _predecessors(messages: Sequence[Message]) -> list[set[int]]:
 
 
 async def _send(connection: Connection, message: Message) -> Answer:
-    wait = 0.25
+    wait = FIRST_WAIT
     for _ in range(ATTEMPTS):
         answer = await _attempt(connection, message)
         if answer is not None:
