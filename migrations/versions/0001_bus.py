@@ -39,7 +39,7 @@ CREATE TABLE bus.work (
   id           bigint PRIMARY KEY,            -- the inbox id
   patient_key  bigint NOT NULL,               -- keyed hash of facility and patient number
   other_key    bigint,                        -- second patient of a merge
-  state        smallint NOT NULL DEFAULT 0,   -- 0 ready, 1 held, 2 waiting behind a held one
+  state        smallint NOT NULL DEFAULT 0,   -- 0 ready, 1 held, 2 waiting behind a held one, 3 held, nobody waits
   attempts     smallint NOT NULL DEFAULT 0,
   not_before   timestamptz,
   published_at timestamptz,                   -- broker confirmed
