@@ -1,9 +1,9 @@
 """Who is who: pure decisions on what the campuses say.
 
-Two source patients are one person when they show the same valid ID card *and* agree in name or date of birth: a valid
-card may be borrowed or a parent's. A retired number is the person it was merged into. People are the connected groups
-of that relation, so the order in which campuses speak does not matter. Manual links stand outside: automation neither
-moves nor follows them.
+Two source patients are one person when they show the same valid ID card *and* agree in name or date of
+birth: a valid card may be borrowed or a parent's. A retired number is the person it was merged into. People
+are the connected groups of that relation, so the order in which campuses speak does not matter. Manual links
+stand outside: automation neither moves nor follows them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ FACTS = tuple(f.name for f in fields(Facts))
 
 
 def observe(facts: Facts) -> Observed:
-    """Return what linking reads from the facts; what contradicts itself is kept as evidence and decides nothing."""
+    """Return what linking reads from the facts; what contradicts itself is kept as evidence and decides
+    nothing.
+    """
     card = idcard.normalise(facts.id_card)
     found: list[Evidence] = []
     if facts.id_card is not None and card is None:
@@ -50,7 +52,9 @@ def relevant(before: SourcePatient | None, after: SourcePatient) -> bool:
 
 
 def agree(left: SourcePatient, right: SourcePatient) -> bool:
-    """Whether two source patients are one person by ID card: the same valid one, with the same name or birth date."""
+    """Whether two source patients are one person by ID card: the same valid one, with the same name or birth
+    date.
+    """
     if left.observed.card is None or left.observed.card != right.observed.card:
         return False
     if any("placeholder_name" in side.observed.evidence for side in (left, right)):
@@ -61,9 +65,11 @@ def agree(left: SourcePatient, right: SourcePatient) -> bool:
 
 
 def assign(members: Sequence[SourcePatient]) -> dict[int, Link]:
-    """Return the link of every source patient without a manual one; only links to another person than now matter.
+    """Return the link of every source patient without a manual one; only links to another person than now
+    matter.
 
-    `members` must be closed: with a source patient come all that show its card and all that it was merged with.
+    `members` must be closed: with a source patient come all that show its card and all that it was merged
+    with.
     """
     fixed = {m.id: m.link.person_id for m in members if m.link is not None and m.link.origin == "manual"}
     links: dict[int, Link] = {}
@@ -82,7 +88,8 @@ def root(patient: SourcePatient, by_id: Mapping[int, SourcePatient]) -> int:
 
 
 def golden(person_id: UUID, members: Sequence[SourcePatient], changed_at: datetime) -> Golden:
-    """Return a person's golden record: for each fact the newest word of a number still in use, else of a retired one.
+    """Return a person's golden record: for each fact the newest word of a number still in use, else of a
+    retired one.
 
     A real name goes before a placeholder, a valid ID card before an invalid one.
     """

@@ -1,4 +1,6 @@
-"""The resident ID card number (公民身份号码, GB 11643-1999): checked, normalised, and what it says of its owner."""
+"""The resident ID card number (公民身份号码, GB 11643-1999): checked, normalised, and what it says of its
+owner.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,8 @@ def check_character(first_17: str) -> str:
 def normalise(text: str | None) -> str | None:
     """Return the number as 18 characters with capital X, or None when it is not a valid number.
 
-    Takes full-width characters, spaces, a small x, and the 15 digits of the first generation, whose owners were born
-    in the 1900s.  The province, the date of birth and the check character must be right.
+    Takes full-width characters, spaces, a small x, and the 15 digits of the first generation, whose owners
+    were born in the 1900s. The province, the date of birth and the check character must be right.
     """
     if text is None:
         return None

@@ -13,7 +13,8 @@ NAMESPACE = uuid.UUID("0f3b6d6e-7a0c-5d39-8d2e-3b6f2a9c51d7")
 """Namespace of the ids of people."""
 
 RULE_VERSION = 1
-"""Of the linking rules in `consortium.identity.decide`; grows with every change that could link differently."""
+"""Of the linking rules in `consortium.identity.decide`; grows with every change that could link differently.
+"""
 
 Origin = Literal["automatic", "manual"]
 Evidence = Literal["card_invalid", "card_birth_differs", "card_sex_differs", "placeholder_name"]

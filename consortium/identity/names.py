@@ -6,7 +6,9 @@ import re
 import unicodedata
 
 DOTS = "·・•‧∙⋅･᛫．.●"
-"""Characters that stand between the parts of a minority name (买买提·吐尔逊), as keyboards and converters write them."""
+"""Characters that stand between the parts of a minority name (买买提·吐尔逊), as keyboards and converters
+write them.
+"""
 DOT = "·"
 
 _HIDDEN = re.compile(r"[\s\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\u3164]+")
@@ -27,8 +29,8 @@ _PLACEHOLDER = re.compile(
 def key(name: str) -> str:
     """Return the name as it is compared.
 
-    Composed (NFC) and narrowed (full-width forms), without spaces and invisible characters, with one kind of dot
-    between the parts of a minority name, Latin letters in one case.  `""` when nothing is left.
+    Composed (NFC) and narrowed (full-width forms), without spaces and invisible characters, with one kind of
+    dot between the parts of a minority name, Latin letters in one case. `""` when nothing is left.
     """
     text = unicodedata.normalize("NFC", name)
     text = "".join(_narrow(character) for character in text)
@@ -37,13 +39,17 @@ def key(name: str) -> str:
 
 
 def is_placeholder(name: str) -> bool:
-    """Whether this is no name but a stand-in (无名氏, 某某之子, 李红之婴, 未知): it says nothing of who this is."""
+    """Whether this is no name but a stand-in (无名氏, 某某之子, 李红之婴, 未知): it says nothing of who this
+    is.
+    """
     bare = _BRACKETS.sub("", key(name))
     return not bare or _PLACEHOLDER.fullmatch(bare) is not None
 
 
 def _narrow(character: str) -> str:
-    """Full-width Latin and punctuation to their usual form; a Chinese character is never replaced by another."""
+    """Full-width Latin and punctuation to their usual form; a Chinese character is never replaced by
+    another.
+    """
     if "\uff00" <= character <= "\uffef" or character == "\u3000":
         return unicodedata.normalize("NFKC", character)
     return character

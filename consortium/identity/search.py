@@ -17,7 +17,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonSearch:
-    """Whom to look for. Every field that is given narrows; a person is found by what any of their campuses says."""
+    """Whom to look for. Every field that is given narrows; a person is found by what any of their campuses
+    says.
+    """
 
     ids: tuple[UUID, ...] = ()
     number: str | None = None
@@ -44,8 +46,9 @@ class People:
     """Some people, by id, and where to go on."""
 
     rows: list[Row]
-    """The columns of `identity.person`, and `identifiers`: the linked source patients, each with source_patient_id,
-    facility, number, active (false once merged into another number), name, id_card."""
+    """The columns of `identity.person`, and `identifiers`: the linked source patients, each with
+    source_patient_id, facility, number, active (false once merged into another number), name, id_card.
+    """
     after: UUID | None
 
 
@@ -101,7 +104,9 @@ _LEDGER = sa.table(
 
 
 def search(connection: sa.Connection, wanted: PersonSearch) -> People:
-    """Return the people that match, ordered by id; without any criterion, everybody. People whom every number has left are not found."""
+    """Return the people that match, ordered by id; without any criterion, everybody. People whom every
+    number has left are not found.
+    """
     statement = sa.select(_PERSON).where(*_matching(wanted)).order_by(_PERSON.c.id).limit(wanted.limit + 1)
     if wanted.after is not None:
         statement = statement.where(_PERSON.c.id > wanted.after)

@@ -1,29 +1,18 @@
-"""Registering patients and linking them, in the caller's transaction (READ COMMITTED).
-
-A `Census` is one pass: it loads and locks the numbers that some statements are about, takes the statements in order,
-and writes what they change. The functions below it are passes with one statement.
-"""
+"""Registering, linking and finding people, in the caller's transaction (READ COMMITTED)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from consortium.identity import decide, store
-from consortium.identity.model import Facts, Golden, Link, MergeError, SourcePatient, own_person
+from consortium.identity.census import Census, Statement
+from consortium.identity.model import MergeError, SourcePatient
 from consortium.identity.search import PersonSearch, person, search, successors
-from consortium.identity.store import Number
 from consortium.records.model import Merge, Patient, Provenance
-from consortium.records.versions import Version
 
 __all__ = [
-    "Census",
     "PersonSearch",
-    "Statement",
     "known",
     "merge",
     "person",
@@ -31,298 +20,16 @@ __all__ = [
     "register",
     "search",
     "successors",
-    "survivor_of",
     "unmerge",
 ]
 
-_KNOWN = "SELECT EXISTS (SELECT FROM identity.source_patient WHERE facility = %(facility)s AND number = %(number)s)"
+_KNOWN = """
+SELECT EXISTS (SELECT FROM identity.source_patient WHERE facility = %(facility)s AND number = %(number)s)
+"""
 _PERSON_OF = """
 SELECT l.person_id FROM identity.source_patient s JOIN identity.link l ON l.source_patient_id = s.id
  WHERE s.facility = %(facility)s AND s.number = %(number)s
 """
-_SURVIVOR = """
-WITH RECURSIVE chain AS (
-  SELECT id, merged_into FROM identity.source_patient WHERE id = %(id)s
-  UNION SELECT s.id, s.merged_into FROM identity.source_patient s JOIN chain c ON s.id = c.merged_into)
-SELECT id FROM chain WHERE merged_into IS NULL
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What one message says of a patient."""
-
-    patient: Patient
-    provenance: Provenance
-    merge: Merge | None = None
-    authority: bool = True
-    """False: the message is about something else, and only fills what is not known."""
-    versioned: bool = True
-    """Whether `source_version` is the patient's own."""
-    reconsider: bool = False
-    """Load all that the link depends on, though the statement says nothing new."""
-
-    @property
-    def numbers(self) -> set[Number]:
-        """The numbers that this is about."""
-        merged = {self.merge.surviving, self.merge.retired} if self.merge else set()
-        return {(self.provenance.facility, number) for number in {self.patient.number, *merged}}
-
-    @property
-    def version(self) -> Version:
-        """Where this stands among other statements."""
-        return Version(self.provenance.message_id, self.provenance.source_version if self.versioned else None)
-
-
-class Census:
-    """One pass over some statements; see the module."""
-
-    def __init__(self, connection: sa.Connection, statements: Sequence[Statement]) -> None:
-        """Load and lock what the statements are about."""
-        self._connection = connection
-        self._patients: dict[int, SourcePatient] = {}
-        self._ids: dict[Number, int] = {}
-        self._closed: set[int] = set()
-        self._locked: set[tuple[str, ...]] = set()
-        numbers = sorted({number for s in statements for number in s.numbers})
-        self._remember(store.by_number(connection, numbers))
-        self._follow_merges()
-        if changing := [s for s in statements if self._changes(s)]:
-            self._close(changing)
-        missing = [n for n in numbers if n not in self._ids]
-        self._reserved = dict(zip(missing, store.next_ids(connection, len(missing)), strict=True))
-        self._loaded = dict(self._patients)
-        self._replaced: list[tuple[SourcePatient, SourcePatient]] = []
-        self._causes: dict[int, Provenance] = {}
-
-    def current(self, facility: str, number: str) -> SourcePatient:
-        """Return a source patient that is registered, as the statements taken so far leave it."""
-        return self._patients[self._ids[facility, number]]
-
-    def get(self, facility: str, number: str) -> SourcePatient | None:
-        """Return a source patient as the statements taken so far leave it."""
-        id_ = self._ids.get((facility, number))
-        return None if id_ is None else self._patients[id_]
-
-    def root(self, facility: str, number: str) -> int | None:
-        """Return the id of the number that stands for this one after all merges; None when it is not known."""
-        patient = self.get(facility, number)
-        return None if patient is None else decide.root(patient, self._patients)
-
-    def root_of(self, id_: int) -> int:
-        """Return the id of the number that stands for a source patient after all merges."""
-        if id_ not in self._patients:
-            id_ = survivor_of(self._connection, id_)
-        patient = self._patients.get(id_)
-        return id_ if patient is None else decide.root(patient, self._patients)
-
-    def check(self, statement: Statement) -> None:
-        """Raise MergeError when the statement cannot be taken; changes nothing."""
-        merge = statement.merge
-        if merge is None:
-            return
-        if merge.surviving == merge.retired:
-            raise MergeError(
-                "merge_with_itself", "the surviving and the retired number are the same: correct the sender"
-            )
-        facility = statement.provenance.facility
-        retired = self.get(facility, merge.retired)
-        if retired is not None and self.root(facility, merge.surviving) == retired.id:
-            raise MergeError(
-                "merge_cycle",
-                "the surviving number was itself merged into the retired one: undo that merge first",
-            )
-
-    def take(self, statement: Statement) -> SourcePatient:
-        """Take what a message says; returns the source patient it is about.
-
-        Raises:
-            MergeError: see `check`.
-        """
-        self.check(statement)
-        self._last = statement.provenance
-        patient = self._state(statement, statement.patient)
-        if statement.merge is not None:
-            self._merge(statement, statement.merge)
-        return self._patients[patient.id]
-
-    def release(self, statement: Statement) -> None:
-        """Undo the merge of the number that the statement is about.
-
-        Raises:
-            MergeError: the number is not merged.
-        """
-        self._last = statement.provenance
-        patient = self.current(statement.provenance.facility, statement.patient.number)
-        if patient.merged_into is None:
-            raise MergeError("not_merged", "the number is not merged into another")
-        version = Version(statement.provenance.message_id, patient.source_version)
-        self._replace(patient, statement, version, merged_into=None)
-
-    def finish(self) -> dict[str, int]:
-        """Write everything; returns how many source patients were written and links moved."""
-        touched = [p for p in self._patients.values() if p != self._loaded.get(p.id)]
-        new = [p for p in touched if p.id not in self._loaded]
-        changed = [p for p in touched if p.id not in self._loaded or p.version != self._loaded[p.id].version]
-        relevant = any(decide.relevant(self._loaded.get(p.id), p) for p in touched)
-        moves = self._relink() if relevant else {}
-        store.insert(self._connection, new)
-        store.update(self._connection, [p for p in touched if p.id in self._loaded])
-        store.keep(self._connection, self._replaced)
-        if changed or moves:
-            store.write_persons(self._connection, self._goldens(changed, moves))
-        self._move(moves)
-        return {what: n for what, n in (("patient", len(changed)), ("link", len(moves))) if n}
-
-    def _remember(self, patients: Iterable[SourcePatient]) -> None:
-        for patient in patients:
-            self._patients[patient.id] = patient
-            self._ids[patient.facility, patient.number] = patient.id
-
-    def _follow_merges(self) -> None:
-        """Lock survivors too: whoever writes in one chart holds one lock, under whichever number."""
-        while beyond := {p.merged_into for p in self._patients.values() if p.merged_into is not None} - set(
-            self._patients
-        ):
-            self._remember(store.by_id(self._connection, sorted(beyond)))
-
-    def _changes(self, statement: Statement) -> bool:
-        """Whether the statement may change more than who spoke last, so that others must be looked at."""
-        if statement.reconsider or any(number not in self._ids for number in statement.numbers):
-            return True
-        facility = statement.provenance.facility
-        if statement.merge is not None:
-            retired, surviving = (
-                self.get(facility, n) for n in (statement.merge.retired, statement.merge.surviving)
-            )
-            if retired is None or surviving is None or retired.merged_into != surviving.id:
-                return True
-        patient = self.get(facility, statement.patient.number)
-        return patient is None or _said(patient, statement)[0] != patient.facts
-
-    def _close(self, statements: Sequence[Statement]) -> None:
-        """Lock and load all that the statements' links may depend on, until nothing more comes to light."""
-        numbers = {n for s in statements for n in s.numbers}
-        cards = {c for s in statements if (c := decide.observe(Facts(id_card=s.patient.id_card)).card)}
-        people = {own_person(*n) for n in numbers}
-        locks = {("number", *n) for n in numbers if n not in self._ids}
-        closure = [self._patients[self._ids[n]] for n in numbers if n in self._ids]
-        seen: tuple[int, ...] | None = None
-        while seen != (seen := (len(cards | _cards(closure)), len(people | _people(closure)), len(closure))):
-            cards |= _cards(closure)
-            people |= _people(closure)
-            wanted = {("card", c) for c in cards} | {("person", str(p)) for p in people} | locks
-            store.lock(self._connection, wanted - self._locked)
-            self._locked |= wanted
-            ids = {p.id for p in closure} | {p.merged_into for p in closure if p.merged_into is not None}
-            closure = store.related(
-                self._connection, sorted(numbers), sorted(ids), sorted(cards), sorted(people)
-            )
-        self._remember(closure)
-        self._closed = {p.id for p in closure}
-
-    def _state(self, statement: Statement, said: Patient) -> SourcePatient:
-        """Register the number or change what is known of it."""
-        facility = statement.provenance.facility
-        known = self.get(facility, said.number)
-        if known is None:
-            facts = Facts(**{name: getattr(said, name) for name in decide.FACTS})
-            return self._new(statement, said.number, facts)
-        facts, version = _said(known, statement)
-        if facts != known.facts:
-            return self._replace(known, statement, version, facts=facts, observed=decide.observe(facts))
-        self._patients[known.id] = replace(
-            known, message_id=version.message_id, source_version=version.source
-        )
-        return self._patients[known.id]
-
-    def _new(self, statement: Statement, number: str, facts: Facts) -> SourcePatient:
-        provenance = statement.provenance
-        patient = SourcePatient(
-            id=self._reserved.pop((provenance.facility, number)),
-            facility=provenance.facility,
-            number=number,
-            message_id=provenance.message_id,
-            changed_at=provenance.received_at,
-            facts=facts,
-            observed=decide.observe(facts),
-            source_version=statement.version.source,
-        )
-        self._remember([patient])
-        self._closed.add(patient.id)
-        self._causes[patient.id] = provenance
-        return patient
-
-    def _move(self, moves: Mapping[int, Link]) -> None:
-        store.write_links(
-            self._connection,
-            [self._ledger_row(id_, link, self._causes.get(id_, self._last)) for id_, link in moves.items()],
-        )
-        for id_, link in moves.items():
-            self._patients[id_] = replace(self._patients[id_], link=link)
-
-    def _replace(
-        self, known: SourcePatient, statement: Statement, version: Version, **changes: Any
-    ) -> SourcePatient:
-        new = replace(
-            known,
-            version=known.version + 1,
-            message_id=version.message_id,
-            source_version=version.source,
-            changed_at=statement.provenance.received_at,
-            **changes,
-        )
-        self._replaced.append((known, new))
-        self._causes[known.id] = statement.provenance
-        self._patients[known.id] = new
-        return new
-
-    def _merge(self, statement: Statement, merge: Merge) -> None:
-        facility = statement.provenance.facility
-        for number in (merge.surviving, merge.retired):
-            if self.get(facility, number) is None:
-                self._new(statement, number, Facts())
-        surviving, retired = (
-            self._patients[self._ids[facility, merge.surviving]],
-            self._ids[facility, merge.retired],
-        )
-        if not surviving.survivor:
-            self._patients[surviving.id] = replace(surviving, survivor=True)
-        known = self._patients[retired]
-        if known.merged_into != surviving.id:
-            version = Version(statement.provenance.message_id, known.source_version)
-            self._replace(known, statement, version, merged_into=surviving.id)
-
-    def _relink(self) -> dict[int, Link]:
-        """Return the links that move."""
-        links = decide.assign([self._patients[id_] for id_ in sorted(self._closed)])
-        return {id_: link for id_, link in links.items() if _moves(self._patients[id_], link)}
-
-    def _goldens(self, changed: Sequence[SourcePatient], moves: Mapping[int, Link]) -> list[Golden]:
-        """Return the golden records of everybody whom a change or a move touches."""
-        after = {id_: moves.get(id_, self._patients[id_].link) for id_ in self._closed}
-        members: dict[UUID, list[SourcePatient]] = {}
-        for id_ in (*(p.id for p in changed), *moves):
-            for link in (self._patients[id_].link, after[id_]):
-                if link is not None:
-                    members[link.person_id] = []
-        for id_, link in sorted(after.items()):
-            if link is not None and link.person_id in members:
-                members[link.person_id].append(self._patients[id_])
-        return [decide.golden(id_, linked, self._last.received_at) for id_, linked in members.items()]
-
-    def _ledger_row(self, id_: int, link: Link, cause: Provenance) -> dict[str, Any]:
-        patient = self._patients[id_]
-        return {
-            "source_patient_id": id_,
-            "from_person": patient.link.person_id if patient.link else None,
-            "to_person": link.person_id,
-            "origin": link.origin,
-            "rule": link.rule,
-            "rule_version": link.rule_version,
-            "at": cause.received_at,
-            "message_id": cause.message_id,
-        }
 
 
 def known(connection: sa.Connection, facility: str, number: str) -> bool:
@@ -338,12 +45,6 @@ def person_of(connection: sa.Connection, facility: str, number: str) -> UUID | N
     return found
 
 
-def survivor_of(connection: sa.Connection, source_patient_id: int) -> int:
-    """Return the id of the number that stands for a source patient after all merges."""
-    found: int = connection.exec_driver_sql(_SURVIVOR, {"id": source_patient_id}).scalar_one()
-    return found
-
-
 def register(
     connection: sa.Connection, facility: str, patient: Patient, provenance: Provenance
 ) -> SourcePatient:
@@ -352,7 +53,8 @@ def register(
 
 
 def merge(connection: sa.Connection, facility: str, merged: Merge, provenance: Provenance) -> SourcePatient:
-    """Retire a number for another of the same campus (ADT^A40), in whatever order the numbers come; returns the survivor.
+    """Retire a number for another of the same campus (ADT^A40), in whatever order the numbers come; returns
+    the survivor.
 
     Raises:
         MergeError: the two are one number, or the survivor was merged into the retired one.
@@ -385,30 +87,3 @@ def _pass(
     census.take(statement)
     census.finish()
     return census.current(facility, patient.number)
-
-
-def _said(known_: SourcePatient, statement: Statement) -> tuple[Facts, Version]:
-    """Return the facts and version of a source patient after a statement: partial, and never older over newer."""
-    patient = statement.patient
-    said = {
-        n: v for n in decide.FACTS if n in patient.model_fields_set and (v := getattr(patient, n)) is not None
-    }
-    before = Version(known_.message_id, known_.source_version)
-    if statement.authority and statement.version.supersedes(before):
-        return replace(known_.facts, **said), statement.version.joined(before)
-    return replace(
-        known_.facts, **{n: v for n, v in said.items() if getattr(known_.facts, n) is None}
-    ), before
-
-
-def _cards(patients: Iterable[SourcePatient]) -> set[str]:
-    return {p.observed.card for p in patients if p.observed.card is not None}
-
-
-def _people(patients: Iterable[SourcePatient]) -> set[UUID]:
-    linked = {p.link.person_id for p in patients if p.link is not None}
-    return linked | {own_person(p.facility, p.number) for p in patients}
-
-
-def _moves(patient: SourcePatient, link: Link) -> bool:
-    return patient.link is None or patient.link.person_id != link.person_id

@@ -30,7 +30,7 @@ _BY_NUMBER = (
 """
 )
 _BY_ID = (
-    _COLUMNS  # noqa: S608
+    _COLUMNS
     + """
  WHERE s.id = ANY(%(ids)s) ORDER BY s.id FOR NO KEY UPDATE OF s
 """
@@ -43,7 +43,8 @@ _RELATED = (
    UNION SELECT id FROM identity.source_patient WHERE merged_into = ANY(%(ids)s)
    UNION SELECT source_patient_id FROM identity.link WHERE person_id = ANY(%(persons)s)
    UNION SELECT id FROM identity.source_patient
-           JOIN unnest(%(facilities)s::text[], %(numbers)s::text[]) AS n(facility, number) USING (facility, number)
+           JOIN unnest(%(facilities)s::text[], %(numbers)s::text[]) AS n(facility, number)
+          USING (facility, number)
    UNION SELECT unnest(%(ids)s::bigint[]))
 """
 )
@@ -58,7 +59,8 @@ SELECT * FROM json_populate_recordset(NULL::identity.source_patient, %(rows)s::j
 _UPDATE = """
 UPDATE identity.source_patient s
    SET name = n.name, sex = n.sex, birth_date = n.birth_date, id_card = n.id_card, phone = n.phone,
-       address = n.address, deceased = n.deceased, card = n.card, name_key = n.name_key, evidence = n.evidence,
+       address = n.address, deceased = n.deceased, card = n.card, name_key = n.name_key,
+       evidence = n.evidence,
        merged_into = n.merged_into, survivor = n.survivor, version = n.version, message_id = n.message_id,
        source_version = n.source_version, changed_at = n.changed_at
   FROM json_populate_recordset(NULL::identity.source_patient, %(rows)s::json) n
@@ -72,7 +74,8 @@ _PERSONS = """
 INSERT INTO identity.person SELECT * FROM json_populate_recordset(NULL::identity.person, %(rows)s::json)
 ON CONFLICT (id) DO UPDATE
    SET name = excluded.name, sex = excluded.sex, birth_date = excluded.birth_date, id_card = excluded.id_card,
-       phone = excluded.phone, address = excluded.address, deceased = excluded.deceased, active = excluded.active,
+       phone = excluded.phone, address = excluded.address, deceased = excluded.deceased,
+       active = excluded.active,
        changed_at = excluded.changed_at
 """
 _LINKS = """
@@ -81,13 +84,22 @@ WITH moved AS MATERIALIZED (
 ), noted AS (
   INSERT INTO identity.ledger
     (source_patient_id, from_person, to_person, origin, rule, rule_version, at, message_id, by_user, reason)
-  SELECT source_patient_id, from_person, to_person, origin, rule, rule_version, at, message_id, by_user, reason
+  SELECT source_patient_id, from_person, to_person, origin, rule, rule_version, at, message_id, by_user,
+         reason
     FROM moved ORDER BY source_patient_id
 )
-INSERT INTO identity.link SELECT source_patient_id, to_person, origin, rule, rule_version, at, message_id FROM moved
+INSERT INTO identity.link
+SELECT source_patient_id, to_person, origin, rule, rule_version, at, message_id FROM moved
 ON CONFLICT (source_patient_id) DO UPDATE
    SET person_id = excluded.person_id, origin = excluded.origin, rule = excluded.rule,
        rule_version = excluded.rule_version, at = excluded.at, message_id = excluded.message_id
+"""
+
+_SURVIVOR = """
+WITH RECURSIVE chain AS (
+  SELECT id, merged_into FROM identity.source_patient WHERE id = %(id)s
+  UNION SELECT s.id, s.merged_into FROM identity.source_patient s JOIN chain c ON s.id = c.merged_into)
+SELECT id FROM chain WHERE merged_into IS NULL
 """
 
 Number = tuple[str, str]
@@ -111,9 +123,17 @@ def related(
     cards: Collection[str],
     persons: Collection[UUID],
 ) -> list[SourcePatient]:
-    """Load the source patients of those numbers and ids, merged into them, with those cards, or of those people."""
+    """Load the source patients of those numbers and ids, merged into them, with those cards, or of those
+    people.
+    """
     extra = {"ids": list(ids), "cards": list(cards), "persons": list(persons)}
     return _load(connection, _RELATED, _numbers(numbers) | extra)
+
+
+def survivor_of(connection: sa.Connection, source_patient_id: int) -> int:
+    """Return the id of the number that stands for a source patient after all merges."""
+    found: int = connection.exec_driver_sql(_SURVIVOR, {"id": source_patient_id}).scalar_one()
+    return found
 
 
 def lock(connection: sa.Connection, names: Iterable[Sequence[str]]) -> None:

@@ -1,4 +1,6 @@
-"""The charts that a batch writes in: rows loaded, revised in memory one statement after another, written at the end."""
+"""The charts that a batch writes in: rows loaded, revised in memory one statement after another, written at
+the end.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,9 @@ class Charts:
         self._rows = dict(self._loaded)
 
     def enter(self, entry: Entry) -> tuple[Counter[str], list[Alarm]]:
-        """Take a statement; returns how many rows say something new, and what that means for critical values."""
+        """Take a statement; returns how many rows say something new, and what that means for critical
+        values.
+        """
         written: Counter[str] = Counter()
         if entry.silent:
             return written, []
@@ -117,7 +121,9 @@ class Charts:
         return self._raise_alarms()
 
     def _raise_alarms(self) -> Raised:
-        """Withdraw and open critical values; one that was opened and withdrawn within the batch is never seen open."""
+        """Withdraw and open critical values; one that was opened and withdrawn within the batch is never
+        seen open.
+        """
         standing: dict[UUID, Row] = {}
         for one in self._alarms:
             standing = {id_: row for id_, row in standing.items() if row["result_id"] != one.result["id"]}
@@ -129,7 +135,9 @@ class Charts:
     def _enter_parts(
         self, said: Said, row: Row, written: Counter[str], *, newer: bool
     ) -> dict[Place, Row | None]:
-        """Take what is said of the parts of a record; returns what each part was before, where it says something new."""
+        """Take what is said of the parts of a record; returns what each part was before, where it says
+        something new.
+        """
         if said.table.name not in PARTS:
             return {}
         known = list(self._parts.get(said.id, ()))

@@ -1,7 +1,7 @@
 """Critical values (危急值): when one is opened, and its way to somebody's acknowledgement.
 
-open → notified → acknowledged, and escalated on the way when nobody answers; or withdrawn, when the result is taken
-back before anybody acknowledged. Both ends stay: what comes after changes nothing.
+open → notified → acknowledged, and escalated on the way when nobody answers; or withdrawn, when the result
+is taken back before anybody acknowledged. Both ends stay: what comes after changes nothing.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ REPORTABLE = frozenset({"final", "corrected"})
 OPEN_STATES = ("open", "notified", "escalated")
 
 _COLUMNS = (
-    "id", "facility", "patient_id", "report_id", "result_id", "encounter_id", "item_code", "item_name", "value", "unit",
-    "reference_range", "flag", "observed_at", "doctor_number", "doctor_name", "department_code", "department_name",
-    "state", "opened_at", "message_id", "notified_at", "escalation_level", "escalated_to", "escalated_at",
-    "acknowledged_at", "acknowledged_by", "note", "withdrawn_at",
+    "id", "facility", "patient_id", "report_id", "result_id", "encounter_id", "item_code",
+    "item_name", "value", "unit", "reference_range", "flag", "observed_at", "doctor_number",
+    "doctor_name", "department_code", "department_name", "state", "opened_at", "message_id",
+    "notified_at", "escalation_level", "escalated_to", "escalated_at", "acknowledged_at",
+    "acknowledged_by", "note", "withdrawn_at",
 )  # fmt: skip
 _CRITICAL = sa.table("critical_value", *map(sa.column, _COLUMNS), schema="records")
 _LINK = sa.table("link", *map(sa.column, ("source_patient_id", "person_id")), schema="identity")
@@ -54,8 +55,8 @@ class Alarm:
 def alarm(before: Row | None, result: Row, report: Row) -> Alarm | None:
     """Return what a result's new version means: None when nobody needs to hear of it.
 
-    A critical value is opened when a result becomes critical, or takes another critical value; what it opened before
-    is withdrawn then, and when the result is not critical any more.
+    A critical value is opened when a result becomes critical, or takes another critical value; what it
+    opened before is withdrawn then, and when the result is not critical any more.
     """
     was = before is not None and _stands(before)
     now = _stands(result) and not report["deleted"]
@@ -104,7 +105,9 @@ def _opened(result: Row, report: Row) -> Row:
 
 
 def get_critical(connection: sa.Connection, id_: UUID) -> Row | None:
-    """Return one critical value: the columns of `records.critical_value`, and `person_id`; None when there is none."""
+    """Return one critical value: the columns of `records.critical_value`, and `person_id`; None when there
+    is none.
+    """
     rows = _rows(connection, _select().where(_CRITICAL.c.id == id_))
     return rows[0] if rows else None
 
@@ -151,7 +154,8 @@ def notify(connection: sa.Connection, id_: UUID, at: datetime) -> Row:
 def acknowledge(
     connection: sa.Connection, id_: UUID, user: str, at: datetime, note: str | None = None
 ) -> Row:
-    """Note who took the value to heart, once: the first acknowledgement stays. Returns the critical value as it is then.
+    """Note who took the value to heart, once: the first acknowledgement stays. Returns the critical value as
+    it is then.
 
     Raises:
         UnknownCriticalValueError: there is none with that id.

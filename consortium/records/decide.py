@@ -32,8 +32,8 @@ def created(said: Said, patient_id: int, otherwise_at: datetime | None = None) -
 def revised(said: Said, known: Row) -> Row:
     """Return a record after something was said of it: equal to `known` when nothing is new.
 
-    What a newer statement does not speak of stays as it is known; an older one, and one that is about something
-    else, only fills what is not known.
+    What a newer statement does not speak of stays as it is known; an older one, and one that is about
+    something else, only fills what is not known.
     """
     word = said.word
     newer = word.authority and word.version.supersedes(version_of(known))
@@ -44,7 +44,9 @@ def revised(said: Said, known: Row) -> Row:
 
 
 def withdrawn(table: Table, known: Row, word: Word) -> Row:
-    """Return a record entered in error, because the one that it is a part of says so; an older word changes nothing."""
+    """Return a record entered in error, because the one that it is a part of says so; an older word changes
+    nothing.
+    """
     if known["deleted"] or not word.version.supersedes(version_of(known)):
         return known
     return _stamped(table, known, known | {"deleted": True}, word, newer=True)

@@ -46,7 +46,9 @@ SUBJECTS = {
 """What a kind of change is about. What else comes along only fills what is not known yet."""
 
 ALSO = {Kind.REPORT: "order"}
-"""What a kind of change also has a say in: a report completes its order. Its source version does not reach that far."""
+"""What a kind of change also has a say in: a report completes its order. Its source version does not reach
+that far.
+"""
 
 UNSTORABLE = "\x00"
 """PostgreSQL keeps every character but this; half surrogate pairs are refused by the model already."""
@@ -101,7 +103,9 @@ def take_apart(change: Change, provenance: Provenance) -> tuple[Said, ...]:
 
 
 def check_patient(patient: Patient) -> None:
-    """Raise RecordError (`unstorable_character`) when something in a patient's facts cannot be kept as it is."""
+    """Raise RecordError (`unstorable_character`) when something in a patient's facts cannot be kept as it
+    is.
+    """
     for name in Patient.model_fields:
         _check(getattr(patient, name), "patient", name)
 

@@ -1,8 +1,8 @@
 """Stable public ids, made from the numbers that campuses give.
 
-A record's id is a version 5 UUID (RFC 9562 §5.5) of its facility, kind and number, so that it is the same in every
-rebuild.  A child (a result of a report, a diagnosis of a visit) begins with the first eight bytes of its parent's id:
-the twenty results of one report lie side by side in the index.
+A record's id is a version 5 UUID (RFC 9562 §5.5) of its facility, kind and number, so that it is the same in
+every rebuild. A child (a result of a report, a diagnosis of a visit) begins with the first eight bytes of
+its parent's id: the twenty results of one report lie side by side in the index.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Reading records: plain rows by person, number, code, time and status.
 
-Every row is a dict with the columns of its table in migration `0002_consortium`, and `person_id`: `id` is the stable
-public id (uuid), `version` counts its versions from 1, `changed_at` is when its facts last changed, `at` its clinical
-time, `deleted` means entered in error. Times carry a zone. Pages are ordered by `at`, newest first, then `id`.
+Every row is a dict with the columns of its table in migration `0002_consortium`, and `person_id`: `id` is
+the stable public id (uuid), `version` counts its versions from 1, `changed_at` is when its facts last
+changed, `at` its clinical time, `deleted` means entered in error. Times carry a zone. Pages are ordered by
+`at`, newest first, then `id`.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ class Search:
     """Numbers given by a campus: visit, placer or filler order number, accession, document id."""
     facility: str | None = None
     codes: tuple[Code, ...] = ()
-    """Item of an order, report, result, charge or appointment; type of a document; department of an encounter."""
+    """Item of an order, report, result, charge or appointment; type of a document; department of an
+    encounter.
+    """
     statuses: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     """Class of an encounter; kind of an order or report; kind of the report of a result."""
@@ -138,7 +141,9 @@ def orders(connection: sa.Connection, search: Search) -> Page:
 
 
 def reports(connection: sa.Connection, search: Search) -> Page:
-    """Return lab and exam reports; numbers are accession numbers. `order_known` says whether `order_id` is here. Raises TooBroadError."""
+    """Return lab and exam reports; numbers are accession numbers. `order_known` says whether `order_id` is
+    here. Raises TooBroadError.
+    """
     return _find(connection, "report", search)
 
 
@@ -148,7 +153,9 @@ def results(connection: sa.Connection, search: Search) -> Page:
 
 
 def documents(connection: sa.Connection, search: Search) -> Page:
-    """Return documents without their content; `superseded` says that another replaces it. Raises TooBroadError."""
+    """Return documents without their content; `superseded` says that another replaces it. Raises
+    TooBroadError.
+    """
     return _find(connection, "document", search)
 
 
@@ -163,7 +170,9 @@ def appointments(connection: sa.Connection, search: Search) -> Page:
 
 
 def record(connection: sa.Connection, kind: str, id_: UUID) -> Row | None:
-    """Return one record by its table's name (encounter, order, report, result, document, charge, appointment) and id, deleted or not."""
+    """Return one record by its table's name (encounter, order, report, result, document, charge,
+    appointment) and id, deleted or not.
+    """
     rows = _find(connection, kind, Search(ids=(id_,), deleted=True, limit=1)).rows
     return rows[0] if rows else None
 
@@ -185,7 +194,9 @@ def diagnoses(connection: sa.Connection, encounter_ids: Sequence[UUID]) -> list[
 
 
 def content(connection: sa.Connection, document_id: UUID) -> Content | None:
-    """Return what a document holds, byte for byte as it was sent; None when there is no such document or it came without content."""
+    """Return what a document holds, byte for byte as it was sent; None when there is no such document or it
+    came without content.
+    """
     document = _T["document"]
     row = connection.execute(
         sa.select(document.c.mime_type, _BLOB.c.sha256, _BLOB.c.coding, _BLOB.c.content)
@@ -199,7 +210,9 @@ def content(connection: sa.Connection, document_id: UUID) -> Content | None:
 
 
 def history(connection: sa.Connection, id_: UUID) -> list[Row]:
-    """Return the replaced versions of a record, oldest first: version, facts (as JSON values), message_id, replaced_at."""
+    """Return the replaced versions of a record, oldest first: version, facts (as JSON values), message_id,
+    replaced_at.
+    """
     return _rows(
         connection, sa.select(_HISTORY).where(_HISTORY.c.record_id == id_).order_by(_HISTORY.c.version)
     )

@@ -1,7 +1,8 @@
 """Applying changes: identity resolved, records written, history kept, in the caller's transaction.
 
-A batch is one pass: what it may touch is loaded in a few statements, the changes are decided one after another in
-memory, and what came of them is written in a few statements. So two hundred messages cost little more than one.
+A batch is one pass: what it may touch is loaded in a few statements, the changes are decided one after
+another in memory, and what came of them is written in a few statements. So two hundred messages cost little
+more than one.
 """
 
 from __future__ import annotations
@@ -13,20 +14,24 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from psycopg.errors import UniqueViolation
 from sqlalchemy.exc import IntegrityError
 
-from consortium.errors import PermanentError, RetryableError
-from consortium.identity.service import Census, Statement
+from consortium.errors import RetryableError
+from consortium.identity.census import Census, Statement
+from consortium.identity.model import MergeError
 from consortium.records import store
 from consortium.records.chart import Charts, Entry, Raised
 from consortium.records.critical import Alarm
-from consortium.records.errors import number_of_other_patient
+from consortium.records.errors import RecordError, number_of_other_patient
 from consortium.records.facts import Said, check_patient, take_apart
 from consortium.records.model import Change, Kind, Provenance
 
 _IDENTITY = frozenset({Kind.PATIENT, Kind.MERGE, Kind.ENCOUNTER})
 """Kinds of change that have a say in who the patient is; the others only fill what is not known."""
+
+
+Refused = RecordError | MergeError
+"""Why a change cannot be recorded: `code`, `field`, and a message without patient data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,9 @@ class Applied:
     person_id: UUID
     source_patient_id: int
     written: Mapping[str, int]
-    """How many rows are new or say something new, by table, `patient` and `link` included; empty when nothing was new."""
+    """How many rows are new or say something new, by table, `patient` and `link` included; empty when
+    nothing was new.
+    """
     events: tuple[Event, ...] = ()
 
 
@@ -54,28 +61,30 @@ def apply(connection: sa.Connection, change: Change, provenance: Provenance) -> 
     The transaction must be READ COMMITTED. After an error it is rolled back, to a savepoint at least.
 
     Raises:
-        PermanentError: the change cannot be recorded; `code` and `field` say why, the message holds no patient data.
+        RecordError, MergeError: the change cannot be recorded; `code` and `field` say why.
         RetryableError: another transaction took a number at the same moment.
     """
     outcome = apply_many(connection, [(change, provenance)])[0]
-    if isinstance(outcome, PermanentError):
+    if isinstance(outcome, Refused):
         raise outcome
     return outcome
 
 
 def apply_many(
     connection: sa.Connection, changes: Sequence[tuple[Change, Provenance]]
-) -> list[Applied | PermanentError]:
-    """Apply changes in order; one that cannot be recorded leaves no trace, and its error stands in its place.
+) -> list[Applied | Refused]:
+    """Apply changes in order; one that cannot be recorded leaves no trace, and its error stands in its
+    place.
 
     What identity wrote for the whole batch is counted with the first change that was recorded.
 
     Raises:
-        RetryableError: another transaction took a number at the same moment; the whole batch must be rolled back.
+        RetryableError: another transaction took a number at the same moment; the whole batch must be
+            rolled back.
     """
     try:
         return _Batch(connection, changes).run()
-    except (IntegrityError, UniqueViolation) as error:
+    except IntegrityError as error:
         raise RetryableError(
             "another transaction wrote the same numbers at the same moment: try again"
         ) from error
@@ -106,15 +115,15 @@ class _Batch:
         )
         self._known = frozenset(self._owners)
 
-    def run(self) -> list[Applied | PermanentError]:
+    def run(self) -> list[Applied | Refused]:
         taken = [self._take(item) for item in self._items]
         identity = Counter(self._census.finish())
         charts = Charts(self._connection)
         charts.load(entry for item in taken if isinstance(item, _Taken) for entry in item.entries)
-        outcomes: list[Applied | PermanentError] = []
+        outcomes: list[Applied | Refused] = []
         alarms: list[Sequence[Alarm]] = []
         for item in taken:
-            if isinstance(item, PermanentError):
+            if isinstance(item, Refused):
                 outcomes.append(item)
                 alarms.append(())
                 continue
@@ -124,16 +133,16 @@ class _Batch:
             identity.clear()
         return _with_events(outcomes, alarms, charts.write())
 
-    def _take(self, item: _Item | PermanentError) -> _Taken | PermanentError:
+    def _take(self, item: _Item | Refused) -> _Taken | Refused:
         """Take one change into identity; returns where its records belong, or why it cannot be."""
-        if isinstance(item, PermanentError):
+        if isinstance(item, Refused):
             return item
         facility, number = item.statement.provenance.facility, item.statement.patient.number
         try:
             self._census.check(item.statement)
             for said in item.said:
                 self._check_owner(said, self._census.root(facility, number))
-        except PermanentError as error:
+        except (RecordError, MergeError) as error:
             return error
         patient = self._census.take(item.statement)
         return _Taken(item.statement, [self._entry(said, patient.id) for said in item.said])
@@ -153,11 +162,11 @@ class _Batch:
         return Applied(patient.person_id, patient.id, dict(written))
 
 
-def _prepared(change: Change, provenance: Provenance) -> _Item | PermanentError:
+def _prepared(change: Change, provenance: Provenance) -> _Item | Refused:
     try:
         check_patient(change.patient)
         said = take_apart(change, provenance)
-    except PermanentError as error:
+    except (RecordError, MergeError) as error:
         return error
     authority, versioned = change.kind in _IDENTITY, change.kind is Kind.PATIENT
     return _Item(Statement(change.patient, provenance, change.merge, authority, versioned), said)
@@ -174,8 +183,8 @@ def _enter(charts: Charts, entries: Sequence[Entry]) -> tuple[Counter[str], list
 
 
 def _with_events(
-    outcomes: list[Applied | PermanentError], alarms: Sequence[Sequence[Alarm]], raised: Raised
-) -> list[Applied | PermanentError]:
+    outcomes: list[Applied | Refused], alarms: Sequence[Sequence[Alarm]], raised: Raised
+) -> list[Applied | Refused]:
     """Give every critical value's event to the change that opened or withdrew it."""
     for index, (outcome, mine) in enumerate(zip(outcomes, alarms, strict=True)):
         events = [event for one in mine for event in _events(one, raised)]

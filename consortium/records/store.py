@@ -1,7 +1,7 @@
 """The statements of records: whole sets of rows in one statement each.
 
-New rows go by COPY. Changed rows go as one JSON parameter: `json_populate_recordset` gives every value its column's
-type, so one short text serves all columns of a table. The texts are made here from the constants of
+New rows go by COPY. Changed rows go as one JSON parameter: `json_populate_recordset` gives every value its
+column's type, so one short text serves all columns of a table. The texts are made here from the constants of
 `consortium.records.tables` alone.
 """
 
@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import sqlalchemy as sa
 
 from consortium.records.facts import Key, Row
@@ -84,25 +85,29 @@ _HISTORY = """
 INSERT INTO records.history SELECT * FROM json_populate_recordset(NULL::records.history, %(rows)s::json)
 """
 _BLOB = """
-INSERT INTO records.blob (sha256, size, coding, content) VALUES (%(sha256)s, %(size)s, %(coding)s, %(content)s)
+INSERT INTO records.blob (sha256, size, coding, content)
+VALUES (%(sha256)s, %(size)s, %(coding)s, %(content)s)
 ON CONFLICT (sha256) DO NOTHING
 """
 _CRITICAL = """
 INSERT INTO records.critical_value (
-  id, facility, patient_id, report_id, result_id, encounter_id, item_code, item_name, value, unit, reference_range,
-  flag, observed_at, doctor_number, doctor_name, department_code, department_name, opened_at, message_id)
-SELECT n.id, n.facility, n.patient_id, n.report_id, n.result_id, n.encounter_id, n.item_code, n.item_name, n.value,
-       n.unit, n.reference_range, n.flag, n.observed_at,
-       CASE WHEN n.doctor_number IS NULL AND n.doctor_name IS NULL THEN coalesce(o.doctor_number, e.doctor_number)
-            ELSE n.doctor_number END,
-       CASE WHEN n.doctor_number IS NULL AND n.doctor_name IS NULL THEN coalesce(o.doctor_name, e.doctor_name)
-            ELSE n.doctor_name END,
+  id, facility, patient_id, report_id, result_id, encounter_id, item_code, item_name, value, unit,
+  reference_range, flag, observed_at, doctor_number, doctor_name, department_code, department_name,
+  opened_at, message_id)
+SELECT n.id, n.facility, n.patient_id, n.report_id, n.result_id, n.encounter_id, n.item_code, n.item_name,
+       n.value, n.unit, n.reference_range, n.flag, n.observed_at,
+       CASE WHEN n.doctor_number IS NULL AND n.doctor_name IS NULL
+            THEN coalesce(o.doctor_number, e.doctor_number) ELSE n.doctor_number END,
+       CASE WHEN n.doctor_number IS NULL AND n.doctor_name IS NULL
+            THEN coalesce(o.doctor_name, e.doctor_name) ELSE n.doctor_name END,
        coalesce(o.department_code, e.department_code), coalesce(o.department_name, e.department_name),
        n.opened_at, n.message_id
   FROM json_to_recordset(%(rows)s::json) AS n(
-         id uuid, facility text, patient_id bigint, report_id uuid, result_id uuid, encounter_id uuid, order_id uuid,
-         item_code text, item_name text, value text, unit text, reference_range text, flag text,
-         observed_at timestamptz, doctor_number text, doctor_name text, opened_at timestamptz, message_id bigint)
+         id uuid, facility text, patient_id bigint, report_id uuid, result_id uuid, encounter_id uuid,
+         order_id uuid, item_code text, item_name text, value text, unit text, reference_range text,
+         flag text,
+         observed_at timestamptz, doctor_number text, doctor_name text, opened_at timestamptz,
+         message_id bigint)
   LEFT JOIN records."order" o ON o.id = n.order_id AND o.patient_id = n.patient_id
   LEFT JOIN records.encounter e ON e.id = n.encounter_id AND e.patient_id = n.patient_id
 ON CONFLICT (id) DO NOTHING
@@ -152,7 +157,7 @@ def insert(connection: sa.Connection, table: Table, rows: Sequence[Row]) -> None
     """Write new records and their numbers.
 
     Raises:
-        psycopg.errors.UniqueViolation: another transaction wrote the same number meanwhile.
+        sqlalchemy.exc.IntegrityError: another transaction wrote the same number meanwhile.
     """
     if not rows:
         return
@@ -208,14 +213,16 @@ def keep_content(connection: sa.Connection, contents: Mapping[bytes, bytes]) -> 
 
 
 def open_critical(connection: sa.Connection, rows: Sequence[Row]) -> list[UUID]:
-    """Open critical values; returns the ids of those that were not known. Who ordered follows from report, order or visit."""
+    """Open critical values; returns the ids of those that were not known. Who ordered follows from report,
+    order or visit.
+    """
     if not rows:
         return []
     return [row.id for row in connection.exec_driver_sql(_CRITICAL, {"rows": encode(rows)})]
 
 
 def withdraw_critical(connection: sa.Connection, results: Sequence[Row]) -> dict[UUID, UUID]:
-    """Withdraw the critical values of results that nobody acknowledged; returns them, each with its result."""
+    """Withdraw the critical values of results that nobody acknowledged; returns each with its result."""
     if not results:
         return {}
     rows = [{name: row[name] for name in ("id", "patient_id", "changed_at")} for row in results]
@@ -229,12 +236,30 @@ def encode(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _copy(connection: sa.Connection, statement: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """Send rows by COPY, several times faster than any INSERT; SQLAlchemy has no word for it, its driver does."""
-    driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        values = itemgetter(*columns)
-        for row in rows:
-            copy.write_row(values(row))
+    """Send rows by COPY, cheaper than any INSERT. SQLAlchemy has no word for it, its driver does."""
+    driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # any driver's
+    values = itemgetter(*columns)
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(values(row))
+    except psycopg.Error as error:
+        raise _as_sqlalchemy(connection, statement, error, broken=driver.broken) from error
+
+
+def _as_sqlalchemy(
+    connection: sa.Connection, statement: str, error: psycopg.Error, *, broken: bool
+) -> BaseException:
+    """Return the error that SQLAlchemy would have raised, so that callers know one family of errors."""
+    return sa.exc.DBAPIError.instance(
+        statement,
+        None,
+        error,
+        psycopg.Error,
+        hide_parameters=True,
+        connection_invalidated=broken,
+        dialect=connection.dialect,
+    )
 
 
 def _write(connection: sa.Connection, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:

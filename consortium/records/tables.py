@@ -11,7 +11,9 @@ CODED = ("code", "name", "system")
 PRACTITIONER = ("number", "name")
 
 META = ("at", "deleted", "version", "message_id", "source_version", "changed_at")
-"""Columns that every record ends with; `at` is the clinical time, and when the message came where the source gives none."""
+"""Columns that every record ends with; `at` is the clinical time, and when the message came where the source
+gives none.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ class Table:
     """The column that `at` follows."""
     groups: tuple[Group, ...] = ()
     key_kind: Callable[[Mapping[str, Any]], str] | None = None
-    """Kind of a row in `records.business_key`; None: a part of another record, without a number of its own."""
+    """Kind of a row in `records.business_key`; None: a part of another record, without a number of its own.
+    """
     columns: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -18,8 +18,8 @@ class Version:
     def supersedes(self, other: Version) -> bool:
         """Whether this statement may replace what the other said.
 
-        The source's order decides where both have one; else, and between equal ones, inbox order does. A statement
-        supersedes itself, so that the same message again comes to the same end.
+        The source's order decides where both have one; else, and between equal ones, inbox order does. A
+        statement supersedes itself, so that the same message again comes to the same end.
         """
         if self.source is not None and other.source is not None:
             order = _compare(self.source, other.source)
@@ -28,13 +28,15 @@ class Version:
         return self.message_id >= other.message_id
 
     def joined(self, other: Version) -> Version:
-        """Return the version of what both said together: the newer one's, with a source's order if either has one."""
+        """Return the version of what both said together: the newer one's, with a source's order if either
+        has one.
+        """
         newer, older = (self, other) if self.supersedes(other) else (other, self)
         return newer if newer.source is not None else Version(newer.message_id, older.source)
 
 
 def _compare(left: str, right: str) -> int:
-    """Return below, at or above 0 as left is older, equal or newer: as times, else as numbers, else as text."""
+    """Return below, at or above 0 as left is older, equal or newer: as times, as numbers, else as text."""
     for parse in (_time, _number):
         a, b = parse(left), parse(right)
         if a is not None and b is not None:

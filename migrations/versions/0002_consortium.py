@@ -1,10 +1,10 @@
 """The consortium: identity and records.
 
-Identity is an indirection: a campus's patient (`identity.source_patient`) is linked to a person, records hang on the
-campus's patient, so a merge moves a link and no record.  Record tables are hash-partitioned by the campus's patient;
-the numbers campuses give are unique in the unpartitioned `records.business_key`.  The partitioned tables carry no
-foreign keys: one service writes them, under the lock of the patient's row, and a check per row would cost more than
-the row.
+Identity is an indirection: a campus's patient (`identity.source_patient`) is linked to a person, records
+hang on the campus's patient, so a merge moves a link and no record. Record tables are hash-partitioned by
+the campus's patient; the numbers campuses give are unique in the unpartitioned `records.business_key`. The
+partitioned tables carry no foreign keys: one service writes them, under the lock of the patient's row, and a
+check per row would cost more than the row.
 """
 
 from alembic import op
@@ -37,7 +37,7 @@ CREATE TABLE identity.source_patient (
   deceased       boolean,
   card           text,                       -- the ID card as 18 characters, when it is valid
   name_key       text,                       -- the name as compared
-  evidence       text[] NOT NULL DEFAULT '{}', -- card_invalid, card_birth_differs, card_sex_differs, placeholder_name
+  evidence       text[] NOT NULL DEFAULT '{}', -- consortium.identity.model.Evidence
   merged_into    bigint REFERENCES identity.source_patient,
   survivor       boolean NOT NULL DEFAULT false, -- another number was merged into this one
   version        int NOT NULL,
@@ -109,7 +109,7 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON identity.ledge
 
 # Every record ends with the same columns: what FHIR calls meta, and what the version rule needs.
 META = """
-  at             timestamptz NOT NULL,       -- the clinical time; when the message came where the source gives none
+  at             timestamptz NOT NULL,       -- the clinical time; else when the message came
   deleted        boolean NOT NULL,           -- entered in error
   version        int NOT NULL,
   message_id     bigint NOT NULL,            -- the message that spoke last
@@ -123,7 +123,7 @@ CREATE SCHEMA records;
 
 CREATE TABLE records.business_key (
   number     text NOT NULL,
-  kind       text NOT NULL,                  -- encounter, order, lab_report, exam_report, document, charge, appointment
+  kind       text NOT NULL,                  -- encounter, lab_report, exam_report, document …
   facility   text NOT NULL,
   id         uuid NOT NULL,
   patient_id bigint NOT NULL,
@@ -164,7 +164,8 @@ CREATE TABLE records.result (
   id uuid NOT NULL, patient_id bigint NOT NULL, facility text NOT NULL,
   report_id uuid NOT NULL, encounter_id uuid, category text NOT NULL, rank int NOT NULL, status text NOT NULL,
   item_code text NOT NULL, item_name text, item_system text,
-  value text NOT NULL, value_number numeric, unit text, reference_range text, flag text, observed_at timestamptz, META
+  value text NOT NULL, value_number numeric, unit text, reference_range text, flag text,
+  observed_at timestamptz, META
 ) PARTITION BY HASH (patient_id);
 
 CREATE TABLE records.document (
@@ -178,7 +179,8 @@ CREATE TABLE records.document (
 CREATE TABLE records.charge (
   id uuid NOT NULL, patient_id bigint NOT NULL, facility text NOT NULL, number text NOT NULL,
   encounter_id uuid, item_code text NOT NULL, item_name text, item_system text,
-  amount numeric NOT NULL, currency text NOT NULL, quantity numeric NOT NULL, charged_at timestamptz, payer text, META
+  amount numeric NOT NULL, currency text NOT NULL, quantity numeric NOT NULL,
+  charged_at timestamptz, payer text, META
 ) PARTITION BY HASH (patient_id);
 
 CREATE TABLE records.appointment (
@@ -194,11 +196,12 @@ DO $$
 DECLARE
   kind text;
 BEGIN
-  FOREACH kind IN ARRAY ARRAY['encounter','diagnosis','order','report','result','document','charge','appointment'] LOOP
+  FOREACH kind IN ARRAY ARRAY
+    ['encounter', 'diagnosis', 'order', 'report', 'result', 'document', 'charge', 'appointment'] LOOP
     EXECUTE format('CREATE INDEX %I ON records.%I (patient_id, at DESC, id)', kind || '_patient', kind);
     FOR part IN 0..7 LOOP
-      EXECUTE format('CREATE TABLE records.%I PARTITION OF records.%I FOR VALUES WITH (MODULUS 8, REMAINDER %s)'
-        ' WITH (fillfactor = 90)', kind || '_' || part, kind, part);
+      EXECUTE format('CREATE TABLE records.%I PARTITION OF records.%I'
+        ' FOR VALUES WITH (MODULUS 8, REMAINDER %s) WITH (fillfactor = 90)', kind || '_' || part, kind, part);
     END LOOP;
   END LOOP;
 END $$;
@@ -242,7 +245,8 @@ CREATE TABLE records.critical_value (
   doctor_name      text,
   department_code  text,
   department_name  text,
-  state            text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'notified', 'escalated', 'acknowledged')),
+  state            text NOT NULL DEFAULT 'open'
+                   CHECK (state IN ('open', 'notified', 'escalated', 'acknowledged')),
   opened_at        timestamptz NOT NULL,
   message_id       bigint NOT NULL,
   notified_at      timestamptz,
@@ -253,7 +257,8 @@ CREATE TABLE records.critical_value (
   acknowledged_by  text,
   note             text
 );
-CREATE INDEX critical_value_open ON records.critical_value (facility, opened_at) WHERE state <> 'acknowledged';
+CREATE INDEX critical_value_open ON records.critical_value (facility, opened_at)
+  WHERE state <> 'acknowledged';
 CREATE INDEX critical_value_patient ON records.critical_value (patient_id);
 """
 

@@ -1,5 +1,6 @@
 """Registering, linking and merging on a real PostgreSQL."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from threading import Thread
 from typing import Any
@@ -41,11 +42,10 @@ def register(
 
 
 def ledger(connection: sa.Connection) -> list[tuple[Any, ...]]:
-    columns = "source_patient_id, from_person, to_person, rule, message_id"
-    return [
-        tuple(row)
-        for row in connection.execute(sa.text(f"SELECT {columns} FROM identity.ledger ORDER BY id"))
-    ]
+    rows = (
+        "SELECT source_patient_id, from_person, to_person, rule, message_id FROM identity.ledger ORDER BY id"
+    )
+    return [tuple(row) for row in connection.execute(sa.text(rows))]
 
 
 def versions(connection: sa.Connection) -> int:
@@ -113,7 +113,7 @@ def test_a_manual_link_is_left_alone(connection: sa.Connection) -> None:
 
 @pytest.mark.parametrize("order", ["numbers first", "merge first"])
 def test_a40_comes_to_one_end_in_either_order(connection: sa.Connection, order: str) -> None:
-    steps = [
+    steps: list[Callable[[], object]] = [
         lambda: register(connection, 1, "MAIN", "M1", name="王珅", phone="1"),
         lambda: register(connection, 2, "MAIN", "M2", name="王珅", address="广州"),
         lambda: service.merge(connection, "MAIN", Merge(surviving="M2", retired="M1"), provenance(3)),
@@ -171,8 +171,9 @@ def test_people_are_found_by_name_birth_date_and_page(connection: sa.Connection)
     for index in range(5):
         register(connection, index + 1, "MAIN", f"M{index}", name=f"买买提·吐尔逊{index}", birth_date=BORN)
     register(connection, 9, "MAIN", "other", name="王珅", birth_date=date(1950, 1, 1))
-    wanted = {"name": "买买提．吐", "birth_since": BORN, "birth_before": date(1950, 1, 1)}
-    pages, after = [], None
+    wanted: dict[str, Any] = {"name": "买买提．吐", "birth_since": BORN, "birth_before": date(1950, 1, 1)}
+    pages: list[int] = []
+    after: UUID | None = None
     while not pages or after is not None:
         page = service.search(connection, PersonSearch(**wanted, limit=2, after=after))
         pages.append(len(page.rows))

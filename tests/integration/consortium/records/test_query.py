@@ -1,6 +1,8 @@
 """Reading records."""
 
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -15,11 +17,13 @@ CARD = {"id_card": "11010519491231002X", "name": "王珅"}
 
 
 def test_a_person_has_the_records_of_all_campuses(connection: sa.Connection) -> None:
+    people = set()
     for message, facility in enumerate(("MAIN", "HP", "HY"), 1):
         change = visit(start=NOW + timedelta(hours=message)).model_copy(
             update={"patient": Patient(number="P1", **CARD)}
         )
-        person = apply(connection, change, provenance(message, facility)).person_id
+        people.add(apply(connection, change, provenance(message, facility)).person_id)
+    (person,) = people
     found = query.encounters(connection, Search(person=person)).rows
     assert [row["facility"] for row in found] == ["HY", "HP", "MAIN"]
     assert query.count(connection, "encounter", Search(person=person)) == 3
@@ -28,7 +32,8 @@ def test_a_person_has_the_records_of_all_campuses(connection: sa.Connection) -> 
 
 def test_pages_follow_each_other_without_gap_or_repeat(connection: sa.Connection) -> None:
     person = apply(connection, lab(), provenance(1)).person_id
-    seen, after = [], None
+    seen: list[UUID] = []
+    after: str | None = None
     while not seen or after is not None:
         page = query.results(connection, Search(person=person, limit=7, after=after))
         seen += [row["id"] for row in page.rows]
@@ -40,7 +45,7 @@ def test_results_are_narrowed_by_code_time_status_flag_and_visit(connection: sa.
     person = apply(connection, lab(), provenance(1)).person_id
     encounter = query.encounters(connection, Search(person=person)).rows[0]["id"]
 
-    def found(**search: object) -> int:
+    def found(**search: Any) -> int:
         return len(query.results(connection, Search(person=person, **search)).rows)
 
     assert found(codes=(Code("I00"), Code("I01", "http://loinc.org"))) == 2
@@ -71,7 +76,9 @@ def test_a_report_says_whether_its_order_is_here(connection: sa.Connection) -> N
         query.reports(connection, Search(person=person, order=report["order_id"])).rows[0]["id"]
         == report["id"]
     )
-    assert query.record(connection, "order", report["order_id"])["number"] == "O1"
+    placed = query.record(connection, "order", report["order_id"])
+    assert placed is not None
+    assert placed["number"] == "O1"
 
 
 def test_an_order_is_found_by_its_filler_number_within_a_person(connection: sa.Connection) -> None:
@@ -83,7 +90,7 @@ def test_an_order_is_found_by_its_filler_number_within_a_person(connection: sa.C
 
 
 def test_visits_are_narrowed_by_class_and_department(connection: sa.Connection) -> None:
-    facts = {"class_": "inpatient", "department": Coded(code="01", name="心内科")}
+    facts: dict[str, Any] = {"class_": "inpatient", "department": Coded(code="01", name="心内科")}
     person = apply(connection, visit(**facts), provenance(1)).person_id
     assert len(query.encounters(connection, Search(person=person, categories=("inpatient",))).rows) == 1
     assert len(query.encounters(connection, Search(person=person, codes=(Code("02"),))).rows) == 0

@@ -1,6 +1,6 @@
 """Cursors."""
 
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
@@ -13,7 +13,7 @@ ZONES = st.sampled_from([UTC, timezone(timedelta(hours=8))])
 
 
 @given(st.datetimes(timezones=ZONES), st.uuids())
-def test_a_cursor_says_where_it_stands(at, record) -> None:
+def test_a_cursor_says_where_it_stands(at: datetime, record: UUID) -> None:
     assert position(cursor(at, record)) == (at, record)
 
 
