@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -73,11 +74,17 @@ def run(what: str, command: Sequence[str | Path], do: str, environment: dict[str
             stderr=subprocess.STDOUT,
             env=environment,
         ) as process:
-            for line in process.stdout or ():
-                log.write(line)
-                log.flush()
-                if not line.startswith((b" + ", b" - ", b" ~ ")):  # one line for each of some 250 packages
-                    sys.stderr.write("  " + line.decode(errors="replace"))
+            try:
+                for line in process.stdout or ():
+                    log.write(line)
+                    log.flush()
+                    if not line.startswith(
+                        (b" + ", b" - ", b" ~ ")
+                    ):  # one line for each of some 250 packages
+                        sys.stderr.write("  " + line.decode(errors="replace"))
+            except KeyboardInterrupt:
+                process.terminate()  # or it would go on beside the next call
+                raise
         code = process.returncode
     if code:
         raise BootstrapError(f"{what}: failed with exit code {code}", do)
@@ -214,6 +221,7 @@ def alone() -> Iterator[None]:
 def main() -> int:  # noqa: RET503 - execv does not return
     """Make the environment if needed, then become the command line."""
     arguments = sys.argv[1:]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         LOG.parent.mkdir(parents=True, exist_ok=True)
         with alone():
@@ -230,6 +238,7 @@ def main() -> int:  # noqa: RET503 - execv does not return
     os.environ["PATH"] = f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     os.environ["PYTHONPATH"] = str(CHECKOUT)
     os.environ.pop("PYTHONHOME", None)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     python = str(VENV / "bin" / "python")
     os.execv(python, [python, "-m", "runtime.cli", *arguments])  # noqa: S606 - no shell is wanted
 

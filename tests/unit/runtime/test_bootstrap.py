@@ -136,3 +136,26 @@ def test_the_launcher_is_plain_shell_and_needs_nothing_but_the_standard_library(
         f"import runpy; runpy.run_path({str(CHECKOUT / 'runtime/bootstrap.py')!r})",
     ]
     assert subprocess.run(bare, capture_output=True, check=False).returncode == 0
+
+
+def test_an_interrupted_step_is_ended_and_not_left_running(
+    monkeypatch: pytest.MonkeyPatch, places: Path
+) -> None:
+    ended: list[int] = []
+    popen = subprocess.Popen
+
+    class Watched(popen[bytes]):  # type: ignore[misc,valid-type] # a class in a variable
+        def terminate(self) -> None:
+            super().terminate()
+            ended.append(self.pid)
+
+    def interrupted(_text: str) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("subprocess.Popen", Watched)
+    monkeypatch.setattr("sys.stderr.write", interrupted)
+    monkeypatch.setattr(bootstrap, "say", lambda _text: None)
+    script = "import time; print('begun', flush=True); time.sleep(600)"
+    with pytest.raises(KeyboardInterrupt):
+        bootstrap.run("trying", [sys.executable, "-c", script], "do this")
+    assert len(ended) == 1
