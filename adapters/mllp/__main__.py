@@ -5,6 +5,7 @@ done.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 
@@ -61,6 +62,10 @@ def main() -> int:
             reason="the setting database_url is empty; run ./yilian up or set YILIAN_DATABASE_URL",
         )
         return 2
+    # Messages make no cycles, and looking for some among all that was imported stalls the answers.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     return uvloop.run(serve(settings))
 
 
