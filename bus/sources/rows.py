@@ -1,4 +1,7 @@
-"""JSON objects and table rows as a source. Paths are keys joined by `.`; a number is an index from 0."""
+"""JSON objects and table rows as a source. Paths are keys joined by `.`; a number is an index from 0.
+
+`^.` at the beginning is the source that `each` was asked of.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,25 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bus.sources.source import Envelope, UnreadableError
+from bus.sources.source import Envelope, PathError, UnreadableError
+
+HOLDER = "^."
 
 
 class RowSource:
     """One JSON object: a REST body, a table row, or an object inside them."""
 
-    __slots__ = ("_envelope", "_value")
+    __slots__ = ("_envelope", "_holder", "_value")
 
-    def __init__(self, value: Any, envelope: Envelope) -> None:
+    def __init__(self, value: Any, envelope: Envelope, holder: RowSource | None = None) -> None:
         self._value = value
         self._envelope = envelope
+        self._holder = holder
 
     def get(self, path: str) -> str | None:
         """Return the value at `path` as text: numbers as they were written, true and false in lower case."""
+        if path.startswith(HOLDER):
+            return self._held_by().get(path.removeprefix(HOLDER))
         value = _follow(self._value, path)
         if value is None or isinstance(value, (dict, list)):
             return None
@@ -33,7 +41,12 @@ class RowSource:
         if value is None:
             return []
         items = value if isinstance(value, list) else [value]
-        return [RowSource(item, self._envelope) for item in items]
+        return [RowSource(item, self._envelope, self) for item in items]
+
+    def _held_by(self) -> RowSource:
+        if self._holder is None:
+            raise PathError(f"{HOLDER} stands outside each: there is nothing around the message")
+        return self._holder
 
     def cel(self) -> Mapping[str, Any]:
         """Return the variables of `msg`."""

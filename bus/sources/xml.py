@@ -1,6 +1,7 @@
 """XML documents as a source. Paths are element names joined by `/`, below the root, whatever their namespace.
 
-`@name` at the end is an attribute, `.` the element itself.
+`@name` at the end is an attribute, `.` the element itself, `^/` at the beginning the source that `each` was asked
+of.
 """
 
 from __future__ import annotations
@@ -13,20 +14,25 @@ from lxml import etree
 from bus.sources.source import Envelope, PathError, UnreadableError
 from bus.sources.xml_parser import ForbiddenXmlError, MalformedXmlError, parse_xml
 
+HOLDER = "^/"
+
 
 class XmlSource:
     """One element and what lies below it."""
 
-    __slots__ = ("_element", "_envelope")
+    __slots__ = ("_element", "_envelope", "_holder")
 
-    def __init__(self, element: etree._Element, envelope: Envelope) -> None:
+    def __init__(self, element: etree._Element, envelope: Envelope, holder: XmlSource | None = None) -> None:
         self._element = element
         self._envelope = envelope
+        self._holder = holder
 
     def get(self, path: str) -> str | None:
         """Return the text of the first element at `path`, or its attribute."""
         if not path:
             raise PathError("an empty path: write element names joined by /")
+        if path.startswith(HOLDER):
+            return self._held_by().get(path.removeprefix(HOLDER))
         steps, attribute = _split(path)
         found = _follow(self._element, steps)
         if not found:
@@ -39,7 +45,12 @@ class XmlSource:
         steps, attribute = _split(path)
         if attribute:
             raise PathError(f"{path!r} names an attribute, which does not repeat")
-        return [XmlSource(found, self._envelope) for found in _follow(self._element, steps)]
+        return [XmlSource(found, self._envelope, self) for found in _follow(self._element, steps)]
+
+    def _held_by(self) -> XmlSource:
+        if self._holder is None:
+            raise PathError(f"{HOLDER} stands outside each: there is nothing around the message")
+        return self._holder
 
     def cel(self) -> Mapping[str, Any]:
         """Return the variables of `msg`, and `root`, the name of the element."""
