@@ -1,7 +1,7 @@
 """XML documents as a source. Paths are element names joined by `/`, below the root, whatever their namespace.
 
-`@name` at the end is an attribute, `.` the element itself, `^/` at the beginning the source that `each` was asked
-of.
+`@name` at the end is an attribute, `.` the element itself, `^/` at the beginning the source that `each`
+was asked of.
 """
 
 from __future__ import annotations
