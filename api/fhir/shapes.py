@@ -28,11 +28,15 @@ def time(value: datetime | None) -> str | None:
     return None if value is None else value.astimezone(LOCAL).isoformat()
 
 
-def meta(row: Row) -> Resource:
-    """Return version and time of the last change."""
+def meta(row: Row, source: str | None = None) -> Resource:
+    """Return version, time of the last change, and `meta.source`: the domain of the campus it comes from."""
     version = row.get("version")
     return without_empty(
-        {"versionId": str(version) if version else None, "lastUpdated": time(row["changed_at"])}
+        {
+            "versionId": str(version) if version else None,
+            "lastUpdated": time(row["changed_at"]),
+            "source": source,
+        }
     )
 
 

@@ -41,7 +41,7 @@ def diagnostic_report(row: Row, systems: Systems, results: Sequence[UUID] = ()) 
         {
             "resourceType": "DiagnosticReport",
             "id": str(row["id"]),
-            "meta": meta(row),
+            "meta": meta(row, systems.patient(row["facility"])),
             "identifier": [number] if number else None,
             "basedOn": [order] if order else None,
             "status": status(row, STATUSES),

@@ -28,7 +28,7 @@ def document_reference(row: Row, systems: Systems) -> Resource:
         {
             "resourceType": "DocumentReference",
             "id": str(row["id"]),
-            "meta": meta(row),
+            "meta": meta(row, systems.patient(row["facility"])),
             "masterIdentifier": identifier(system, row["number"]),
             "status": _status(row),
             "type": concept(row, "type", systems),

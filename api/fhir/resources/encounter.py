@@ -44,7 +44,7 @@ def encounter(row: Row, systems: Systems, diagnoses: Sequence[Row] = ()) -> Reso
         {
             "resourceType": "Encounter",
             "id": str(row["id"]),
-            "meta": meta(row),
+            "meta": meta(row, systems.patient(row["facility"])),
             "identifier": [number] if number else None,
             "status": status(row, STATUSES),
             "class": _class(row, systems),

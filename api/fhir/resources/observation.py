@@ -43,7 +43,7 @@ def observation(row: Row, systems: Systems) -> Resource:
         {
             "resourceType": "Observation",
             "id": str(row["id"]),
-            "meta": meta(row),
+            "meta": meta(row, systems.patient(row["facility"])),
             "status": status(row, STATUSES),
             "category": _one(CATEGORY, CATEGORIES.get(row["category"])),
             "code": concept(row, "item", systems),

@@ -36,7 +36,7 @@ def service_request(row: Row, systems: Systems) -> Resource:
         {
             "resourceType": "ServiceRequest",
             "id": str(row["id"]),
-            "meta": meta(row),
+            "meta": meta(row, systems.patient(row["facility"])),
             "identifier": [known for known in (placer, filler) if known],
             "status": status(row, STATUSES),
             "intent": "order",
