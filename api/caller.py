@@ -83,7 +83,7 @@ class Caller:
             request_id=self.request_id,
             persons=persons,
         )
-        with self.parts.engine.begin() as connection:
+        with self.parts.statements.connect() as connection:
             audit.append(connection, entry)
 
 
@@ -110,7 +110,7 @@ class Gate:
         """Return the caller. Raises NotSignedInError, ForbiddenError."""
         if credentials is None:
             raise NotSignedInError("send a bearer token in the Authorization header; sign in to get one")
-        user = sign_in.by_token(parts.engine, credentials.credentials, parts.settings.token_key)
+        user = sign_in.by_token(parts.statements, credentials.credentials, parts.settings.token_key)
         purpose = _purpose(stated) or self.purpose or USUAL_PURPOSE[user.role]
         caller = Caller(user, self.action, purpose, request_id(request), _resource(request), parts)
         decision = policy.conceivable(user, self.action, purpose)

@@ -69,7 +69,7 @@ def _campus(parts: Platform, credentials: Credentials) -> str | None:
     refused = audit.entry(
         user, Action.UPLOAD, purpose, "upload", "refused", decision.reason, request_id=request_id
     )
-    with parts.engine.begin() as connection:
+    with parts.statements.connect() as connection:
         audit.append(connection, refused)
     return None
 
@@ -79,7 +79,7 @@ def _user(parts: Platform, credentials: Credentials, request_id: str) -> User:
         return parts.remembered.by_password(
             parts.engine, credentials.user, credentials.password, PEER, request_id, parts.now()
         )
-    return sign_in.by_token(parts.engine, credentials.token, parts.settings.token_key)
+    return sign_in.by_token(parts.statements, credentials.token, parts.settings.token_key)
 
 
 def mount(app: FastAPI, parts: Platform, doorway: Doorway) -> None:

@@ -86,7 +86,7 @@ def _search_patients(request: Request, caller: PatientReader, query: Asking) -> 
     query.rest()
     if reach is Reach.OWN and caller.user.person_id:
         wanted = people.only(wanted, caller.user.person_id)
-    with caller.parts.engine.connect() as connection:
+    with caller.parts.statements.connect() as connection:
         found = people.find(connection, wanted, page, systems)
     return _answer(request, caller, "Patient", query, page, found, {UUID(r["id"]) for r in found.resources})
 
@@ -104,7 +104,7 @@ def read_patient(caller: PatientReader, id: str) -> FhirResponse:  # noqa: A002 
     """Return one golden person."""
     person = _logical_id(id, "Patient")
     decision = caller.allow(Asked(person_id=person))
-    with caller.parts.engine.connect() as connection:
+    with caller.parts.statements.connect() as connection:
         resource = people.read(connection, person, _systems(caller))
     if resource is None:
         raise not_found("Patient")
@@ -127,7 +127,7 @@ def _resource(resource: Resource) -> FhirResponse:
 def _search(kind: Kind) -> Callable[..., FhirResponse]:
     def search(request: Request, caller: RecordReader, query: Asking) -> FhirResponse:
         systems, reach = _systems(caller), caller.reach()
-        with caller.parts.engine.connect() as connection:
+        with caller.parts.statements.connect() as connection:
             wanted = records.wanted(kind, query, systems, connection)
             page = control(query, records.SORTS)
             query.rest()
@@ -160,7 +160,7 @@ def _read(kind: Kind) -> Callable[..., FhirResponse]:
 
 
 def _found(caller: Caller, kind: Kind, id_: UUID) -> tuple[Resource, UUID]:
-    with caller.parts.engine.connect() as connection:
+    with caller.parts.statements.connect() as connection:
         found = records.read(connection, kind, id_, _systems(caller))
     if found is None:
         raise not_found(kind.name)
@@ -178,7 +178,7 @@ def read_binary(request: Request, caller: RecordReader, id: str) -> Response:  #
     document = _logical_id(id, "Binary")
     _, person = _found(caller, KINDS["DocumentReference"], document)
     decision = caller.allow(Asked(person_id=person))
-    with caller.parts.engine.connect() as connection:
+    with caller.parts.statements.connect() as connection:
         content = record_query.content(connection, document)
     if content is None:
         raise not_found("Binary")

@@ -63,7 +63,7 @@ def entries(
 ) -> Entries:
     """Return the newest entries first. Looking is itself put in the audit."""
     decision = caller.allow(SHARED)
-    with caller.parts.engine.connect() as connection:
+    with caller.parts.statements.connect() as connection:
         found = audit.entries(
             connection, limit=limit, before=before, username=username, person=person, outcome=outcome
         )
@@ -82,7 +82,7 @@ def _entry(record: audit.Record) -> Entry:
 def chain(caller: Auditor) -> Chain:
     """Walk the whole chain and say whether a row was altered, removed or moved."""
     decision = caller.allow(SHARED)
-    with caller.parts.engine.connect() as connection:
+    with caller.parts.statements.connect() as connection:
         verdict = audit.verify(connection)
     caller.note(decision.reason)
     return Chain(

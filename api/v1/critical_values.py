@@ -81,7 +81,7 @@ def _shown(row: dict[str, Any]) -> CriticalValue:
 
 
 def _one(caller: Caller, id_: UUID) -> dict[str, Any]:
-    with caller.parts.engine.connect() as connection:
+    with caller.parts.statements.connect() as connection:
         row = critical.get_critical(connection, id_)
     if row is None:
         raise not_found("critical value")
@@ -103,7 +103,7 @@ def list_critical_values(
     """Return the newest first. Each patient shown is audited."""
     wanted = facility or caller.user.organisation
     decision = caller.allow(Resource(organisation=wanted))
-    with caller.parts.engine.connect() as connection:
+    with caller.parts.statements.connect() as connection:
         page = critical.critical_values(
             connection,
             facility=wanted,

@@ -22,6 +22,6 @@ class Health(BaseModel):
 @router.get("/health", summary="Is the API able to serve?")
 def health(parts: Annotated[Platform, Depends(platform)]) -> Health:
     """Ask the database something. Answers 503 when it does not reply."""
-    with parts.engine.connect() as connection:
+    with parts.statements.connect() as connection:
         connection.execute(text("SELECT 1"))
     return Health(healthy=True)

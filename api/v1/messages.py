@@ -138,7 +138,7 @@ def list_messages(
         until=until,
         text=text,
     )
-    with caller.parts.engine.connect() as connection:
+    with caller.parts.statements.connect() as connection:
         found = search(connection, filters, Page(limit, after))
     if patient_number is not None:
         caller.note(decision.reason, _persons(caller, *found.entries))
@@ -148,13 +148,13 @@ def list_messages(
 def _persons(caller: Caller, *entries: Entry) -> list[UUID]:
     numbers = {(e.facility, e.patient_number) for e in entries}
     known = [(facility, number) for facility, number in numbers if facility and number]
-    with caller.parts.engine.connect() as connection:
+    with caller.parts.statements.connect() as connection:
         found = {person_of(connection, facility, number) for facility, number in known}
     return sorted(person for person in found if person)
 
 
 def _journey(caller: Caller, id_: str) -> Journey:
-    with caller.parts.engine.connect() as connection:
+    with caller.parts.statements.connect() as connection:
         found = journey(connection, id_)
     if found is None:
         raise not_found("message")
