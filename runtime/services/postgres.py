@@ -197,8 +197,8 @@ def query(url: str, database: str) -> str:
     """Ask the server a question about a database; return what is worth telling. Raises `psycopg.Error`."""
     with psycopg.connect(url, connect_timeout=5, application_name="health") as connection:
         row = connection.execute(
-            "SELECT split_part(current_setting('server_version'), ' ', 1), pg_size_pretty(coalesce("
-            "(SELECT pg_database_size(oid) FROM pg_database WHERE datname = %s), 0)),"
+            "SELECT split_part(current_setting('server_version'), ' ', 1), coalesce("
+            "(SELECT pg_size_pretty(pg_database_size(oid)) FROM pg_database WHERE datname = %s), 'empty'),"
             " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')",
             (database,),
         ).fetchone()
