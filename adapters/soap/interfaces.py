@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,14 @@ TITLES = {
 }
 
 
+class _Compiled(threading.local):
+    def __init__(self) -> None:
+        self.schemas: dict[str, etree.XMLSchema] = {}
+
+
+_compiled = _Compiled()
+
+
 @dataclass(frozen=True, slots=True)
 class Interface:
     """One upload interface."""
@@ -36,7 +45,13 @@ class Interface:
     """Local name of the request's element."""
     definition: etree._Element
     """Its whole xs:schema, includes resolved: one document that stands alone."""
-    schema: etree.XMLSchema
+
+    @property
+    def schema(self) -> etree.XMLSchema:
+        """Its compiled schema, this thread's own: lxml keeps the mistakes it found in the schema object."""
+        if self.name not in _compiled.schemas:
+            _compiled.schemas[self.name] = etree.XMLSchema(self.definition)
+        return _compiled.schemas[self.name]
 
     @property
     def operation(self) -> str:
@@ -64,4 +79,4 @@ def _load(name: str, title: str) -> Interface:
         for offset, child in enumerate(included):
             definition.insert(place + offset, copy.deepcopy(child))
     root = definition.findall(f"{{{XS}}}element")[-1].get("name", "")
-    return Interface(name, title, root, definition, etree.XMLSchema(definition))
+    return Interface(name, title, root, definition)
