@@ -112,12 +112,15 @@ class Connection(asyncio.Protocol):
         self.listener.spawn(self._refused(turn, code, wrong, broken.size))
 
     async def _refused(self, turn: Turn, code: str, wrong: Wrong, size: int) -> None:
-        """Keep what is refused, then answer AR; AE when it cannot even be kept, so that it is sent again."""
+        """Keep what is refused, then answer AR; AE where it should be sent again: we are busy, or could not
+        keep it.
+        """
         fields = glimpse(turn.raw)[:17]  # the answer is ASCII, whatever MSH-18 was
         answers = self.listener.answers
         try:
             await self.listener.refuse(self._refusal(turn.raw, code, wrong.reason, size, fields))
-            turn.answer = answers.answer(fields, Code.REJECT, wrong=wrong)
+            said = Code.ERROR if code == "busy" else Code.REJECT
+            turn.answer = answers.answer(fields, said, wrong=wrong)
         except RetryableError as error:
             turn.answer = answers.answer(
                 fields, Code.ERROR, wrong=Wrong(INTERNAL, "", str(error), "store_away")
