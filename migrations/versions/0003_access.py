@@ -1,7 +1,7 @@
 """Access: accounts, failed sign-ins, and the append-only audit.
 
-`access.audit` is a hash chain: a trigger numbers each row without gaps, and its `hash` is SHA-256 over the hash
-of the row before and the row's own content, so that an altered, deleted or reordered row is found
+`access.audit` is a hash chain: a trigger numbers each row without gaps, and its `hash` is SHA-256 over the
+hash of the row before and the row's own content, so that an altered, deleted or reordered row is found
 (`consortium.access.audit.verify`). Updates, deletes and truncation are refused by the database itself.
 """
 
