@@ -63,7 +63,7 @@ class Refusal:
     peer: str
     """Address of the sender, host:port."""
     code: str
-    """Machine-readable reason: framing, missing_msh, unknown_charset, unknown_type, unknown_campus, too_large …"""
+    """Machine-readable reason: framing, missing_msh, unknown_charset, unknown_type, too_large …"""
     reason: str
     """Sentence for a person; holds no patient data."""
     body: bytes

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runtime.settings import home
+from runtime.settings import home, load
 
 
 def _path() -> Path:
@@ -34,8 +34,23 @@ def play(report: Callable[[str], None]) -> Mapping[str, Any]:
     from simulators.console import play_sample_day
 
     campuses = play_sample_day(report)
+    _bind_sample_patient()
     aside = _path().with_suffix(".new")
     content = {"played_at": datetime.now(UTC).isoformat(), "campuses": campuses}
     aside.write_text(json.dumps(content, ensure_ascii=False, default=dict), encoding="utf-8")
     aside.rename(_path())
     return campuses
+
+
+def _bind_sample_patient() -> None:
+    """Let the sample user patient.demo see the record of the one person that all three campuses know."""
+    from sqlalchemy import create_engine, make_url
+
+    from consortium.access.seed import bind_sample_patient
+    from simulators.people import DEMO
+
+    url = make_url(load().database_url).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, hide_parameters=True)
+    with engine.begin() as connection:
+        bind_sample_patient(connection, str(DEMO.id_card))
+    engine.dispose()

@@ -1,17 +1,16 @@
-"""Real servers for the tests that need them: one PostgreSQL and one RabbitMQ a run, a fresh database or vhost a test."""
+"""Real servers for the tests: one PostgreSQL and one RabbitMQ a run, a fresh database or vhost a test."""
 
 from __future__ import annotations
 
-import base64
 import os
 import subprocess
 import sys
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
+import httpx
 import psycopg
 import pytest
 
@@ -46,7 +45,10 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def amqp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """(AMQP URL, management URL), both with credentials; `YILIAN_TEST_AMQP_URL` and `YILIAN_TEST_RABBITMQ_UI` name one that runs."""
+    """(AMQP URL, management URL), both with credentials.
+
+    `YILIAN_TEST_AMQP_URL` and `YILIAN_TEST_RABBITMQ_UI` name a broker that runs already.
+    """
     if url := os.environ.get("YILIAN_TEST_AMQP_URL"):
         yield url, os.environ["YILIAN_TEST_RABBITMQ_UI"]
         return
@@ -86,11 +88,16 @@ def database_url(postgres_url: str, template_database: str) -> Iterator[str]:
 
 def _management(base: str, method: str, path: str, body: bytes | None = None) -> None:
     parts = urlsplit(base)
-    request = urllib.request.Request(f"http://{parts.hostname}:{parts.port}/api{path}", data=body, method=method)
-    token = base64.b64encode(f"{parts.username}:{parts.password}".encode()).decode()
-    request.add_header("Authorization", f"Basic {token}")
-    request.add_header("Content-Type", "application/json")
-    urllib.request.urlopen(request, timeout=30).close()
+    answer = httpx.request(
+        method,
+        f"http://{parts.hostname}:{parts.port}/api{path}",
+        content=body,
+        auth=(parts.username or "", parts.password or ""),
+        headers={"Content-Type": "application/json"},
+        timeout=30,
+        trust_env=False,
+    )
+    answer.raise_for_status()
 
 
 @pytest.fixture

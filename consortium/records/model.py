@@ -1,7 +1,7 @@
 """The canonical model: what a message says, in one shape for every campus.
 
-A rule file turns each message into one `Change`.  Codes in it are the consortium's own, names are as people read them,
-times carry a zone.  Nothing here knows a protocol, a database or a framework other than Pydantic.
+A rule file turns each message into one `Change`.  Codes in it are the consortium's own, names are as people
+read them, times carry a zone.  Nothing here knows a protocol, a database or a framework other than Pydantic.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Fact(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Kind(str, enum.Enum):
+class Kind(enum.StrEnum):
     """What a change is about."""
 
     PATIENT = "patient"
@@ -221,6 +221,6 @@ class Provenance(Fact):
     received_at: datetime
     source_version: str | None = Field(
         default=None,
-        description="orders two versions of one record, where the source has one (a table's updated_at): an older one"
-        " never overwrites a newer, so live feed and backfill agree whichever comes first",
+        description="orders two versions of one record, where the source has one (a table's updated_at): an"
+        " older one never overwrites a newer, so live feed and backfill agree whichever comes first",
     )

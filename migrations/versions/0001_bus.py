@@ -1,7 +1,8 @@
 """The bus: inbox, work, held, trace, refusals, events, heartbeats.
 
-`bus.inbox` is append-only. `bus.work` holds one narrow row for each message whose effect is not committed yet; the
-transaction that commits the effect deletes it, which is what makes an effect happen once and in inbox order.
+`bus.inbox` is append-only. `bus.work` holds one narrow row for each message whose effect is not committed
+yet; the transaction that commits the effect deletes it, which is what makes an effect happen once and in
+inbox order.
 """
 
 from alembic import op
@@ -20,7 +21,7 @@ CREATE TABLE bus.inbox (
   facility       text NOT NULL,
   sender         text NOT NULL,
   control_id     text NOT NULL,
-  generation     smallint NOT NULL DEFAULT 0,   -- >0: the same control id again, with other content or after the window
+  generation     smallint NOT NULL DEFAULT 0,   -- >0: the same control id, other content or after the window
   message_type   text NOT NULL,
   protocol       text NOT NULL,
   endpoint       text NOT NULL,
@@ -39,7 +40,7 @@ CREATE TABLE bus.work (
   id           bigint PRIMARY KEY,            -- the inbox id
   patient_key  bigint NOT NULL,               -- keyed hash of facility and patient number
   other_key    bigint,                        -- second patient of a merge
-  state        smallint NOT NULL DEFAULT 0,   -- 0 ready, 1 held, 2 waiting behind a held one, 3 held, nobody waits
+  state        smallint NOT NULL DEFAULT 0,   -- 0 ready, 1 held, 2 waiting behind it, 3 held, nobody waits
   attempts     smallint NOT NULL DEFAULT 0,
   not_before   timestamptz,
   published_at timestamptz,                   -- broker confirmed
@@ -52,7 +53,7 @@ CREATE TABLE bus.held (
   id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   message_id  bigint NOT NULL REFERENCES bus.inbox,
   held_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
-  code        text NOT NULL,                  -- control_id_conflict, unmapped_code, no_rule, bad_field, waiting …
+  code        text NOT NULL,                  -- control_id_conflict, unmapped_code, no_rule, waiting …
   reason      text NOT NULL,                  -- for a person; no patient data
   rule        text,
   step        text,
@@ -66,7 +67,7 @@ CREATE INDEX held_open ON bus.held (held_at) WHERE released_at IS NULL;
 CREATE TABLE bus.trace (
   message_id bigint NOT NULL,
   at         timestamptz NOT NULL DEFAULT clock_timestamp(),
-  step       text NOT NULL,                   -- published, routed, recorded, held, released, replayed, event …
+  step       text NOT NULL,                   -- published, routed, recorded, held, released, event …
   detail     jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX trace_message ON bus.trace (message_id, at);

@@ -53,7 +53,9 @@ def test_the_day_ends_as_its_edits_say(huiya_url):
             query = sql.SQL("SELECT row_to_json(t), updated_at FROM {} t WHERE {} = %s").format(
                 sql.Identifier(edit.table), sql.Identifier(KEYS[edit.table])
             )
-            found, updated_at = connection.execute(query, (edit.key,)).fetchone()
+            row = connection.execute(query, (edit.key,)).fetchone()
+            assert row is not None
+            found, updated_at = row
             assert updated_at == last.updated_at
             assert {k: str(found[k]) for k in last.row if k not in NUMERIC} == {
                 k: str(v) for k, v in last.row.items() if k not in NUMERIC

@@ -1,6 +1,6 @@
 import re
 from collections import Counter, defaultdict
-from datetime import date
+from datetime import date, datetime
 
 import hl7
 import pytest
@@ -110,7 +110,7 @@ def test_an_order_comes_before_its_report():
 
 
 def test_times_of_a_patient_never_go_back():
-    last: dict[str, object] = {}
+    last: dict[str, datetime] = {}
     for message in DAY:
         for number in message.patients:
             assert last.get(number, message.at) <= message.at

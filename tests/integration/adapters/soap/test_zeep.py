@@ -140,10 +140,8 @@ def client(origin: str, kind: str, user: str = "system.huangpu") -> Client:
     requests.get(f"{origin}/{kind}?wsdl", timeout=10).raise_for_status()
     session = requests.Session()
     session.auth = (user, "right")
-    transport = Transport(session=session)  # type: ignore[no-untyped-call]  # zeep has no types
-    return Client(  # type: ignore[no-untyped-call]  # as above
-        f"{origin}/{kind}?wsdl", transport=transport, settings=Settings(forbid_dtd=True)
-    )
+    transport = Transport(session=session)
+    return Client(f"{origin}/{kind}?wsdl", transport=transport, settings=Settings(forbid_dtd=True))
 
 
 @pytest.mark.parametrize("port", ["Soap11", "Soap12"])
