@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -28,6 +29,8 @@ def bench_main(argv: Sequence[str]) -> int:
         one.add_argument("--json", action="store_true", help="end with one line of JSON")
         arguments(one)
     args = parser.parse_args(argv)
+    for number in (signal.SIGTERM, signal.SIGINT):  # unwinds, so that no engine or server is left behind
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     try:
         result = _NAMES[args.name][1](args)
     except MissingError as error:
