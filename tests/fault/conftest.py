@@ -14,10 +14,3 @@ def killable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """A PostgreSQL and a RabbitMQ of our own: never the ones that other tests use."""
     with servers(tmp_path_factory.mktemp("servers")) as started:
         yield started
-
-
-@pytest.fixture(autouse=True)
-def quiet_pika(caplog: pytest.LogCaptureFixture) -> None:
-    """Waiting for a broker to come back is no error worth a thousand lines."""
-    caplog.set_level("CRITICAL", logger="pika")
-    caplog.handler.addFilter(lambda record: not record.name.startswith("pika"))

@@ -78,8 +78,18 @@ def worker(folder: Path, name: str = "worker") -> Iterator[subprocess.Popen[byte
         assert started.wait(timeout=10) in (0, -signal.SIGKILL), log.read_text()[-3000:]
 
 
+POTASSIUM = Result(item=Coded(code="K", name="钾"), value="7.1", unit="mmol/L", flag="critical_high")
+CORRECTED = POTASSIUM.model_copy(update={"value": "4.1", "flag": "normal", "status": "corrected"})
+
+
 def critical_potassium(database_url: str, number: str = "R1") -> UUID:
-    """Record a report with a critical potassium as the router does: effects and outbox in one transaction."""
+    """Record a report with a critical potassium; returns the critical value."""
+    (key,) = record(database_url, POTASSIUM, number)
+    return UUID(key.removeprefix("critical:"))
+
+
+def record(database_url: str, result: Result, number: str = "R1") -> list[str]:
+    """Record a report as the router does, effects and outbox in one transaction; returns its events."""
     change = Change(
         kind=Kind.REPORT,
         patient=Patient(number="M1", name="张珅"),
@@ -88,27 +98,28 @@ def critical_potassium(database_url: str, number: str = "R1") -> UUID:
                 number=number,
                 kind="lab",
                 item=Coded(code="K-PANEL", name="电解质"),
+                status=result.status,
                 doctor=Practitioner(number="D17", name="陈医生"),
-                results=(
-                    Result(item=Coded(code="K", name="钾"), value="7.1", unit="mmol/L", flag="critical_high"),
-                ),
+                results=(result,),
             ),
         ),
     )
-    at = datetime(2026, 11, 23, 8, tzinfo=UTC)
+    said = int(result.status == "corrected")
+    at = datetime(2026, 11, 23, 8 + said, tzinfo=UTC)
+    provenance = Provenance(message_id=1 + said, facility="MAIN", received_at=at)
     database = engine(database_url)
     with database.begin() as connection:
-        applied = apply(connection, change, Provenance(message_id=1, facility="MAIN", received_at=at))
-        (event,) = applied.events
-        connection.execute(
-            sa.text(
-                "INSERT INTO bus.outbox (message_id, destination, dedupe_key, payload)"
-                " VALUES (1, 'workflow', :key, CAST(:payload AS jsonb))"
-            ),
-            {"key": event.dedupe_key, "payload": json.dumps(dict(event.payload))},
-        )
+        events = apply(connection, change, provenance).events
+        for event in events:
+            connection.execute(OUTBOX, {"key": event.dedupe_key, "payload": json.dumps(dict(event.payload))})
     database.dispose()
-    return UUID(event.dedupe_key.removeprefix("critical:"))
+    return [event.dedupe_key for event in events]
+
+
+OUTBOX = sa.text(
+    "INSERT INTO bus.outbox (message_id, destination, dedupe_key, payload)"
+    " VALUES (1, 'workflow', :key, CAST(:payload AS jsonb))"
+)
 
 
 class Reader:

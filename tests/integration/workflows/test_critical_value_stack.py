@@ -13,7 +13,14 @@ from activities.client import acknowledge_critical_value
 from consortium.errors import ConflictError, RetryableError
 from runtime.settings import Settings
 from runtime.waiting import until
-from tests.integration.workflows.conftest import Reader, critical_potassium, temporal_server, worker
+from tests.integration.workflows.conftest import (
+    CORRECTED,
+    Reader,
+    critical_potassium,
+    record,
+    temporal_server,
+    worker,
+)
 from workflows.critical_value.model import Acknowledged, workflow_id
 
 EVERYBODY = [("ordering_doctor", "D17", 0), ("medical_affairs", None, 1), ("medical_affairs", None, 2)]
@@ -74,6 +81,22 @@ def test_nobody_answers_and_it_goes_up_the_ladder_once_each_though_the_worker_is
     assert recorded.critical_value_id == identifier
     assert reader.told() == EVERYBODY
     assert reader.state(identifier) == ("acknowledged", "duty.main")
+
+
+def test_a_corrected_result_ends_it_and_everybody_told_is_told(
+    settings: Settings, tmp_path: Path, reader: Reader, acknowledge: Acknowledge
+) -> None:
+    identifier = critical_potassium(settings.database_url)
+    with temporal_server(settings, tmp_path), worker(tmp_path):
+        assert until(lambda: reader.told() == EVERYBODY[:1], 30)
+        assert record(settings.database_url, CORRECTED) == [f"critical-withdrawn:{identifier}"]
+        withdrawn = (
+            "SELECT duty, recipient FROM workflow.notification WHERE subject = 'critical_value_withdrawn'"
+        )
+        assert until(lambda: ("ordering_doctor", "D17") in reader.ask(withdrawn), 30)
+        with pytest.raises(ConflictError):
+            acknowledge(identifier, "doctor.main", "", "k")
+    assert reader.state(identifier) == ("withdrawn", None)
 
 
 def test_an_event_waits_in_the_outbox_while_temporal_is_away(
