@@ -13,6 +13,15 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import httpx
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "run", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+"""The same examples in every run, and no failure for a slow machine."""
+settings.register_profile("search", deadline=None, max_examples=5000)
+"""`YILIAN_TEST_HYPOTHESIS=search`: look for new counterexamples."""
+settings.load_profile(os.environ.get("YILIAN_TEST_HYPOTHESIS", "run"))
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LAYERS = ("unit", "contract", "integration", "interop", "fault", "e2e")
