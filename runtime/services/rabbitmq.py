@@ -146,7 +146,12 @@ class Server:
         return Command(argv, cwd=Path("/"), stop_signal=signal.SIGTERM, grace=3.0)
 
     def ready(self) -> bool:
-        """Return whether the broker carries a message and its management API answers."""
+        """Return whether the broker carries a message and its management API answers.
+
+        Knocks before it asks: of a closed port the client library writes pages, and leaves its socket open.
+        """
+        if not ports.accepts(ports.LOOPBACK, self.port):
+            return False
         try:
             publish_and_get(self.amqp_url)
         except (pika.exceptions.AMQPError, OSError):

@@ -123,15 +123,11 @@ def servers(folder: Path) -> Iterator[Servers]:
     database.create(folder / "postgres.log")
     broker.create()
 
-    def answers() -> bool:
-        """Knock before asking: the client library writes pages about a closed port."""
-        return ports.accepts(ports.LOOPBACK, broker.port, 1.0) and broker.ready()
-
     with ExitStack() as running:
         running.enter_context(process.running(broker.epmd_command(), folder / "epmd.log"))
         members = (
             Member("postgres", database.command, database.ready, folder / "postgres.log"),
-            Member("broker", broker.command, answers, folder / "rabbitmq.log", patience=120.0),
+            Member("broker", broker.command, broker.ready, folder / "rabbitmq.log", patience=120.0),
         )
         for member in members:
             running.callback(member.stop)
