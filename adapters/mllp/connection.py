@@ -32,15 +32,14 @@ class Turn:
         self.header = header
         self.answer: bytes | None = None
 
-    def stored(self, done: asyncio.Future[Receipt]) -> None:
+    def stored(self, outcome: Receipt | Exception) -> None:
         """Answer after the commit, or after the store said that it cannot."""
         connection, header = self.connection, self.header
-        error = done.exception() if not done.cancelled() else RetryableError("the listener is stopping")
-        if error is None and header is not None:
-            self.answer = connection.listener.answers.accept(header.fields, header.codec, header.delimiters)
-            connection.flush()
-        else:
-            connection.failed(self, error)
+        if isinstance(outcome, Exception) or header is None:
+            connection.failed(self, outcome)
+            return
+        self.answer = connection.listener.answers.accept(header.fields, header.codec, header.delimiters)
+        connection.flush()
 
 
 class Connection(asyncio.Protocol):
@@ -77,13 +76,20 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take frames out of the stream and start storing them."""
         self.active = self.listener.clock()
+        message = self._deframer.whole(data)
+        if message is not None:
+            self._message(message)
+        else:
+            self._pieces(data)
+        self._throttle()
+
+    def _pieces(self, data: bytes) -> None:
         for frame in self._deframer.feed(data):
             if isinstance(frame, bytes):
                 self._message(frame)
             else:
                 self._refuse(frame.code, Wrong(SEGMENT_SEQUENCE, "", frame.reason, frame.code), frame)
         self._account()
-        self._throttle()
 
     def pause_writing(self) -> None:
         """Stop reading from a sender that does not read its answers."""
@@ -104,7 +110,7 @@ class Connection(asyncio.Protocol):
             return
         turn = Turn(self, raw, header)
         self._turns.append(turn)
-        listener.inbox.submit(arrival).add_done_callback(turn.stored)
+        listener.inbox.take(arrival, turn.stored)
 
     def _refuse(self, code: str, wrong: Wrong, broken: Broken) -> None:
         turn = Turn(self, broken.body, None)
@@ -143,7 +149,7 @@ class Connection(asyncio.Protocol):
             message_type="^".join(part for part in known[8].split("^")[:2] if part) or None,
         )
 
-    def failed(self, turn: Turn, error: BaseException | None) -> None:
+    def failed(self, turn: Turn, error: object) -> None:
         """Answer AE for what may be sent again; refuse what never can be stored."""
         header = turn.header
         if isinstance(error, PermanentError):

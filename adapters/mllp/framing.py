@@ -60,18 +60,25 @@ class Deframer:
         """Whether a frame, or something that is none, has begun and not ended."""
         return self._inside or bool(self._buffer)
 
+    def whole(self, data: bytes) -> bytes | None:
+        """Return the message when what arrived is one frame and nothing else, which is the common case."""
+        if (
+            self._inside
+            or self._buffer
+            or data[0] != START
+            or data.find(b"\x1c") != len(data) - 2
+            or data[-1] != END[1]
+            or data.rfind(b"\x0b") != 0
+            or len(data) > self._limit
+        ):
+            return None
+        return data[1:-2]
+
     def feed(self, data: bytes) -> Iterator[bytes | Broken]:
         """Take what arrived, and give each message, without its frame, and each broken thing, in order."""
-        if (
-            not self._buffer
-            and not self._inside
-            and data[0] == START
-            and data.endswith(END)
-            and data.find(b"\x1c") == len(data) - 2
-            and data.rfind(b"\x0b") == 0
-            and len(data) <= self._limit
-        ):
-            yield data[1:-2]
+        message = self.whole(data)
+        if message is not None:
+            yield message
             return
         self._buffer += data
         while self._buffer:

@@ -20,8 +20,8 @@ log = structlog.get_logger("adapters.mllp")
 class Store(Protocol):
     """What the listener needs of the inbox."""
 
-    def submit(self, arrival: Arrival) -> asyncio.Future[Receipt]:
-        """Queue an arrival; the future is done after the commit."""
+    def take(self, arrival: Arrival, told: Callable[[Receipt | Exception], None]) -> None:
+        """Queue an arrival; `told` is called after the commit, or with the reason that there is none."""
 
     async def refuse(self, refusal: Refusal) -> int:
         """Keep what was refused."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -27,14 +29,18 @@ _CAREFUL = 1.0
 _GROUP_BYTES = 16 * 1024 * 1024
 
 
+Told = Callable[[Receipt | Exception], None]
+"""What is called with a message's receipt after the commit, or with the reason that it is not stored."""
+
+
 class _Waiting:
-    """An arrival and who waits for its receipt."""
+    """An arrival and who is told of its receipt."""
 
-    __slots__ = ("arrival", "done", "since")
+    __slots__ = ("arrival", "since", "told")
 
-    def __init__(self, arrival: Arrival, done: asyncio.Future[Receipt], since: float) -> None:
+    def __init__(self, arrival: Arrival, told: Told, since: float) -> None:
         self.arrival = arrival
-        self.done = done
+        self.told = told
         self.since = since
 
 
@@ -90,29 +96,32 @@ class Inbox:
         """Messages waiting to be committed."""
         return len(self._waiting)
 
-    def submit(self, arrival: Arrival) -> asyncio.Future[Receipt]:
-        """Queue an arrival; the future is done after the commit.
+    def take(self, arrival: Arrival, told: Told) -> None:
+        """Queue an arrival; `told` is called with its receipt after the commit.
 
-        It fails with RetryableError when the store is away or full, with PermanentError when this message
-        cannot be stored.
+        It is called with RetryableError when the store is away or full, which may be at once, and with
+        PermanentError when this message cannot be stored.
         """
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[Receipt] = loop.create_future()
         size = len(arrival.body)
         if (
             self._closing
             or len(self._waiting) >= self._most
             or (self._bytes and self._bytes + size > self._most_bytes)
         ):
-            done.set_exception(RetryableError("the inbox is stopping or full: send the message again later"))
-            return done
-        self._waiting.append(_Waiting(arrival, done, loop.time()))
+            told(RetryableError("the inbox is stopping or full: send the message again later"))
+            return
+        self._waiting.append(_Waiting(arrival, told, asyncio.get_running_loop().time()))
         self._bytes += size
         self._work.set()
+
+    def submit(self, arrival: Arrival) -> asyncio.Future[Receipt]:
+        """Queue an arrival; the future is done after the commit, or fails as `take` says."""
+        done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self.take(arrival, partial(_settle, done))
         return done
 
     async def accept(self, arrival: Arrival) -> Receipt:
-        """Store an arrival and return after the commit. Raises as `submit` says."""
+        """Store an arrival and return after the commit. Raises as `take` says."""
         return await self.submit(arrival)
 
     async def refuse(self, refusal: Refusal) -> int:
@@ -170,9 +179,8 @@ class Inbox:
         hopeful = asyncio.get_running_loop().time() >= self._careful_until
         receipts = (await self._hoped(arrivals) if hopeful else None) or await self._asked(arrivals)
         self.stored += len(receipts)
-        for waiting, receipt in zip(group, receipts, strict=True):
-            if not waiting.done.done():
-                waiting.done.set_result(receipt)
+        # Soon, and not now: the next group is on its way to the database before this one's answers are sent.
+        asyncio.get_running_loop().call_soon(_tell, group, receipts)
 
     async def _hoped(self, arrivals: list[Arrival]) -> list[Receipt] | None:
         """Store messages of which none is known; None when one is, and nothing was stored."""
@@ -228,10 +236,25 @@ class Inbox:
         _fail(group, _away(error))
 
 
-def _fail(group: list[_Waiting], error: Exception) -> None:
-    for waiting in group:
-        if not waiting.done.done():
-            waiting.done.set_exception(error)
+def _settle(done: asyncio.Future[Receipt], outcome: Receipt | Exception) -> None:
+    if done.done():
+        return
+    if isinstance(outcome, Receipt):
+        done.set_result(outcome)
+    else:
+        done.set_exception(outcome)
+
+
+def _fail(group: Sequence[_Waiting], error: Exception) -> None:
+    _tell(group, [error] * len(group))
+
+
+def _tell(group: Sequence[_Waiting], outcomes: Sequence[Receipt | Exception]) -> None:
+    for waiting, outcome in zip(group, outcomes, strict=True):
+        try:
+            waiting.told(outcome)
+        except Exception:  # one sender's fault is not its neighbours'
+            log.exception("inbox_told_failed", endpoint=waiting.arrival.endpoint)
 
 
 def _retryable(error: Exception) -> bool:

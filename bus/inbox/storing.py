@@ -108,8 +108,9 @@ class Storing:
 
     def hopeful(self, arrivals: Sequence[Arrival]) -> list[bytes]:
         """Return the parameters of HOPEFUL, in binary."""
-        columns = [texts([getattr(arrival, name) for arrival in arrivals]) for name in _TEXTS]
-        columns += [blobs([a.digest for a in arrivals]), blobs([a.body for a in arrivals])]
+        of = dict(zip(Arrival._fields, zip(*arrivals, strict=True), strict=True))
+        columns = [texts(of[name]) for name in _TEXTS]
+        columns += [blobs(of["digest"]), blobs(of["body"])]
         columns.append(integers([self._key(arrival, arrival.patient_number) for arrival in arrivals]))
         columns.append(integers([self._other(arrival) for arrival in arrivals]))
         return columns

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from typing import Any
 
 from adapters.mllp.__main__ import main
 from bus.envelope import Arrival, Outcome, Receipt
 from bus.inbox import Inbox
+from bus.inbox.group import Told
 
-_submit = Inbox.submit
+_take = Inbox.take
 
 
-def submit(inbox: Inbox, arrival: Arrival) -> asyncio.Future[Receipt]:
+def take(inbox: Inbox, arrival: Arrival, told: Told) -> None:
     """Promise at once what is stored later, or never."""
-    _submit(inbox, arrival).add_done_callback(_forget)
-    done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-    done.set_result(Receipt(0, Outcome.STORED))
-    return done
+    _take(inbox, arrival, _forget)
+    told(Receipt(0, Outcome.STORED))
 
 
-def _forget(stored: asyncio.Future[Any]) -> None:
-    if not stored.cancelled():
-        stored.exception()
+def _forget(outcome: Receipt | Exception) -> None:
+    del outcome
 
 
 if __name__ == "__main__":
-    Inbox.submit = submit  # type: ignore[method-assign,assignment]
+    Inbox.take = take  # type: ignore[method-assign,assignment]
     sys.exit(main())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -48,7 +47,7 @@ async def accepted(url: str, *arrivals: Arrival) -> list[Receipt]:
 
 
 async def test_a_message_is_stored_as_its_bytes_with_its_work(database_url: str) -> None:
-    sent = replace(arrival("C1"), other_patient_number="P2", visit_number="V1", message_time="20260101")
+    sent = arrival("C1")._replace(other_patient_number="P2", visit_number="V1", message_time="20260101")
     [receipt] = await accepted(database_url, sent)
     assert receipt.outcome is Outcome.STORED
     [row] = rows(
