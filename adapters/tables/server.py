@@ -19,7 +19,7 @@ from adapters.tables.store import Store
 from adapters.tables.sweep import TooManyVanishedError, sweep
 from consortium.errors import YilianError
 
-LONGEST_WAIT = 60.0
+LONGEST_WAIT = 10.0
 """Seconds between two tries of a source that is down, at most."""
 
 log = structlog.get_logger("adapters.tables")
