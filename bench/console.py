@@ -8,13 +8,14 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import ingest
+from bench import ingest, journey
 from bench.result import MissingError, Result
 
 _NAMES: dict[
     str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Result]]
 ] = {
     "ingest": (ingest.arguments, ingest.measure),
+    "journey": (journey.arguments, journey.measure),
 }
 
 

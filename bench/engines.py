@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,16 +57,32 @@ def database(server: str, name: str) -> str:
 
 
 @contextmanager
-def _running(
-    name: str, argv: tuple[str, ...], environment: dict[str, str], port: int, log: Path
+def emptied(server: str, name: str) -> Iterator[None]:
+    """See that no database of that name is there, before and after."""
+    drop = f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode()
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(drop)
+        yield
+        admin.execute(drop)
+
+
+@contextmanager
+def running(
+    name: str, argv: tuple[str, ...], environment: Mapping[str, str], port: int, log: Path
 ) -> Iterator[None]:
+    """Run a program until the block ends; wait for its port first, where it has one (0: none)."""
     with log.open("wb") as out:
         process = subprocess.Popen(
-            argv, cwd=CHECKOUT, env=os.environ | environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+            argv,
+            cwd=CHECKOUT,
+            env={**os.environ, **environment},
+            stdout=out,
+            stderr=out,
+            stdin=subprocess.DEVNULL,
         )
     try:
         deadline = time.monotonic() + 60
-        while not ports.accepts(ports.LOOPBACK, port, 0.5):
+        while port and not ports.accepts(ports.LOOPBACK, port, 0.5):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise MissingError(f"{name} did not start: {log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.1)
@@ -92,7 +109,7 @@ def ours(server: str, work: Path) -> Iterator[Engine]:
         "YILIAN_MLLP_HOST": ports.LOOPBACK,
         "YILIAN_MLLP_PORT": str(port),
     }
-    with _running("ours", (sys.executable, "-m", "adapters.mllp"), environment, port, work / "ours.log"):
+    with running("ours", (sys.executable, "-m", "adapters.mllp"), environment, port, work / "ours.log"):
         yield Engine("yilian", port, url, "bus.inbox")
 
 
@@ -118,17 +135,21 @@ def built() -> Path:
 
 
 @contextmanager
-def camel(server: str, work: Path) -> Iterator[Engine]:
+def camel(
+    server: str, work: Path, mode: str = "ack", settings: Mapping[str, str] | None = None
+) -> Iterator[Engine]:
     """Run Camel on a database of its own with the peers' schema, on the same server."""
-    jar, url, port = built(), database(server, "peer"), ports.any_free()
+    name = f"peer_{uuid.uuid4().hex[:8]}"
+    jar, url, port = built(), database(server, name), ports.any_free()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute((CAMEL.parent / "schema.sql").read_bytes())
     parts = urlsplit(url)
     login = f"user={parts.username}" + (f"&password={parts.password}" if parts.password else "")
     environment = {
         "MLLP_PORT": str(port),
-        "JDBC_URL": f"jdbc:postgresql://{parts.hostname}:{parts.port}/peer?{login}",
+        "JDBC_URL": f"jdbc:postgresql://{parts.hostname}:{parts.port}/{name}?{login}",
+        **(settings or {}),
     }
-    argv = ("java", *JAVA_OPTIONS, "-jar", str(jar), "ack")
-    with _running("Apache Camel", argv, environment, port, work / "camel.log"):
+    argv = ("java", *JAVA_OPTIONS, "-jar", str(jar), mode)
+    with running("Apache Camel", argv, environment, port, work / f"{name}.log"):
         yield Engine("camel", port, url, "raw_message")

@@ -71,8 +71,12 @@ def messages(run: str, count: int, charset: str) -> list[tuple[bytes, bytes]]:
 class Load:
     """What is still to send, and what came back."""
 
-    def __init__(self, todo: list[tuple[bytes, bytes]]) -> None:
-        """Take the messages; call it inside the event loop."""
+    def __init__(self, todo: list[tuple[bytes, bytes]], rate: float = 0.0) -> None:
+        """Take the messages; call it inside the event loop. `rate`: messages a second; 0: as fast as
+        answered.
+        """
+        self.every = 1 / rate if rate else 0.0
+        self.due = 0.0
         self.todo: Iterator[tuple[bytes, bytes]] = iter(todo)
         self.left = len(todo)
         self.latencies: list[float] = []
@@ -115,11 +119,20 @@ class Sender(asyncio.Protocol):
         self.load.open += 1
 
     def send(self) -> None:
-        """Send the next message."""
+        """Send the next message, when it is due."""
         self.control_id, frame = next(self.load.todo, (b"", b""))
-        if self.control_id:
-            self.at = time.perf_counter()
-            self.transport.write(frame)
+        if not self.control_id:
+            return
+        self.load.due += self.load.every
+        wait = self.load.due - time.perf_counter() if self.load.every else 0.0
+        if wait > 0:
+            asyncio.get_running_loop().call_later(wait, self._write, frame)
+        else:
+            self._write(frame)
+
+    def _write(self, frame: bytes) -> None:
+        self.at = time.perf_counter()
+        self.transport.write(frame)
 
     def data_received(self, data: bytes) -> None:
         """Take an answer and send the next."""
@@ -140,12 +153,14 @@ class Sender(asyncio.Protocol):
             self.load.finish()
 
 
-async def drive(port: int, connections: int, todo: list[tuple[bytes, bytes]]) -> tuple[Load, float]:
+async def drive(
+    port: int, connections: int, todo: list[tuple[bytes, bytes]], rate: float = 0.0
+) -> tuple[Load, float]:
     """Send everything; return what came back and when it began."""
-    load, loop = Load(todo), asyncio.get_running_loop()
+    load, loop = Load(todo, rate), asyncio.get_running_loop()
     made = [await loop.create_connection(lambda: Sender(load), "127.0.0.1", port) for _ in range(connections)]
     await asyncio.sleep(0.3)
-    start = load.last = time.perf_counter()
+    start = load.last = load.due = time.perf_counter()
     for _, sender in made:
         sender.send()
     while not load.done.done() and time.perf_counter() - load.last < 30:
@@ -162,13 +177,21 @@ def main() -> int:
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--charset", choices=MSH18, default="utf-8")
+    parser.add_argument("--journey", metavar="RUN", help="what the main campus sends, made anew for each RUN")
+    parser.add_argument("--rate", type=float, default=0.0, help="messages a second; 0: as fast as answered")
     args = parser.parse_args()
-    todo = messages(f"R{time.time_ns() // 10_000_000 % 10**9:09d}", args.messages, args.charset)
-    load, start = uvloop.run(drive(args.port, args.connections, todo))
+    if args.journey:
+        from bench import journey_traffic
+
+        todo = journey_traffic.messages(args.journey, args.messages)
+    else:
+        todo = messages(f"R{time.time_ns() // 10_000_000 % 10**9:09d}", args.messages, args.charset)
+    load, start = uvloop.run(drive(args.port, args.connections, todo, args.rate))
     latencies = sorted(load.latencies) or [0.0]
     print(
         json.dumps(
             {
+                "began": time.time() - (time.perf_counter() - start),
                 "msg_s": round(len(load.latencies) / (load.last - start), 1),
                 "p50_ms": round(latencies[len(latencies) // 2] * 1e3, 3),
                 "p99_ms": round(latencies[int(len(latencies) * 0.99)] * 1e3, 3),
