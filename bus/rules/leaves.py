@@ -14,7 +14,16 @@ from bus.rules.run import Leaf, Run
 from bus.rules.spec import JoinLeaf, OnMiss, PathLeaf, Scalar
 from bus.sources.source import Source
 
-__all__ = ["Leaf", "cel_leaf", "const_leaf", "first_leaf", "join_leaf", "lookup_leaf", "path_leaf"]
+__all__ = [
+    "Leaf",
+    "cel_leaf",
+    "condition_leaf",
+    "const_leaf",
+    "first_leaf",
+    "join_leaf",
+    "lookup_leaf",
+    "path_leaf",
+]
 
 Convert = Callable[[str], Any]
 TEXT = CONVERTERS["text"]
@@ -104,13 +113,22 @@ def evaluated(expression: Expression, run: Run, source: Source, step: str) -> An
         raise HoldingError(Hold("bad_expression", f"{error}; correct the rule", step=step)) from error
 
 
-def join_leaf(leaf: JoinLeaf, when: Expression | None, convert: Convert, name: str) -> Leaf:
+def condition_leaf(expression: Expression) -> Leaf:
+    """Return the closure of a condition: true or false of a source."""
+
+    def condition(run: Run, source: Source) -> Any:
+        return evaluated(expression, run, source, "when") is True
+
+    return condition
+
+
+def join_leaf(leaf: JoinLeaf, when: Leaf | None, convert: Convert, name: str) -> Leaf:
     """Return the leaf of repeated parts as one text; a part without a value is an empty line of it."""
 
     def joined(run: Run, source: Source) -> Any:
         parts = source.each(leaf.each)
         if when is not None:
-            parts = [part for part in parts if evaluated(when, run, part, "when") is True]
+            parts = [part for part in parts if when(run, part)]
         texts = [part.get(leaf.path) for part in parts]
         if all(text is None for text in texts):
             return None

@@ -147,14 +147,14 @@ def test_a_mistake_is_named_by_file_and_line(
     with pytest.raises(InvalidRulesError) as caught:
         RuleSet.load(folder(tmp_path, RULE.replace(old, new)))
     text = str(caught.value)
-    assert text.startswith(f"campuses/huiya/10-patient.yaml:{line}: ")
+    assert text.startswith(f"campuses/huiya/10-patient.yaml:{line}:")
     assert said in text
 
 
 def test_a_code_table_with_a_code_twice_is_a_mistake(tmp_path: Path) -> None:
     rules = folder(tmp_path)
     (rules / "codes" / "sex.csv").write_text(CODES + "HY,1,female,女,\n")
-    assert str(load_rules(rules).errors[0]) == "codes/sex.csv:4: HY 1 is in this table twice"
+    assert str(load_rules(rules).errors[0]) == "codes/sex.csv:4:1: HY 1 is in this table twice"
 
 
 def test_a_fragment_is_taken_in_and_the_rules_own_keys_go_first(tmp_path: Path) -> None:
