@@ -6,14 +6,11 @@ import argparse
 from collections.abc import Sequence
 from importlib import import_module
 
+from consortium.errors import YilianError
 from runtime.words import complain, words
 
 COMMANDS = ("lint", "test", "schema")
 """Modules of `bus.rules.verbs`."""
-
-
-class CommandError(Exception):
-    """A command cannot do what was asked; the text says why and what to do."""
 
 
 def rules_main(argv: Sequence[str]) -> int:
@@ -24,7 +21,7 @@ def rules_main(argv: Sequence[str]) -> int:
         return int(end.code or 0)
     try:
         return int(options.run(options))
-    except CommandError as error:
+    except YilianError as error:
         complain(str(error))
         return 1
 

@@ -33,9 +33,19 @@ def _of_rule(rule: Rule, spots: Spots, loaded: Loaded) -> Iterator[Finding]:
     written = families(types or ())
     for spot in spots.of(rule.spec.name):
         yield from leaf_findings(spot, written, rule.spec.facility, loaded.tables)
+    yield from _idle_mocks(rule, spots)
     if not rule.spec.tests:
         reason = f"the rule {rule.spec.name} has no test: add one below tests"
         yield finding(rule.marked.file, rule.marked.place(("name",)), Severity.WARNING, "untested", reason)
+
+
+def _idle_mocks(rule: Rule, spots: Spots) -> Iterator[Finding]:
+    used = {spot.entry.lookup for spot in spots.of(rule.spec.name) if isinstance(spot.entry, PathLeaf)}
+    for number, test in enumerate(rule.spec.tests):
+        for name in test.codes.keys() - used:
+            place = rule.marked.place(("tests", number, "codes", name))
+            reason = f"the test gives a table {name}, in which this rule looks nothing up: correct its name"
+            yield finding(rule.marked.file, place, Severity.WARNING, "idle-codes", reason)
 
 
 def _unused_tables(loaded: Loaded, spots: Spots) -> Iterator[Finding]:

@@ -185,11 +185,23 @@ class Expect(Closed):
     unmapped: list[str] | None = Field(default=None, description="codes no table knew")
 
 
+class Meaning(Closed):
+    """What a code means in the consortium, as a line of a code table says it."""
+
+    code: str = Field(min_length=1)
+    name: str | None = None
+    system: str | None = None
+
+
 class RuleTest(Closed):
     """One test of a rule, kept beside it."""
 
     name: str
     given: Given
+    codes: dict[str, dict[str, str | Meaning]] = Field(
+        default_factory=dict,
+        description="tables that stand for the shared ones in this test: table, code, and what it means",
+    )
     expect: Expect
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from bus.rules.marks import Place
 from bus.rules.run import Leaf
-from bus.rules.spec import Entry
+from bus.rules.spec import CelLeaf, ConstLeaf, Entry, FirstLeaf, JoinLeaf, PathLeaf
 
 
 class Part(enum.StrEnum):
@@ -53,3 +53,21 @@ class Watch(Protocol):
     def leaf(self, spot: Spot, leaf: Leaf) -> Leaf:
         """Return what shall run in place of a compiled closure: the same, or one that notes what it does."""
         ...
+
+
+def written(entry: Entry | None) -> str:
+    """Return a leaf in a few words: what it reads."""
+    match entry:
+        case str():
+            return entry
+        case PathLeaf():
+            return entry.path
+        case ConstLeaf():
+            return f"const {entry.const!r}"
+        case CelLeaf():
+            return f"cel {entry.cel}"
+        case JoinLeaf():
+            return f"{entry.path} of each {entry.each}"
+        case FirstLeaf():
+            return f"first of {len(entry.first)}"
+    return "object"

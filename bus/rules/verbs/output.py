@@ -9,7 +9,12 @@ from typing import Any
 
 from rich.console import Console
 
+from consortium.errors import PermanentError
 from runtime import settings
+
+
+class CommandError(PermanentError):
+    """A command cannot do what was asked; the text says why and what to do."""
 
 
 def write(text: str) -> None:
