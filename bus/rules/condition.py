@@ -11,6 +11,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 TOKEN = re.compile(
     r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<word>[A-Za-z_]\w*|\d[\w.]*)|(?P<mark>&&|\|\||[=!<>]=|.))""",
@@ -22,8 +23,17 @@ SAME = re.compile(rf"{SUBJECT} (?P<sign>==|!=) (?P<value>{TEXT})")
 TURNED = re.compile(rf"(?P<value>{TEXT}) (?P<sign>==|!=) {SUBJECT}")
 AMONG = re.compile(rf"{SUBJECT} in \[ (?P<values>{TEXT}(?: , {TEXT})*) \]")
 OPENING, CLOSING = frozenset("([{"), frozenset(")]}")
+LONG = ('"' * 3, "'" * 3)
 COMBINATIONS = 1024
 """Combinations of values that a proof looks at, at most."""
+
+
+class Token(NamedTuple):
+    """A word, text or sign, and where it stands."""
+
+    text: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,8 @@ class Conjunct:
     values: frozenset[str] = frozenset()
     negated: bool = False
     """Whether the subject must be none of the values, rather than one of them."""
+    written: str = ""
+    """As the rule has it."""
 
     def implies(self, other: Conjunct) -> bool:
         """Whether the other is true whenever this is."""
@@ -103,13 +115,22 @@ def read_condition(text: str, facility: str) -> Condition:
 def conjuncts_of(text: str) -> tuple[Conjunct, ...]:
     """Return the conjuncts of an expression that compiles; an expression that is no conjunction is one."""
     tokens = _tokens(text)
-    if ("/", "/") in itertools.pairwise(tokens) or '""' + '"' in text or "'''" in text:
-        return (Conjunct(text),)  # comments and long texts are not read
-    return tuple(_conjuncts(tokens))
+    if _plainly_written(text, [token.text for token in tokens]):
+        return tuple(_conjuncts(text, tokens))
+    return (Conjunct(text, written=text),)
 
 
-def _tokens(text: str) -> list[str]:
-    return [_plain(m["text"]) if m["text"] else m.group().strip() for m in TOKEN.finditer(text.strip())]
+def _plainly_written(text: str, tokens: Sequence[str]) -> bool:
+    """Whether there are neither comments nor long texts, which are not read here."""
+    return ("/", "/") not in itertools.pairwise(tokens) and not any(long in text for long in LONG)
+
+
+def _tokens(text: str) -> list[Token]:
+    found = []
+    for match in TOKEN.finditer(text.rstrip()):
+        bare = match.group().lstrip()
+        found.append(Token(_plain(bare) if match["text"] else bare, match.end() - len(bare), match.end()))
+    return found
 
 
 def _plain(text: str) -> str:
@@ -118,53 +139,52 @@ def _plain(text: str) -> str:
     return f'"{inner}"' if '"' not in inner and "\\" not in inner else text
 
 
-def _conjuncts(tokens: Sequence[str]) -> Iterator[Conjunct]:
+def _conjuncts(text: str, tokens: Sequence[Token]) -> Iterator[Conjunct]:
     tokens = _without_parentheses(tokens)
     parts = list(_split(tokens))
     if len(parts) == 1:
-        yield _conjunct(" ".join(tokens))
+        yield _conjunct(" ".join(t.text for t in tokens), text[tokens[0].start : tokens[-1].end])
     else:
         for part in parts:
-            yield from _conjuncts(part)
+            yield from _conjuncts(text, part)
 
 
-def _without_parentheses(tokens: Sequence[str]) -> Sequence[str]:
-    while len(tokens) > 2 and tokens[0] == "(":
-        depths = list(_depths(tokens))
-        if 0 in depths[:-1]:
+def _without_parentheses(tokens: Sequence[Token]) -> Sequence[Token]:
+    while len(tokens) > 2 and tokens[0].text == "(":
+        if 0 in list(_depths(tokens))[:-1]:
             return tokens
         tokens = tokens[1:-1]
     return tokens
 
 
-def _depths(tokens: Iterable[str]) -> Iterator[int]:
+def _depths(tokens: Iterable[Token]) -> Iterator[int]:
     """Give the depth after each token."""
     depth = 0
     for each in tokens:
-        depth += (each in OPENING) - (each in CLOSING)
+        depth += (each.text in OPENING) - (each.text in CLOSING)
         yield depth
 
 
-def _split(tokens: Sequence[str]) -> Iterator[Sequence[str]]:
+def _split(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
     top = [i for i, depth in enumerate(_depths(tokens)) if depth == 0]
-    if any(tokens[i] in ("||", "?") for i in top):
+    if any(tokens[i].text in ("||", "?") for i in top):
         yield tokens
         return
     start = 0
     for i in top:
-        if tokens[i] == "&&":
+        if tokens[i].text == "&&":
             yield tokens[start:i]
             start = i + 1
     yield tokens[start:]
 
 
-def _conjunct(text: str) -> Conjunct:
+def _conjunct(text: str, written: str) -> Conjunct:
     one = SAME.fullmatch(text) or TURNED.fullmatch(text)
     if one:
         value = frozenset({one["value"][1:-1]})
-        return Conjunct(text, one["subject"].replace(" ", ""), value, one["sign"] == "!=")
+        return Conjunct(text, one["subject"].replace(" ", ""), value, one["sign"] == "!=", written)
     among = AMONG.fullmatch(text)
     if among:
         values = frozenset(v[1:-1] for v in re.findall(TEXT, among["values"]))
-        return Conjunct(text, among["subject"].replace(" ", ""), values)
-    return Conjunct(text)
+        return Conjunct(text, among["subject"].replace(" ", ""), values, written=written)
+    return Conjunct(text, written=written)

@@ -12,6 +12,7 @@ from bus.hl7.message import Message
 from bus.hl7.problem import HL7Error
 from bus.rules.codes import ANY, CodeTable, Target
 from bus.rules.decision import Decision, Hold
+from bus.rules.difference import change_as_json
 from bus.rules.loader import Rule, compile_rule
 from bus.rules.marks import RuleError
 from bus.rules.ruleset import RuleSet, unreadable
@@ -127,7 +128,7 @@ def compare(expect: Expect, decision: Decision) -> list[str]:
             found.append(f"held: expected {expect.held}, but it was recorded")
         _same("kind", expect.kind, outcome.kind, found)
         if expect.change is not None:
-            _part("change", expect.change, outcome.model_dump(mode="json"), found)
+            _part("change", expect.change, change_as_json(outcome), found)
     _same("rule", expect.rule, decision.rule, found)
     _same("unmapped", expect.unmapped, [miss.code for miss in decision.misses], found)
     return found
