@@ -9,7 +9,7 @@ from importlib import import_module
 from consortium.errors import YilianError
 from runtime.words import complain, words
 
-COMMANDS = ("lint", "test", "explain", "preview", "schema")
+COMMANDS = ("lint", "test", "explain", "preview", "schema", "docs")
 """Modules of `bus.rules.verbs`."""
 
 

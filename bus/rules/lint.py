@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bus.rules.condition import read_condition
-from bus.rules.finding import Finding, Report, Severity, finding, from_error
+from bus.rules.finding import Finding, Report, finding, from_error
 from bus.rules.lint_leaves import Spots, leaf_findings
 from bus.rules.lint_match import match_findings
 from bus.rules.loader import Loaded, Rule, load_rules
+from bus.rules.marks import Place
 from bus.rules.paths import families
 from bus.rules.spec import PathLeaf
 
@@ -36,7 +37,7 @@ def _of_rule(rule: Rule, spots: Spots, loaded: Loaded) -> Iterator[Finding]:
     yield from _idle_mocks(rule, spots)
     if not rule.spec.tests:
         reason = f"the rule {rule.spec.name} has no test: add one below tests"
-        yield finding(rule.marked.file, rule.marked.place(("name",)), Severity.WARNING, "untested", reason)
+        yield finding(rule.marked.file, rule.marked.place(("name",)), "untested", reason)
 
 
 def _idle_mocks(rule: Rule, spots: Spots) -> Iterator[Finding]:
@@ -45,7 +46,7 @@ def _idle_mocks(rule: Rule, spots: Spots) -> Iterator[Finding]:
         for name in test.codes.keys() - used:
             place = rule.marked.place(("tests", number, "codes", name))
             reason = f"the test gives a table {name}, in which this rule looks nothing up: correct its name"
-            yield finding(rule.marked.file, place, Severity.WARNING, "idle-codes", reason)
+            yield finding(rule.marked.file, place, "idle-codes", reason)
 
 
 def _unused_tables(loaded: Loaded, spots: Spots) -> Iterator[Finding]:
@@ -53,4 +54,4 @@ def _unused_tables(loaded: Loaded, spots: Spots) -> Iterator[Finding]:
     used = {leaf.lookup for leaf in leaves if isinstance(leaf, PathLeaf)}
     for name in sorted(loaded.tables.keys() - used):
         reason = f"no rule looks anything up in {name}: use it in a lookup, or remove the file"
-        yield Finding(f"codes/{name}.csv", 1, 1, "unused-table", Severity.INFO, reason)
+        yield finding(f"codes/{name}.csv", Place(1), "unused-table", reason)

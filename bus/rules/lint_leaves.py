@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bus.rules.codes import ANY, CodeTable
 from bus.rules.compile import parts_of
-from bus.rules.finding import Finding, Severity, finding
+from bus.rules.finding import Finding, finding
 from bus.rules.paths import Family, fields_in, mistake, mistake_of_each
 from bus.rules.run import Leaf
 from bus.rules.spec import CelLeaf, ConstLeaf, Entry, JoinLeaf, OnMiss, PathLeaf
@@ -46,11 +46,12 @@ def leaf_findings(
     spot: Spot, written: frozenset[Family], facility: str, tables: Mapping[str, CodeTable]
 ) -> Iterator[Finding]:
     """Give what is wrong at one spot of a rule whose messages are `written` so; empty: not known."""
-    for code, severity, message in _wrong(spot, written, facility, tables):
-        yield finding(spot.file, spot.place, severity, code, message)
+    for code, message in _wrong(spot, written, facility, tables):
+        yield finding(spot.file, spot.place, code, message)
 
 
-Wrong = tuple[str, Severity, str]
+Wrong = tuple[str, str]
+"""Code and message."""
 
 
 def _wrong(
@@ -58,7 +59,7 @@ def _wrong(
 ) -> Iterator[Wrong]:
     if spot.part is Part.EACH:
         for reason in {mistake_of_each(spot.text, family) for family in written} - {None}:
-            yield "bad-path", Severity.ERROR, f"{reason}"
+            yield "bad-path", f"{reason}"
     elif spot.part is Part.WHEN:
         yield from expression_mistakes(spot.text, written, below=spot.paths_below)
     elif spot.part is Part.LEAF and spot.entry is not None:
@@ -77,19 +78,19 @@ def _paths(entry: Entry, written: frozenset[Family], *, below: bool) -> Iterator
         if reason is None and isinstance(entry, JoinLeaf):
             reason = mistake_of_each(entry.each, family)
         if reason is not None:
-            yield "bad-path", Severity.ERROR, reason
+            yield "bad-path", reason
 
 
 def expression_mistakes(text: str, written: frozenset[Family], *, below: bool) -> Iterator[Wrong]:
     """Give what is wrong with what an expression asks of the message."""
     for path in fields_in(text):
         for reason in {mistake(path, family, below=below) for family in written} - {None}:
-            yield "bad-path", Severity.ERROR, f"{reason}"
+            yield "bad-path", f"{reason}"
     known = VARIABLES if written and Family.XML not in written else XML_VARIABLES
     for name in VARIABLE.findall(TEXTS.sub('""', text)):
         if name not in known:
             reason = f"msg has no {name}: it has {', '.join(sorted(known))}"
-            yield "unknown-variable", Severity.ERROR, reason
+            yield "unknown-variable", reason
 
 
 def _values(spot: Spot, facility: str, tables: Mapping[str, CodeTable]) -> Iterator[Wrong]:
@@ -104,14 +105,14 @@ def _values(spot: Spot, facility: str, tables: Mapping[str, CodeTable]) -> Itera
         return
     if entry.on_miss is OnMiss.DEFAULT and entry.default is None:
         reason = "on_miss: default without a default blanks the code: write a default, or hold"
-        yield "blanked-code", Severity.ERROR, reason
+        yield "blanked-code", reason
     allowed = _listed(spot.annotation)
     if allowed is None or entry.as_ is not None:
         return
     yield from _targets(spot.field, entry.lookup, tables[entry.lookup], facility, allowed)
     if entry.on_miss is OnMiss.PASS:
         reason = f"{spot.field} takes only {_shown(allowed)}: a code that passes is held; write hold"
-        yield "pass-into-list", Severity.WARNING, reason
+        yield "pass-into-list", reason
 
 
 def _targets(
@@ -123,7 +124,7 @@ def _targets(
         more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         maps = f"{lookup} maps {', '.join(bad[:SHOWN])}{more}"
         reason = f"{name} takes only {_shown(allowed)}, but {maps}: correct the table"
-        yield "bad-target", Severity.ERROR, reason
+        yield "bad-target", reason
 
 
 def _shown(allowed: frozenset[str]) -> str:
@@ -137,7 +138,7 @@ def _fits(value: Any, what: str, spot: Spot) -> Iterator[Wrong]:
         TypeAdapter(spot.annotation).validate_python(value)
     except ValidationError as error:
         said = error.errors(include_url=False)[0]["msg"]
-        yield "bad-constant", Severity.ERROR, f"{what} {value!r} does not fit {spot.field}: {said}"
+        yield "bad-constant", f"{what} {value!r} does not fit {spot.field}: {said}"
 
 
 def _listed(annotation: Any) -> frozenset[str] | None:

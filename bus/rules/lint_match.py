@@ -8,7 +8,7 @@ from itertools import combinations
 from bus.hl7.problem import HL7Error
 from bus.rules.condition import Condition, never_reached, read_condition
 from bus.rules.expression import ExpressionError, context_of
-from bus.rules.finding import Finding, Severity, finding
+from bus.rules.finding import Finding, finding
 from bus.rules.lint_leaves import expression_mistakes
 from bus.rules.loader import Rule
 from bus.rules.paths import families
@@ -31,13 +31,13 @@ def _campus(rules: Sequence[Rule]) -> Iterator[Finding]:
     dead: set[int] = set()
     for number, (rule, condition) in enumerate(zip(rules, conditions, strict=True)):
         written = families(condition.allowed("msg.type") or ())
-        for code, severity, message in expression_mistakes(rule.spec.match, written, below=False):
-            yield _at_match(rule, severity, code, message)
+        for code, message in expression_mistakes(rule.spec.match, written, below=False):
+            yield _at_match(rule, code, message)
         earlier = [i for i in range(number) if i not in dead]
         why = _unreachable(condition, [(rules[i], conditions[i]) for i in earlier])
         if why is not None:
             dead.add(number)
-            yield _at_match(rule, Severity.ERROR, why[0], why[1])
+            yield _at_match(rule, *why)
     samples = list(_samples(rules))
     for one, other in combinations([i for i in range(len(rules)) if i not in dead], 2):
         yield from _meeting(rules[one], rules[other], conditions[one], conditions[other], samples)
@@ -61,16 +61,15 @@ def _meeting(
     if not first.both(second).possible():
         return
     earlier = f"{one.spec.name} ({one.marked.file})"
+    earlier = f"{one.spec.name} ({one.marked.file})"
     if first.implies(second):
-        reason = (
-            f"{one.spec.name} ({one.marked.file}) takes its part of these messages first, as it is narrower"
-        )
-        yield _at_match(other, Severity.INFO, "overlap", f"{reason}; nothing to do if that is meant")
+        reason = f"{earlier}, which is narrower, takes its part of these messages first; right if it is meant"
+        yield _at_match(other, "narrower-first", reason)
         return
     witness = next((name for name, source in samples if _both(one, other, source)), None)
     seen = f"both match the message of {witness!r}" if witness else "a message may match both"
     reason = f"overlaps with {earlier}, which goes first: {seen}; make one exclude the other"
-    yield _at_match(other, Severity.WARNING, "overlap", reason)
+    yield _at_match(other, "overlap", reason)
 
 
 def _both(one: Rule, other: Rule, source: Source) -> bool:
@@ -92,5 +91,5 @@ def _samples(rules: Sequence[Rule]) -> Iterator[Sample]:
             yield f"{rule.spec.name}: {test.name}", source
 
 
-def _at_match(rule: Rule, severity: Severity, code: str, message: str) -> Finding:
-    return finding(rule.marked.file, rule.marked.place(("match",)), severity, code, message)
+def _at_match(rule: Rule, code: str, message: str) -> Finding:
+    return finding(rule.marked.file, rule.marked.place(("match",)), code, message)

@@ -25,7 +25,7 @@ class Place(NamedTuple):
 class RuleError(PermanentError):
     """A mistake in a rule file or code table: where it is, which kind (`code`), and what to do."""
 
-    def __init__(self, file: str, place: Place, message: str, code: str = "bad-file") -> None:
+    def __init__(self, file: str, place: Place, message: str, code: str) -> None:
         super().__init__(f"{file}:{place.line}:{place.column}: {message}")
         self.file, self.place, self.message, self.code = file, place, message, code
 

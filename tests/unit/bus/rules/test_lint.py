@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from bus.rules import finding
 from bus.rules.console import rules_main
 from bus.rules.finding import Finding, Severity
 from bus.rules.lint import lint
@@ -110,7 +112,7 @@ def test_an_overlap_that_a_sample_shows_is_a_warning(tmp_path: Path) -> None:
 def test_a_narrower_rule_before_a_wider_one_is_only_worth_knowing(tmp_path: Path) -> None:
     rules = folder(tmp_path, TESTED.replace('"table:patient"', '"table:patient" && field("sex") == "1"'))
     found = only(second(rules, 'msg.type == "table:patient"'))
-    assert (found.code, found.severity) == ("overlap", Severity.INFO)
+    assert (found.code, found.severity) == ("narrower-first", Severity.INFO)
 
 
 def test_rules_of_different_campuses_never_meet(tmp_path: Path) -> None:
@@ -145,3 +147,13 @@ def test_lint_fails_for_errors_and_only_for_them(tmp_path: Path, capsys: pytest.
     (rules / "codes" / "sex.csv").write_text("no header\n")
     assert rules_main(["lint", "--rules", str(rules)]) == 1
     assert "codes/sex.csv:1:1: error bad-csv" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "module", ["codes", "compile", "loader", "marks", "lint", "lint_leaves", "lint_match"]
+)
+def test_every_code_of_a_finding_is_in_the_reference(module: str) -> None:
+    text = (CHECKOUT / "bus" / "rules" / f"{module}.py").read_text(encoding="utf-8")
+    used = set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', text))
+    assert used
+    assert used - set(finding.CODES) == set()
