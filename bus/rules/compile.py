@@ -18,8 +18,10 @@ from pydantic import BaseModel
 from bus.rules.codes import CodeTable
 from bus.rules.converters import CONVERTERS
 from bus.rules.expression import Expression, ExpressionError
+from bus.rules.functions import FUNCTIONS
 from bus.rules.leaves import (
     Leaf,
+    call_leaf,
     cel_leaf,
     condition_leaf,
     const_leaf,
@@ -27,10 +29,22 @@ from bus.rules.leaves import (
     join_leaf,
     lookup_leaf,
     path_leaf,
+    template_leaf,
 )
 from bus.rules.marks import Marked, Position, RuleError
 from bus.rules.nodes import Shape, each_node, list_of_nodes, object_node
-from bus.rules.spec import CelLeaf, ConstLeaf, Entry, FirstLeaf, JoinLeaf, Node, PathLeaf
+from bus.rules.spec import (
+    CallLeaf,
+    CelLeaf,
+    ConstLeaf,
+    Entry,
+    FirstLeaf,
+    JoinLeaf,
+    Node,
+    PathLeaf,
+    TemplateLeaf,
+)
+from bus.rules.template import TemplateError, read_template
 from bus.rules.watch import Part, Spot, Watch
 from consortium.records.model import Coded
 
@@ -127,10 +141,35 @@ class Compiler:
             name = entry.as_ or converter
             when = self._condition(entry.when, replace(where, below=True).key("when"))
             return join_leaf(entry, when, CONVERTERS[name], name)
+        if isinstance(entry, TemplateLeaf):
+            return self._template(entry, converter, where)
+        if isinstance(entry, CallLeaf):
+            return self._call(entry, converter, where)
         if isinstance(entry, FirstLeaf):
             return first_leaf([self._choice(e, converter, where, i) for i, e in enumerate(entry.first)])
         reason = "an object where a value is needed: write a path, or {path, const, cel, first}"
         raise self.marked.error(where.at, reason, "not-a-value")
+
+    def _template(self, entry: TemplateLeaf, converter: str, where: Where) -> Leaf:
+        name = entry.as_ or converter
+        try:
+            return template_leaf(read_template(entry.template), CONVERTERS[name], name)
+        except TemplateError as error:
+            place = self.marked.inside(where.key("template").at, 1, error.column)
+            raise RuleError(self.marked.file, place, str(error), "bad-template") from error
+
+    def _call(self, entry: CallLeaf, converter: str, where: Where) -> Leaf:
+        function = FUNCTIONS.get(entry.call)
+        if function is None:
+            reason = f"no function {entry.call!r}; {nearest(entry.call, FUNCTIONS)}"
+            raise self.marked.error(where.key("call").at, reason, "unknown-function")
+        if len(entry.with_) != len(function.takes):
+            reason = f"{entry.call} takes {len(function.takes)}: {', '.join(function.takes)}"
+            raise self.marked.error(where.key("with").at, reason, "wrong-arguments")
+        inside = replace(where, annotation=None)
+        given = [self.entry(e, "text", inside.key("with", i)) for i, e in enumerate(entry.with_)]
+        name = entry.as_ or converter
+        return call_leaf(function.run, entry.call, given, CONVERTERS[name], name)
 
     def _choice(self, entry: Entry, converter: str, where: Where, number: int) -> Leaf:
         inside = where.key("first", number)

@@ -12,10 +12,12 @@ from bus.rules.decision import Hold, HoldingError
 from bus.rules.expression import Expression, ExpressionError
 from bus.rules.run import Leaf, Run
 from bus.rules.spec import JoinLeaf, OnMiss, PathLeaf, Scalar
+from bus.rules.template import Template
 from bus.sources.source import Source
 
 __all__ = [
     "Leaf",
+    "call_leaf",
     "cel_leaf",
     "condition_leaf",
     "const_leaf",
@@ -23,6 +25,7 @@ __all__ = [
     "join_leaf",
     "lookup_leaf",
     "path_leaf",
+    "template_leaf",
 ]
 
 Convert = Callable[[str], Any]
@@ -103,6 +106,35 @@ def cel_leaf(expression: Expression, convert: Convert, name: str) -> Leaf:
         return _converted(convert, name, value, "cel") if isinstance(value, str) else value
 
     return leaf
+
+
+def template_leaf(template: Template, convert: Convert, name: str) -> Leaf:
+    """Return the leaf of a text made of values."""
+
+    def filled(_run: Run, source: Source) -> Any:
+        text = template.fill(source)
+        return None if text is None else _converted(convert, name, text, "template")
+
+    return filled
+
+
+def call_leaf(
+    function: Callable[..., Any], called: str, given: Sequence[Leaf], convert: Convert, name: str
+) -> Leaf:
+    """Return the leaf of a function's value; it is not asked when all of its arguments are absent."""
+
+    def value(run: Run, source: Source) -> Any:
+        texts = [None if (one := leaf(run, source)) is None else str(one) for leaf in given]
+        if all(text is None for text in texts):
+            return None
+        try:
+            made = function(*texts)
+        except ValueError as error:
+            reason = f"{called}: {error}; correct it at the sender, or the rule"
+            raise HoldingError(Hold("bad_field", reason, step=f"call {called}", field=called)) from error
+        return _converted(convert, name, made, called) if isinstance(made, str) else made
+
+    return value
 
 
 def evaluated(expression: Expression, run: Run, source: Source, step: str) -> Any:

@@ -11,7 +11,7 @@ from bus.rules.lint_leaves import Spots, leaf_findings
 from bus.rules.lint_match import match_findings
 from bus.rules.loader import Loaded, Rule, load_rules
 from bus.rules.marks import Place
-from bus.rules.paths import families
+from bus.rules.paths import Family, families
 from bus.rules.spec import PathLeaf
 
 
@@ -34,6 +34,9 @@ def _of_rule(rule: Rule, spots: Spots, loaded: Loaded) -> Iterator[Finding]:
     written = families(types or ())
     for spot in spots.of(rule.spec.name):
         yield from leaf_findings(spot, written, rule.spec.facility, loaded.tables)
+    if rule.spec.xslt is not None and written - {Family.XML}:
+        reason = "the messages of this rule are no XML: take xslt out, or narrow match"
+        yield finding(rule.marked.file, rule.marked.place(("xslt",)), "not-xml", reason)
     yield from _idle_mocks(rule, spots)
     if not rule.spec.tests:
         reason = f"the rule {rule.spec.name} has no test: add one below tests"

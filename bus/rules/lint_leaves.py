@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import typing
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,8 @@ from bus.rules.compile import parts_of
 from bus.rules.finding import Finding, finding
 from bus.rules.paths import Family, fields_in, mistake, mistake_of_each
 from bus.rules.run import Leaf
-from bus.rules.spec import CelLeaf, ConstLeaf, Entry, JoinLeaf, OnMiss, PathLeaf
+from bus.rules.spec import CelLeaf, ConstLeaf, Entry, JoinLeaf, OnMiss, PathLeaf, TemplateLeaf
+from bus.rules.template import read_template
 from bus.rules.watch import Part, Spot
 
 SHOWN = 3
@@ -70,6 +72,11 @@ def _wrong(
 def _paths(entry: Entry, written: frozenset[Family], *, below: bool) -> Iterator[Wrong]:
     if isinstance(entry, CelLeaf):
         yield from expression_mistakes(entry.cel, written, below=below)
+        return
+    if isinstance(entry, TemplateLeaf):
+        for asked, family in itertools.product(read_template(entry.template).paths, written):
+            if wrong := mistake(asked, family, below=below):
+                yield "bad-path", wrong
         return
     path = entry if isinstance(entry, str) else getattr(entry, "path", None)
     inside = below or isinstance(entry, JoinLeaf)

@@ -13,9 +13,10 @@ from pydantic_core import ErrorDetails
 from bus.rules.codes import CodeTable, load_tables
 from bus.rules.compile import Compiler, Where, nearest
 from bus.rules.expression import Expression
-from bus.rules.marks import Marked, Position, RuleError, read_marked
+from bus.rules.marks import Marked, Place, Position, RuleError, read_marked
 from bus.rules.run import Leaf
-from bus.rules.spec import Node, OrderClass, RuleFile, SharedFile
+from bus.rules.spec import FORMS, Node, OrderClass, RuleFile, SharedFile
+from bus.rules.stylesheet import StylesheetError, read_stylesheet, transformed_leaf
 from bus.rules.watch import Watch
 from consortium.records.model import Change, Kind
 
@@ -36,7 +37,7 @@ CODES: Mapping[str, str] = {
     "enum": "unknown-word",
 }
 """Code of a mistake, by what the specification finds wrong."""
-FORMS = frozenset({"path", "leaf", "const", "cel", "join", "first", "node", "nodes"})
+TAGS = frozenset({*FORMS.values(), "path", "node", "nodes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ def compile_rule(
 def _compiled(spec: RuleFile, path: Path, compiler: Compiler, rules_dir: Path) -> Rule | None:
     compiler.fragments = _fragments(spec, compiler.marked, rules_dir, compiler.errors)
     made = compiler.object(spec.map, Change, Where(("map",)))
+    if spec.xslt is not None:
+        made = _transformed(spec.xslt, made, compiler, rules_dir)
     order = spec.order or ORDERS.get(spec.kind, OrderClass.RESULT)
     version = None
     try:
@@ -125,6 +128,21 @@ def _compiled(spec: RuleFile, path: Path, compiler: Compiler, rules_dir: Path) -
         return None
 
 
+def _transformed(name: str, made: Leaf, compiler: Compiler, rules_dir: Path) -> Leaf:
+    folder = (rules_dir / "xslt").resolve()
+    path = folder / name
+    if not path.resolve().is_relative_to(folder) or not path.is_file():
+        reason = f"no file rules/xslt/{name}; {nearest(name, (found.name for found in folder.glob('*.xsl')))}"
+        compiler.errors.append(compiler.marked.error(("xslt",), reason, "unknown-stylesheet"))
+        return made
+    try:
+        return transformed_leaf(read_stylesheet(path), name, made)
+    except StylesheetError as error:
+        place = Place(error.line)
+        compiler.errors.append(RuleError(f"xslt/{name}", place, str(error), "bad-stylesheet"))
+        return made
+
+
 def checked(model: type[Model], marked: Marked, errors: list[RuleError]) -> Model | None:
     """Validate a document against its specification; every mistake is added to `errors`."""
     try:
@@ -142,7 +160,7 @@ def checked(model: type[Model], marked: Marked, errors: list[RuleError]) -> Mode
 def _said(error: ErrorDetails, marked: Marked) -> str:
     # The tags of a leaf's form are no words of the file.
     around, last = error["loc"][:-1], error["loc"][-1:]
-    steps = [str(step) for step in (*(s for s in around if s not in FORMS), *last)]
+    steps = [str(step) for step in (*(s for s in around if s not in TAGS), *last)]
     shown = ".".join(steps) or marked.file
     if error["type"] == "extra_forbidden":
         return f"{shown}: no key of the rule language (docs/rule-reference.md lists them); take it out"

@@ -9,12 +9,14 @@ from pydantic import BaseModel
 
 from bus.rules.expression import FUNCTIONS
 from bus.rules.finding import CODES
+from bus.rules.functions import FUNCTIONS as CALLED
 from bus.rules.lint_leaves import VARIABLES
 from bus.rules.schema import canonical_models
 from bus.rules.spec import (
     CONVERTERS_MEAN,
     ON_MISS_MEANS,
     ORDER_MEANS,
+    CallLeaf,
     CelLeaf,
     ConstLeaf,
     Expect,
@@ -27,6 +29,7 @@ from bus.rules.spec import (
     RuleFile,
     RuleTest,
     SharedFile,
+    TemplateLeaf,
 )
 
 PAGE = "docs/rule-reference.md"
@@ -56,7 +59,7 @@ PATHS = (
     ("", "`items.0.code`", "an element of a list, from 0"),
     ("", "`^.number`", "of what is around `each`"),
 )
-LEAVES = (PathLeaf, ConstLeaf, CelLeaf, JoinLeaf, FirstLeaf)
+LEAVES = (PathLeaf, ConstLeaf, CelLeaf, TemplateLeaf, CallLeaf, JoinLeaf, FirstLeaf)
 
 
 def reference() -> str:
@@ -74,6 +77,7 @@ def reference() -> str:
             *(_section(f"### `{{{', '.join(_keys(leaf))}}}`", leaf) for leaf in LEAVES),
             _words("### Converters (`as`)", CONVERTERS_MEAN),
             _words("### Unknown codes (`on_miss`)", ON_MISS_MEANS),
+            _functions(),
             _section("## Objects", Node),
             _words("## Order (`order`)", ORDER_MEANS),
             _expressions(),
@@ -102,7 +106,7 @@ def _section(title: str, model: type[BaseModel]) -> str:
 
 
 def _keys(model: type[BaseModel]) -> list[str]:
-    return list(model.model_json_schema(by_alias=True).get("properties", {})) or ["first"]
+    return [info.alias or name for name, info in model.model_fields.items()]
 
 
 def _type(field: Mapping[str, Any]) -> str:
@@ -160,6 +164,11 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def _words(title: str, meanings: Mapping[str, str]) -> str:
     rows = [(f"`{word!s}`", meaning) for word, meaning in meanings.items()]
     return f"{title}\n\n" + _table(("word", "means"), rows)
+
+
+def _functions() -> str:
+    rows = [(f"`{name}`", ", ".join(f.takes), f.meaning) for name, f in CALLED.items()]
+    return "### Functions (`call`)\n\n" + _table(("name", "with", "gives"), rows)
 
 
 def _expressions() -> str:

@@ -13,13 +13,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from bus.rules.compile import target_of
+from bus.rules.functions import FUNCTIONS
 from bus.rules.spec import CONVERTERS_MEAN, ON_MISS_MEANS, ORDER_MEANS, RuleFile, SharedFile
 from consortium.records.model import Change
 
 FILES: Mapping[str, str] = {"rule": "rule.schema.json", "shared": "shared.schema.json"}
 """Where each schema lies in the folder of the rules."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-LEAVES = ("PathLeaf", "ConstLeaf", "CelLeaf", "JoinLeaf", "FirstLeaf")
+LEAVES = ("PathLeaf", "ConstLeaf", "CelLeaf", "TemplateLeaf", "CallLeaf", "JoinLeaf", "FirstLeaf")
 LEAF = {"$ref": "#/$defs/Leaf"}
 
 
@@ -54,6 +55,11 @@ def _base(model: type[BaseModel], title: str) -> dict[str, Any]:
     defs = made["$defs"]
     control = defs.pop("Node")["properties"]
     defs["FirstLeaf"]["properties"]["first"]["items"] = LEAF
+    defs["CallLeaf"]["properties"]["with"]["items"] = LEAF
+    defs["CallLeaf"]["properties"]["call"] |= {
+        "enum": list(FUNCTIONS),
+        "enumDescriptions": [function.meaning for function in FUNCTIONS.values()],
+    }
     defs["Leaf"] = {
         "description": "A path into the message, or one of the forms of a leaf.",
         "anyOf": [{"type": "string", "minLength": 1}, *({"$ref": f"#/$defs/{name}"} for name in LEAVES)],

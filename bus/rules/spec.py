@@ -118,13 +118,41 @@ class JoinLeaf(Closed):
     as_: Converter | None = Field(default=None, alias="as", description=AS)
 
 
+class TemplateLeaf(Closed):
+    """Text made of values of the message."""
+
+    template: str = Field(
+        min_length=1,
+        description="`{PATH}` stands for a value, `{{` and `}}` for braces; nothing where all are absent",
+    )
+    as_: Converter | None = Field(default=None, alias="as", description=AS)
+
+
+class CallLeaf(Closed):
+    """The value of a reviewed function of the platform."""
+
+    call: str = Field(description="its name")
+    with_: list[Entry] = Field(alias="with", min_length=1, description="leaves, its arguments as texts")
+    as_: Converter | None = Field(default=None, alias="as", description=AS)
+
+
 class FirstLeaf(Closed):
     """The first of several leaves that has a value."""
 
     first: list[Entry] = Field(min_length=1, description="leaves, asked in this order")
 
 
-LEAF_KEYS = ("first", "join", "path", "const", "cel")
+FORMS: Mapping[str, str] = {
+    "template": "template",
+    "call": "call",
+    "first": "first",
+    "join": "join",
+    "path": "leaf",
+    "const": "const",
+    "cel": "cel",
+}
+"""Form of a leaf by the key that tells it."""
+LEAF_KEYS = tuple(FORMS)
 """A key that makes a mapping a leaf and not an object; no field of the canonical model has such a name."""
 
 
@@ -159,17 +187,11 @@ def _form(value: Any) -> str:
             CelLeaf: "cel",
             JoinLeaf: "join",
             FirstLeaf: "first",
+            TemplateLeaf: "template",
+            CallLeaf: "call",
         }.get(type(value), "node")
     if isinstance(value, dict):
-        for key, form in (
-            ("first", "first"),
-            ("join", "join"),
-            ("path", "leaf"),
-            ("const", "const"),
-            ("cel", "cel"),
-        ):
-            if key in value:
-                return form
+        return next((form for key, form in FORMS.items() if key in value), "node")
     return "node"
 
 
@@ -180,6 +202,8 @@ Entry = Annotated[
     | Annotated[CelLeaf, Tag("cel")]
     | Annotated[JoinLeaf, Tag("join")]
     | Annotated[FirstLeaf, Tag("first")]
+    | Annotated[TemplateLeaf, Tag("template")]
+    | Annotated[CallLeaf, Tag("call")]
     | Annotated[Node, Tag("node")]
     | Annotated[list[Node], Tag("nodes")],
     Discriminator(_form),
@@ -251,6 +275,10 @@ class RuleFile(Closed):
     version: Entry | None = Field(
         default=None, description="orders two versions of one record: a table's updated_at"
     )
+    xslt: str | None = Field(
+        default=None,
+        description="XSLT 1.0 file under `rules/xslt`; `map` reads what it makes of an XML message",
+    )
     include: list[str] = Field(default_factory=list, description="files under `rules/shared`")
     map: Node = Field(description="the change, an object of the canonical model")
     tests: list[RuleTest] = Field(default_factory=list, description="run by `yilian rules test`")
@@ -263,5 +291,5 @@ class SharedFile(Closed):
     fragments: dict[str, Node] = Field(description="by name, for `use`")
 
 
-for _model in (FirstLeaf, Node, RuleFile, SharedFile):
+for _model in (FirstLeaf, CallLeaf, Node, RuleFile, SharedFile):
     _model.model_rebuild()

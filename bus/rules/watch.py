@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from bus.rules.marks import Place
 from bus.rules.run import Leaf
-from bus.rules.spec import CelLeaf, ConstLeaf, Entry, FirstLeaf, JoinLeaf, PathLeaf
+from bus.rules.spec import CallLeaf, CelLeaf, ConstLeaf, Entry, FirstLeaf, JoinLeaf, PathLeaf, TemplateLeaf
 
 
 class Part(enum.StrEnum):
@@ -68,6 +68,10 @@ def written(entry: Entry | None) -> str:
             return f"cel {entry.cel}"
         case JoinLeaf():
             return f"{entry.path} of each {entry.each}"
+        case TemplateLeaf():
+            return f"template {entry.template}"
+        case CallLeaf():
+            return f"call {entry.call}"
         case FirstLeaf():
             return f"first of {len(entry.first)}"
     return "object"
