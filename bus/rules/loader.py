@@ -96,7 +96,7 @@ def compile_rule(
     except RuleError as error:
         errors.append(error)
         return None
-    spec = checked(RuleFile, marked, errors)
+    spec = validated(RuleFile, marked, errors)
     if spec is None:
         return None
     rule = _compiled(spec, path, Compiler(spec.name, marked, tables, {}, errors, watch), rules_dir)
@@ -143,7 +143,7 @@ def _transformed(name: str, made: Leaf, compiler: Compiler, rules_dir: Path) -> 
         return made
 
 
-def checked(model: type[Model], marked: Marked, errors: list[RuleError]) -> Model | None:
+def validated(model: type[Model], marked: Marked, errors: list[RuleError]) -> Model | None:
     """Validate a document against its specification; every mistake is added to `errors`."""
     try:
         return model.model_validate(marked.data)
@@ -184,7 +184,7 @@ def _fragments(spec: RuleFile, marked: Marked, rules_dir: Path, errors: list[Rul
         except RuleError as error:
             errors.append(error)
             continue
-        file = checked(SharedFile, shared, errors)
+        file = validated(SharedFile, shared, errors)
         for key, node in (file.fragments if file else {}).items():
             fragments[key] = (node, shared, ("fragments", key))
     return fragments

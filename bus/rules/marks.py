@@ -13,6 +13,8 @@ import yaml
 from consortium.errors import PermanentError
 
 Position = tuple[str | int, ...]
+MOST_NODES = 100_000
+"""Keys and elements of one file, with what its anchors repeat."""
 
 
 class Place(NamedTuple):
@@ -81,7 +83,7 @@ class Marked:
             return self.place(position)
         return Place(start.line + line - 1, start.column + column - 1)
 
-    def error(self, position: Sequence[str | int], message: str, code: str) -> RuleError:
+    def error(self, position: Sequence[str | int], message: str, code: str = "bad-key") -> RuleError:
         """Return the error at a position."""
         return RuleError(self.file, self.place(position), message, code)
 
@@ -123,6 +125,9 @@ class _Walk:
     def node(self, node: yaml.Node, at: Position) -> None:
         if len(at) > 40:
             reason = "nested too deep: an anchor that contains itself?"
+            raise RuleError(self.shown, _start(node), reason, "bad-yaml")
+        if len(self.keys) > MOST_NODES:
+            reason = "too many parts: anchors that multiply each other?"
             raise RuleError(self.shown, _start(node), reason, "bad-yaml")
         if isinstance(node, yaml.MappingNode):
             self._mapping(node, at)

@@ -139,6 +139,13 @@ def test_a_table_that_no_rule_uses_is_worth_knowing(tmp_path: Path) -> None:
     assert (only(rules).file, only(rules).code) == ("codes/idle.csv", "unused-table")
 
 
+def test_anchors_that_multiply_each_other_are_refused(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    found = only(folder(tmp_path, "\n".join(lines)))
+    assert (found.code, "multiply" in found.message) == ("bad-yaml", True)
+
+
 def test_lint_fails_for_errors_and_only_for_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rules = folder(tmp_path, TESTED.split("tests:")[0])
     assert rules_main(["lint", "--rules", str(rules), "--json"]) == 0
