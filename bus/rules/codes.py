@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bus.rules.marks import RuleError
+from bus.rules.marks import Place, RuleError
 
 COLUMNS = ("facility", "code", "target", "name", "system")
 ANY = "*"
@@ -35,11 +35,17 @@ class CodeTable:
         return self.rows.get((facility, code)) or self.rows.get((ANY, code))
 
 
-def load_tables(rules_dir: Path) -> dict[str, CodeTable]:
-    """Read `codes/*.csv`, `campuses/*/codes/*.csv`: files of one name are one table. Raises `RuleError`."""
+def load_tables(rules_dir: Path, errors: list[RuleError]) -> dict[str, CodeTable]:
+    """Read `codes/*.csv`, `campuses/*/codes/*.csv`: files of one name are one table.
+
+    The first mistake of each file is added to `errors`, and the file is read no further.
+    """
     rows: dict[str, dict[tuple[str, str], Target]] = {}
     for file in _files(rules_dir):
-        _read(file, str(file.relative_to(rules_dir)), rows.setdefault(file.stem, {}))
+        try:
+            _read(file, str(file.relative_to(rules_dir)), rows.setdefault(file.stem, {}))
+        except RuleError as error:
+            errors.append(error)
     return {name: CodeTable(name, table) for name, table in rows.items()}
 
 
@@ -51,22 +57,27 @@ def _files(rules_dir: Path) -> Iterable[Path]:
 def _read(file: Path, shown: str, table: dict[tuple[str, str], Target]) -> None:
     with file.open(encoding="utf-8-sig", newline="") as text:
         reader = csv.reader(text, strict=True)
-        header = next(reader, [])
-        if tuple(header) != COLUMNS:
-            raise RuleError(shown, 1, f"the first line must be {','.join(COLUMNS)}")
         try:
+            if tuple(next(reader, [])) != COLUMNS:
+                raise RuleError(shown, Place(1), f"the first line must be {','.join(COLUMNS)}", "bad-csv")
             for row in reader:
                 _add(row, shown, reader.line_num, table)
         except csv.Error as error:
-            raise RuleError(shown, reader.line_num, f"not well-formed CSV: {error}") from error
+            place = Place(reader.line_num)
+            raise RuleError(shown, place, f"not well-formed CSV: {error}", "bad-csv") from error
+        except UnicodeDecodeError as error:
+            raise RuleError(shown, Place(1), "not UTF-8: save the file as UTF-8", "bad-csv") from error
 
 
 def _add(row: list[str], shown: str, line: int, table: dict[tuple[str, str], Target]) -> None:
+    def wrong(message: str, code: str = "bad-csv") -> RuleError:
+        return RuleError(shown, Place(line), message, code)
+
     if len(row) != len(COLUMNS):
-        raise RuleError(shown, line, f"{len(row)} columns where there must be {len(COLUMNS)}")
+        raise wrong(f"{len(row)} columns where there must be {len(COLUMNS)}")
     facility, code, target, name, system = (cell.strip() for cell in row)
     if not facility or not code or not target:
-        raise RuleError(shown, line, "facility, code and target must not be empty")
+        raise wrong("facility, code and target must not be empty")
     if (facility, code) in table:
-        raise RuleError(shown, line, f"{facility} {code} is in this table twice")
+        raise wrong(f"{facility} {code} is in this table twice", "duplicate-code")
     table[facility, code] = Target(target, name or None, system or None)

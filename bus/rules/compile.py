@@ -1,16 +1,16 @@
 """From a rule's map to closures: each leaf and object becomes one function of a run and a source.
 
 Everything that can be known before a message comes is checked here: fields of the canonical model,
-converters, code
-tables, CEL, fragments.
+converters, code tables, CEL, fragments.
 """
 
 from __future__ import annotations
 
+import difflib
 import types
 import typing
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Union
 
 from pydantic import BaseModel
@@ -18,10 +18,34 @@ from pydantic import BaseModel
 from bus.rules.codes import CodeTable
 from bus.rules.converters import CONVERTERS
 from bus.rules.expression import Expression, ExpressionError
-from bus.rules.leaves import Leaf, cel_leaf, const_leaf, first_leaf, join_leaf, lookup_leaf, path_leaf
-from bus.rules.marks import Marked, Position
+from bus.rules.functions import FUNCTIONS
+from bus.rules.leaves import (
+    Leaf,
+    call_leaf,
+    cel_leaf,
+    condition_leaf,
+    const_leaf,
+    first_leaf,
+    join_leaf,
+    lookup_leaf,
+    path_leaf,
+    template_leaf,
+)
+from bus.rules.marks import Marked, Position, RuleError
 from bus.rules.nodes import Shape, each_node, list_of_nodes, object_node
-from bus.rules.spec import CelLeaf, ConstLeaf, Entry, FirstLeaf, JoinLeaf, Node, PathLeaf
+from bus.rules.spec import (
+    CallLeaf,
+    CelLeaf,
+    ConstLeaf,
+    Entry,
+    FirstLeaf,
+    JoinLeaf,
+    Node,
+    PathLeaf,
+    TemplateLeaf,
+)
+from bus.rules.template import TemplateError, read_template
+from bus.rules.watch import Part, Spot, Watch
 from consortium.records.model import Coded
 
 BY_TYPE: Mapping[str, str] = {
@@ -33,7 +57,6 @@ BY_TYPE: Mapping[str, str] = {
     "bytes": "bytes",
 }
 """Converter of a leaf that names none, by the type of its field."""
-CONTROL = frozenset({"each", "when", "use"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,102 +68,212 @@ class Target:
     converter: str
 
 
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A position in the rule's file, and the field of the canonical model that it fills."""
+
+    at: Position
+    field: str = ""
+    annotation: Any = None
+    below: bool = False
+    """Whether an `each` stands around it."""
+
+    def key(self, *steps: str | int) -> Where:
+        """Return a position inside, of the same field."""
+        return replace(self, at=(*self.at, *steps))
+
+    def into(self, name: str, annotation: Any) -> Where:
+        """Return the position of a field of the object here."""
+        return Where((*self.at, name), f"{self.field}.{name}" if self.field else name, annotation, self.below)
+
+
 class Compiler:
-    """Compiles the map of one file; `marked` is where its errors point to."""
+    """Compiles the map of one rule. `marked` is where its errors point to; they are collected in `errors`."""
 
     def __init__(
         self,
+        rule: str,
         marked: Marked,
         tables: Mapping[str, CodeTable],
         fragments: Mapping[str, tuple[Node, Marked, Position]],
+        errors: list[RuleError],
+        watch: Watch | None = None,
     ) -> None:
+        self.rule = rule
         self.marked = marked
         self.tables = tables
         self.fragments = fragments
+        self.errors = errors
+        self.watch = watch
 
-    def object(self, node: Node, model: type[BaseModel], at: Position) -> Leaf:
-        """Compile an object of `model`, each field by its own kind. Raises `RuleError`."""
+    def object(self, node: Node, model: type[BaseModel], where: Where) -> Leaf:
+        """Compile an object of `model`, each field by its own kind. A field that is wrong is left out."""
+        inside = replace(where, below=where.below or node.each is not None, annotation=None)
         fields: dict[str, Leaf] = {}
         if node.use is not None:
-            fields.update(self._fragment(node.use, model, at))
-        for name, entry in (node.__pydantic_extra__ or {}).items():
-            fields[name] = self._field(entry, model, name, (*at, name))
-        if not fields:
-            raise self.marked.error(at, "an object without fields")
-        coded = fields.get("code") if issubclass(model, Coded) else None
-        shape = Shape(tuple(fields.items()), _constants(node), coded is not None)
-        inner = object_node(shape, self._condition(node.when, (*at, "when")))
-        return each_node(node.each, inner) if node.each is not None else inner
+            fields.update(self._fragment(node.use, model, inside, ()))
+        fields.update(self._fields(node, model, inside))
+        if not node.__pydantic_extra__ and node.use is None:
+            self._wrong(where, "an object without fields: write its fields, or leave it out", "no-fields")
+        coded = "code" in fields and issubclass(model, Coded)
+        shape = Shape(tuple(fields.items()), _constants(node), coded)
+        made = object_node(shape, self._condition(node.when, inside.key("when")))
+        made = self._watched(inside, Part.OBJECT, node, made)
+        if node.each is None:
+            return made
+        return self._watched(where.key("each"), Part.EACH, node, each_node(node.each, made), node.each)
 
-    def entry(self, entry: Entry, converter: str, at: Position) -> Leaf:
+    def entry(self, entry: Entry, converter: str, where: Where) -> Leaf:
         """Compile a leaf. Raises `RuleError`."""
+        return self._watched(where, Part.LEAF, entry, self._leaf(entry, converter, where))
+
+    def _leaf(self, entry: Entry, converter: str, where: Where) -> Leaf:
         if isinstance(entry, str):
             return path_leaf(entry, CONVERTERS[converter], converter, None)
         if isinstance(entry, PathLeaf):
-            return self._path(entry, converter, at)
+            return self._path(entry, converter, where)
         if isinstance(entry, ConstLeaf):
             return const_leaf(entry.const)
         if isinstance(entry, CelLeaf):
             name = entry.as_ or converter
-            return cel_leaf(self._expression(entry.cel, (*at, "cel")), CONVERTERS[name], name)
+            return cel_leaf(self.expression(entry.cel, where.key("cel")), CONVERTERS[name], name)
         if isinstance(entry, JoinLeaf):
             name = entry.as_ or converter
-            return join_leaf(entry, self._condition(entry.when, (*at, "when")), CONVERTERS[name], name)
+            when = self._condition(entry.when, replace(where, below=True).key("when"))
+            return join_leaf(entry, when, CONVERTERS[name], name)
+        if isinstance(entry, TemplateLeaf):
+            return self._template(entry, converter, where)
+        if isinstance(entry, CallLeaf):
+            return self._call(entry, converter, where)
         if isinstance(entry, FirstLeaf):
-            return first_leaf(
-                [self.entry(e, converter, (*at, "first", i)) for i, e in enumerate(entry.first)]
-            )
-        raise self.marked.error(
-            at, "an object where a value is needed: write a path, or {path, const, cel, first}"
-        )
+            return first_leaf([self._choice(e, converter, where, i) for i, e in enumerate(entry.first)])
+        reason = "an object where a value is needed: write a path, or {path, const, cel, first}"
+        raise self.marked.error(where.at, reason, "not-a-value")
 
-    def _path(self, leaf: PathLeaf, converter: str, at: Position) -> Leaf:
+    def _template(self, entry: TemplateLeaf, converter: str, where: Where) -> Leaf:
+        name = entry.as_ or converter
+        try:
+            return template_leaf(read_template(entry.template), CONVERTERS[name], name)
+        except TemplateError as error:
+            place = self.marked.inside(where.key("template").at, 1, error.column)
+            raise RuleError(self.marked.file, place, str(error), "bad-template") from error
+
+    def _call(self, entry: CallLeaf, converter: str, where: Where) -> Leaf:
+        function = FUNCTIONS.get(entry.call)
+        if function is None:
+            reason = f"no function {entry.call!r}; {nearest(entry.call, FUNCTIONS)}"
+            raise self.marked.error(where.key("call").at, reason, "unknown-function")
+        if len(entry.with_) != len(function.takes):
+            reason = f"{entry.call} takes {len(function.takes)}: {', '.join(function.takes)}"
+            raise self.marked.error(where.key("with").at, reason, "wrong-arguments")
+        inside = replace(where, annotation=None)
+        given = [self.entry(e, "text", inside.key("with", i)) for i, e in enumerate(entry.with_)]
+        name = entry.as_ or converter
+        return call_leaf(function.run, entry.call, given, CONVERTERS[name], name)
+
+    def _choice(self, entry: Entry, converter: str, where: Where, number: int) -> Leaf:
+        inside = where.key("first", number)
+        return self._watched(inside, Part.CHOICE, entry, self.entry(entry, converter, inside))
+
+    def _path(self, leaf: PathLeaf, converter: str, where: Where) -> Leaf:
         name = leaf.as_ or ("text" if leaf.lookup else converter)
         if leaf.lookup is None:
             return path_leaf(leaf.path, CONVERTERS[name], name, leaf.default)
         table = self.tables.get(leaf.lookup)
         if table is None:
-            raise self.marked.error((*at, "lookup"), f"no code table rules/codes/{leaf.lookup}.csv")
+            reason = f"no code table rules/codes/{leaf.lookup}.csv; {nearest(leaf.lookup, self.tables)}"
+            raise self.marked.error(where.key("lookup").at, reason, "unknown-table")
         return lookup_leaf(leaf, table, CONVERTERS[name], name)
 
-    def _field(self, entry: Entry, model: type[BaseModel], name: str, at: Position) -> Leaf:
-        info = model.model_fields.get(name)
-        if info is None:
-            known = ", ".join(model.model_fields)
-            raise self.marked.error(at, f"{model.__name__} has no field {name!r}; it has {known}")
-        target = target_of(info.annotation)
-        if target.model is None:
-            return self.entry(entry, target.converter, at)
-        if isinstance(entry, Node):
-            compiled = self.object(entry, target.model, at)
-            return compiled if entry.each is not None or not target.many else list_of_nodes([compiled])
-        if isinstance(entry, list) and target.many:
-            return list_of_nodes([self.object(n, target.model, (*at, i)) for i, n in enumerate(entry)])
-        raise self.marked.error(
-            at, f"{name!r} is an object ({target.model.__name__}): write its fields below it"
-        )
-
-    def _fragment(self, name: str, model: type[BaseModel], at: Position) -> dict[str, Leaf]:
-        found = self.fragments.get(name)
-        if found is None:
-            raise self.marked.error((*at, "use"), f"no fragment {name!r} in the included files")
-        node, marked, position = found
-        inner = Compiler(marked, self.tables, self.fragments)
-        if node.use == name:
-            raise marked.error((*position, "use"), "a fragment that uses itself")
-        fields = inner._fragment(node.use, model, position) if node.use is not None else {}
-        for key, entry in (node.__pydantic_extra__ or {}).items():
-            fields[key] = inner._field(entry, model, key, (*position, key))
+    def _fields(self, node: Node, model: type[BaseModel], where: Where) -> dict[str, Leaf]:
+        fields: dict[str, Leaf] = {}
+        for name, entry in (node.__pydantic_extra__ or {}).items():
+            try:
+                fields[name] = self._field(entry, model, name, where)
+            except RuleError as error:
+                self.errors.append(error)
         return fields
 
-    def _condition(self, text: str | None, at: Position) -> Expression | None:
-        return None if text is None else self._expression(text, at)
+    def _field(self, entry: Entry, model: type[BaseModel], name: str, around: Where) -> Leaf:
+        info = model.model_fields.get(name)
+        if info is None:
+            reason = f"{model.__name__} has no field {name!r}; it has {', '.join(model.model_fields)}"
+            raise self.marked.error((*around.at, name), reason, "unknown-field")
+        target = target_of(info.annotation)
+        where = around.into(name, info.rebuild_annotation())
+        if target.model is None:
+            return self.entry(entry, target.converter, where)
+        if isinstance(entry, Node):
+            compiled = self.object(entry, target.model, where)
+            return compiled if entry.each is not None or not target.many else list_of_nodes([compiled])
+        if isinstance(entry, list) and target.many:
+            nodes = [self.object(n, target.model, where.key(i)) for i, n in enumerate(entry)]
+            return list_of_nodes(nodes)
+        reason = f"{name!r} is an object ({target.model.__name__}): write its fields below it"
+        raise self.marked.error(where.at, reason, "not-an-object")
 
-    def _expression(self, text: str, at: Position) -> Expression:
+    def _fragment(
+        self, name: str, model: type[BaseModel], where: Where, inside: tuple[str, ...]
+    ) -> dict[str, Leaf]:
+        found = self.fragments.get(name)
+        if found is None:
+            reason = f"no fragment {name!r} in the included files; {nearest(name, self.fragments)}"
+            self._wrong(where.key("use"), reason, "unknown-fragment")
+            return {}
+        if name in inside:
+            self._wrong(where.key("use"), f"the fragment {name!r} uses itself", "fragment-loop")
+            return {}
+        node, marked, position = found
+        other = Compiler(self.rule, marked, self.tables, self.fragments, self.errors, self.watch)
+        there = replace(where, at=position)
+        fields = {} if node.use is None else other._fragment(node.use, model, there, (*inside, name))
+        return fields | other._fields(node, model, there)
+
+    def _condition(self, text: str | None, where: Where) -> Leaf | None:
+        if text is None:
+            return None
+        try:
+            made = condition_leaf(self.expression(text, where))
+        except RuleError as error:
+            self.errors.append(error)
+            return None
+        return self._watched(replace(where, annotation=None), Part.WHEN, None, made, text)
+
+    def expression(self, text: str, where: Where) -> Expression:
+        """Compile an expression. Raises `RuleError`."""
         try:
             return Expression(text)
         except ExpressionError as error:
-            raise self.marked.error(at, str(error)) from error
+            place = self.marked.inside(where.at, error.line, error.column)
+            raise RuleError(self.marked.file, place, str(error), "bad-expression") from error
+
+    def _wrong(self, where: Where, message: str, code: str) -> None:
+        self.errors.append(self.marked.error(where.at, message, code))
+
+    def _watched(self, where: Where, part: Part, entry: Entry | None, leaf: Leaf, text: str = "") -> Leaf:
+        if self.watch is None:
+            return leaf
+        spot = Spot(
+            rule=self.rule,
+            file=self.marked.file,
+            place=self.marked.place(where.at),
+            part=part,
+            field=where.field,
+            annotation=where.annotation,
+            entry=entry,
+            text=text,
+            paths_below=where.below,
+        )
+        return self.watch.leaf(spot, leaf)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return what to do about a name nobody knows: the one that was meant, or those there are."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, 1)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"there are {', '.join(names)}" if names else "there are none"
 
 
 def _constants(node: Node) -> frozenset[str]:
@@ -151,7 +284,7 @@ def _constants(node: Node) -> frozenset[str]:
 
 def target_of(annotation: Any) -> Target:
     """Return what a field of the canonical model takes, from its annotation."""
-    for part in _parts(annotation):
+    for part in parts_of(annotation):
         origin = typing.get_origin(part)
         if origin is tuple:
             inner = target_of(typing.get_args(part)[0])
@@ -166,10 +299,11 @@ def target_of(annotation: Any) -> Target:
     return Target(None, many=False, converter="text")
 
 
-def _parts(annotation: Any) -> list[Any]:
+def parts_of(annotation: Any) -> list[Any]:
+    """Return the types that an annotation is made of, without None and what constrains them."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
-        return _parts(typing.get_args(annotation)[0])
+        return parts_of(typing.get_args(annotation)[0])
     if origin in (Union, types.UnionType):
-        return [p for a in typing.get_args(annotation) if a is not type(None) for p in _parts(a)]
+        return [p for a in typing.get_args(annotation) if a is not type(None) for p in parts_of(a)]
     return [annotation]

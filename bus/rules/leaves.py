@@ -12,9 +12,21 @@ from bus.rules.decision import Hold, HoldingError
 from bus.rules.expression import Expression, ExpressionError
 from bus.rules.run import Leaf, Run
 from bus.rules.spec import JoinLeaf, OnMiss, PathLeaf, Scalar
+from bus.rules.template import Template
 from bus.sources.source import Source
 
-__all__ = ["Leaf", "cel_leaf", "const_leaf", "first_leaf", "join_leaf", "lookup_leaf", "path_leaf"]
+__all__ = [
+    "Leaf",
+    "call_leaf",
+    "cel_leaf",
+    "condition_leaf",
+    "const_leaf",
+    "first_leaf",
+    "join_leaf",
+    "lookup_leaf",
+    "path_leaf",
+    "template_leaf",
+]
 
 Convert = Callable[[str], Any]
 TEXT = CONVERTERS["text"]
@@ -96,6 +108,35 @@ def cel_leaf(expression: Expression, convert: Convert, name: str) -> Leaf:
     return leaf
 
 
+def template_leaf(template: Template, convert: Convert, name: str) -> Leaf:
+    """Return the leaf of a text made of values."""
+
+    def filled(_run: Run, source: Source) -> Any:
+        text = template.fill(source)
+        return None if text is None else _converted(convert, name, text, "template")
+
+    return filled
+
+
+def call_leaf(
+    function: Callable[..., Any], called: str, given: Sequence[Leaf], convert: Convert, name: str
+) -> Leaf:
+    """Return the leaf of a function's value; it is not asked when all of its arguments are absent."""
+
+    def value(run: Run, source: Source) -> Any:
+        texts = [None if (one := leaf(run, source)) is None else str(one) for leaf in given]
+        if all(text is None for text in texts):
+            return None
+        try:
+            made = function(*texts)
+        except ValueError as error:
+            reason = f"{called}: {error}; correct it at the sender, or the rule"
+            raise HoldingError(Hold("bad_field", reason, step=f"call {called}", field=called)) from error
+        return _converted(convert, name, made, called) if isinstance(made, str) else made
+
+    return value
+
+
 def evaluated(expression: Expression, run: Run, source: Source, step: str) -> Any:
     """Return an expression's value on a source; its failure holds the message."""
     try:
@@ -104,13 +145,22 @@ def evaluated(expression: Expression, run: Run, source: Source, step: str) -> An
         raise HoldingError(Hold("bad_expression", f"{error}; correct the rule", step=step)) from error
 
 
-def join_leaf(leaf: JoinLeaf, when: Expression | None, convert: Convert, name: str) -> Leaf:
+def condition_leaf(expression: Expression) -> Leaf:
+    """Return the closure of a condition: true or false of a source."""
+
+    def condition(run: Run, source: Source) -> Any:
+        return evaluated(expression, run, source, "when") is True
+
+    return condition
+
+
+def join_leaf(leaf: JoinLeaf, when: Leaf | None, convert: Convert, name: str) -> Leaf:
     """Return the leaf of repeated parts as one text; a part without a value is an empty line of it."""
 
     def joined(run: Run, source: Source) -> Any:
         parts = source.each(leaf.each)
         if when is not None:
-            parts = [part for part in parts if evaluated(when, run, part, "when") is True]
+            parts = [part for part in parts if when(run, part)]
         texts = [part.get(leaf.path) for part in parts]
         if all(text is None for text in texts):
             return None

@@ -1,4 +1,4 @@
-"""Reads rule files, includes and code tables from a folder, and names every mistake by file and line."""
+"""Reads rule files, includes and code tables from a folder, and names every mistake by its place."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from bus.rules.codes import CodeTable, load_tables
-from bus.rules.compile import Compiler
-from bus.rules.expression import Expression, ExpressionError
-from bus.rules.marks import Marked, Position, RuleError, read_marked
+from bus.rules.compile import Compiler, Where, nearest
+from bus.rules.expression import Expression
+from bus.rules.marks import Marked, Place, Position, RuleError, read_marked
 from bus.rules.run import Leaf
-from bus.rules.spec import Node, OrderClass, RuleFile, SharedFile
+from bus.rules.spec import FORMS, Node, OrderClass, RuleFile, SharedFile
+from bus.rules.stylesheet import StylesheetError, read_stylesheet, transformed_leaf
+from bus.rules.watch import Watch
 from consortium.records.model import Change, Kind
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -25,6 +28,16 @@ ORDERS: Mapping[Kind, OrderClass] = {
     Kind.ENCOUNTER: OrderClass.VISIT,
     Kind.APPOINTMENT: OrderClass.VISIT,
 }
+
+
+CODES: Mapping[str, str] = {
+    "extra_forbidden": "unknown-key",
+    "missing": "missing-key",
+    "literal_error": "unknown-word",
+    "enum": "unknown-word",
+}
+"""Code of a mistake, by what the specification finds wrong."""
+TAGS = frozenset({*FORMS.values(), "path", "node", "nodes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,67 +63,128 @@ class Loaded:
     errors: list[RuleError] = field(default_factory=list)
 
 
-def load_rules(rules_dir: Path) -> Loaded:
-    """Read and compile `campuses/*/*.yaml`; mistakes are collected, not raised."""
-    loaded = Loaded()
-    try:
-        loaded.tables = load_tables(rules_dir)
-    except RuleError as error:
-        loaded.errors.append(error)
+def load_rules(rules_dir: Path, watch: Watch | None = None) -> Loaded:
+    """Read and compile `campuses/*/*.yaml`; mistakes are collected, not raised. `watch` looks on."""
+    errors: list[RuleError] = []
+    loaded = Loaded(tables=load_tables(rules_dir, errors))
     names: dict[str, str] = {}
     for path in sorted((rules_dir / "campuses").glob("*/*.yaml")):
-        try:
-            rule = compile_rule(path, rules_dir, loaded.tables)
-            if rule.spec.name in names:
-                raise rule.marked.error(("name",), f"the name is also in {names[rule.spec.name]}")
-            names[rule.spec.name] = rule.marked.file
-            loaded.rules.append(rule)
-        except RuleError as error:
-            loaded.errors.append(error)
+        rule = compile_rule(path, rules_dir, loaded.tables, errors, watch)
+        if rule is None:
+            continue
+        if rule.spec.name in names:
+            reason = f"the name is also in {names[rule.spec.name]}: give this rule another"
+            errors.append(rule.marked.error(("name",), reason, "duplicate-name"))
+        names.setdefault(rule.spec.name, rule.marked.file)
+        loaded.rules.append(rule)
+    # A mistake in a shared fragment is found again by each rule that uses it.
+    loaded.errors = list({str(error): error for error in errors}.values())
     return loaded
 
 
-def compile_rule(path: Path, rules_dir: Path, tables: Mapping[str, CodeTable]) -> Rule:
-    """Read and compile one rule file. Raises `RuleError`."""
-    marked = read_marked(path, str(path.relative_to(rules_dir)))
-    spec = checked(RuleFile, marked)
-    compiler = Compiler(marked, tables, _fragments(spec, marked, rules_dir))
+def compile_rule(
+    path: Path,
+    rules_dir: Path,
+    tables: Mapping[str, CodeTable],
+    errors: list[RuleError],
+    watch: Watch | None = None,
+) -> Rule | None:
+    """Read and compile one rule file. Its mistakes are added to `errors`; then there is no rule."""
+    before = len(errors)
     try:
-        match = Expression(spec.match)
-    except ExpressionError as error:
-        raise marked.error(("match",), str(error)) from error
+        marked = read_marked(path, path.relative_to(rules_dir).as_posix())
+    except RuleError as error:
+        errors.append(error)
+        return None
+    spec = validated(RuleFile, marked, errors)
+    if spec is None:
+        return None
+    rule = _compiled(spec, path, Compiler(spec.name, marked, tables, {}, errors, watch), rules_dir)
+    return rule if len(errors) == before else None
+
+
+def _compiled(spec: RuleFile, path: Path, compiler: Compiler, rules_dir: Path) -> Rule | None:
+    compiler.fragments = _fragments(spec, compiler.marked, rules_dir, compiler.errors)
+    made = compiler.object(spec.map, Change, Where(("map",)))
+    if spec.xslt is not None:
+        made = _transformed(spec.xslt, made, compiler, rules_dir)
     order = spec.order or ORDERS.get(spec.kind, OrderClass.RESULT)
-    return Rule(
-        spec=spec,
-        path=path,
-        marked=marked,
-        match=match,
-        order=order,
-        waits=order is not OrderClass.RESULT if spec.waits is None else spec.waits,
-        map=compiler.object(spec.map, Change, ("map",)),
-        version=None if spec.version is None else compiler.entry(spec.version, "text", ("version",)),
-    )
+    version = None
+    try:
+        if spec.version is not None:
+            version = compiler.entry(spec.version, "text", Where(("version",), "version"))
+        return Rule(
+            spec=spec,
+            path=path,
+            marked=compiler.marked,
+            match=compiler.expression(spec.match, Where(("match",))),
+            order=order,
+            waits=order is not OrderClass.RESULT if spec.waits is None else spec.waits,
+            map=made,
+            version=version,
+        )
+    except RuleError as error:
+        compiler.errors.append(error)
+        return None
 
 
-def checked(model: type[Model], marked: Marked) -> Model:
-    """Validate a document against its specification. Raises `RuleError` at the first mistake's line."""
+def _transformed(name: str, made: Leaf, compiler: Compiler, rules_dir: Path) -> Leaf:
+    folder = (rules_dir / "xslt").resolve()
+    path = folder / name
+    if not path.resolve().is_relative_to(folder) or not path.is_file():
+        reason = f"no file rules/xslt/{name}; {nearest(name, (found.name for found in folder.glob('*.xsl')))}"
+        compiler.errors.append(compiler.marked.error(("xslt",), reason, "unknown-stylesheet"))
+        return made
+    try:
+        return transformed_leaf(read_stylesheet(path), name, made)
+    except StylesheetError as error:
+        place = Place(error.line)
+        compiler.errors.append(RuleError(f"xslt/{name}", place, str(error), "bad-stylesheet"))
+        return made
+
+
+def validated(model: type[Model], marked: Marked, errors: list[RuleError]) -> Model | None:
+    """Validate a document against its specification; every mistake is added to `errors`."""
     try:
         return model.model_validate(marked.data)
     except ValidationError as error:
         # A key that is spelled wrong is also missing: name what is written before what is not.
-        errors = error.errors(include_url=False, include_context=False)
-        first = min(errors, key=lambda each: each["type"] == "missing")
-        shown = ".".join(str(step) for step in first["loc"])
-        raise marked.error(first["loc"], f"{shown}: {first['msg']}") from error
+        found = error.errors(include_url=False, include_context=False)
+        errors.extend(
+            marked.error(each["loc"], _said(each, marked), CODES.get(each["type"], "bad-key"))
+            for each in sorted(found, key=lambda one: one["type"] == "missing")
+        )
+        return None
 
 
-def _fragments(spec: RuleFile, marked: Marked, rules_dir: Path) -> Fragments:
+def _said(error: ErrorDetails, marked: Marked) -> str:
+    # The tags of a leaf's form are no words of the file.
+    around, last = error["loc"][:-1], error["loc"][-1:]
+    steps = [str(step) for step in (*(s for s in around if s not in TAGS), *last)]
+    shown = ".".join(steps) or marked.file
+    if error["type"] == "extra_forbidden":
+        return f"{shown}: no key of the rule language (docs/rule-reference.md lists them); take it out"
+    if error["type"] == "missing":
+        return f"{shown}: is missing"
+    return f"{shown}: {error['msg']}"
+
+
+def _fragments(spec: RuleFile, marked: Marked, rules_dir: Path, errors: list[RuleError]) -> Fragments:
     fragments: dict[str, tuple[Node, Marked, Position]] = {}
+    there = (rules_dir / "shared").resolve()
     for number, name in enumerate(spec.include):
         path = rules_dir / "shared" / name
-        if not path.resolve().is_relative_to((rules_dir / "shared").resolve()) or not path.is_file():
-            raise marked.error(("include", number), f"no file rules/shared/{name}")
-        shared = read_marked(path, str(path.relative_to(rules_dir)))
-        for key, node in checked(SharedFile, shared).fragments.items():
+        if not path.resolve().is_relative_to(there) or not path.is_file():
+            files = (found.name for found in there.glob("*.yaml"))
+            reason = f"no file rules/shared/{name}; {nearest(name, files)}"
+            errors.append(marked.error(("include", number), reason, "unknown-include"))
+            continue
+        try:
+            shared = read_marked(path, path.relative_to(rules_dir).as_posix())
+        except RuleError as error:
+            errors.append(error)
+            continue
+        file = validated(SharedFile, shared, errors)
+        for key, node in (file.fragments if file else {}).items():
             fragments[key] = (node, shared, ("fragments", key))
     return fragments

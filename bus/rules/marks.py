@@ -1,26 +1,40 @@
-"""YAML with the line of every key, so that a mistake is named by file and line."""
+"""YAML with the place of every key, so that a mistake is named by file, line and column."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from consortium.errors import PermanentError
 
 Position = tuple[str | int, ...]
+MOST_NODES = 100_000
+"""Keys and elements of one file, with what its anchors repeat."""
+
+
+class Place(NamedTuple):
+    """Where something is written; both count from 1."""
+
+    line: int
+    column: int = 1
 
 
 class RuleError(PermanentError):
-    """A mistake in a rule file or code table: `file`, `line` and what to do."""
+    """A mistake in a rule file or code table: where it is, which kind (`code`), and what to do."""
 
-    def __init__(self, file: str, line: int, message: str) -> None:
-        super().__init__(f"{file}:{line}: {message}")
-        self.file, self.line, self.message = file, line, message
+    def __init__(self, file: str, place: Place, message: str, code: str) -> None:
+        super().__init__(f"{file}:{place.line}:{place.column}: {message}")
+        self.file, self.place, self.message, self.code = file, place, message, code
+
+    @property
+    def line(self) -> int:
+        """The line, from 1."""
+        return self.place.line
 
 
 class PlainLoader(yaml.SafeLoader):
@@ -40,61 +54,108 @@ PlainLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|fal
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """A YAML document and the lines of its keys."""
+    """A YAML document, and where its keys and its texts are."""
 
     file: str
     data: Any
-    lines: dict[Position, int]
+    keys: Mapping[Position, Place]
+    texts: Mapping[Position, Place]
+    """First character of each text that is written on one line or as a block `|`."""
 
-    def line(self, position: Sequence[str | int]) -> int:
-        """Return the line of a position, or of the nearest thing around it. Steps that YAML does not have are
-        skipped.
+    def place(self, position: Sequence[str | int]) -> Place:
+        """Return the place of a position, or of the nearest thing around it. Steps that YAML does not have
+        are skipped.
         """
         at: Position = ()
         for step in position:
-            if (*at, step) in self.lines:
+            if (*at, step) in self.keys:
                 at = (*at, step)
-        return self.lines[at]
+        return self.keys[at]
 
-    def error(self, position: Sequence[str | int], message: str) -> RuleError:
+    def line(self, position: Sequence[str | int]) -> int:
+        """Return the line of a position, as `place` finds it."""
+        return self.place(position).line
+
+    def inside(self, position: Position, line: int, column: int) -> Place:
+        """Return the place of a character inside the text at a position, counted from its first as 1, 1."""
+        start = self.texts.get(position)
+        if start is None:
+            return self.place(position)
+        return Place(start.line + line - 1, start.column + column - 1)
+
+    def error(self, position: Sequence[str | int], message: str, code: str = "bad-key") -> RuleError:
         """Return the error at a position."""
-        return RuleError(self.file, self.line(position), message)
+        return RuleError(self.file, self.place(position), message, code)
 
 
 def read_marked(path: Path, shown: str) -> Marked:
     """Read a YAML file; `shown` names it in errors. Raises `RuleError`."""
-    loader = PlainLoader(path.read_text(encoding="utf-8"))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RuleError(shown, Place(1), "not UTF-8: save the file as UTF-8", "bad-yaml") from error
+    loader = PlainLoader(text)
     try:
         node = loader.get_single_node()
         if node is None:
-            raise RuleError(shown, 1, "the file is empty")
-        lines: dict[Position, int] = {(): 1}
-        _walk(node, (), lines, shown)
-        return Marked(shown, loader.construct_document(node), lines)
+            raise RuleError(shown, Place(1), "the file is empty", "bad-yaml")
+        walk = _Walk(shown, text.splitlines())
+        walk.keys[()] = Place(1)
+        walk.node(node, ())
+        return Marked(shown, loader.construct_document(node), walk.keys, walk.texts)
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise RuleError(shown, line, f"not well-formed YAML: {error.problem}") from error
+        mark = error.problem_mark
+        place = Place(mark.line + 1, mark.column + 1) if mark else Place(1)
+        raise RuleError(shown, place, f"not well-formed YAML: {error.problem}", "bad-yaml") from error
+    except yaml.reader.ReaderError as error:
+        raise RuleError(shown, Place(1), f"not well-formed YAML: {error.reason}", "bad-yaml") from error
     finally:
         loader.dispose()
 
 
-def _walk(node: yaml.Node, at: Position, lines: dict[Position, int], shown: str) -> None:
-    if len(at) > 40:
-        raise RuleError(shown, node.start_mark.line + 1, "nested too deep: an anchor that contains itself?")
-    if isinstance(node, yaml.MappingNode):
-        _walk_mapping(node, at, lines, shown)
-    elif isinstance(node, yaml.SequenceNode):
-        for number, child in enumerate(node.value):
-            lines[(*at, number)] = child.start_mark.line + 1
-            _walk(child, (*at, number), lines, shown)
+class _Walk:
+    """Notes where things are while it goes through a document."""
+
+    def __init__(self, shown: str, lines: Sequence[str]) -> None:
+        self.shown = shown
+        self.lines = lines
+        self.keys: dict[Position, Place] = {}
+        self.texts: dict[Position, Place] = {}
+
+    def node(self, node: yaml.Node, at: Position) -> None:
+        if len(at) > 40:
+            reason = "nested too deep: an anchor that contains itself?"
+            raise RuleError(self.shown, _start(node), reason, "bad-yaml")
+        if len(self.keys) > MOST_NODES:
+            reason = "too many parts: anchors that multiply each other?"
+            raise RuleError(self.shown, _start(node), reason, "bad-yaml")
+        if isinstance(node, yaml.MappingNode):
+            self._mapping(node, at)
+        elif isinstance(node, yaml.SequenceNode):
+            for number, child in enumerate(node.value):
+                self.keys[(*at, number)] = _start(child)
+                self.node(child, (*at, number))
+        elif isinstance(node, yaml.ScalarNode):
+            self._text(node, at)
+
+    def _mapping(self, node: yaml.MappingNode, at: Position) -> None:
+        seen: set[str] = set()
+        for key, child in node.value:
+            if key.value in seen:
+                reason = f"the key {key.value!r} is written twice"
+                raise RuleError(self.shown, _start(key), reason, "duplicate-key")
+            seen.add(key.value)
+            self.keys[(*at, key.value)] = _start(key)
+            self.node(child, (*at, key.value))
+
+    def _text(self, node: yaml.ScalarNode, at: Position) -> None:
+        start = _start(node)
+        if node.style == "|" and start.line < len(self.lines):
+            first = self.lines[start.line]
+            self.texts[at] = Place(start.line + 1, len(first) - len(first.lstrip()) + 1)
+        elif node.start_mark.line == node.end_mark.line:
+            self.texts[at] = Place(start.line, start.column + (node.style in ("'", '"')))
 
 
-def _walk_mapping(node: yaml.MappingNode, at: Position, lines: dict[Position, int], shown: str) -> None:
-    seen: set[str] = set()
-    for key, child in node.value:
-        line = key.start_mark.line + 1
-        if key.value in seen:
-            raise RuleError(shown, line, f"the key {key.value!r} is written twice")
-        seen.add(key.value)
-        lines[(*at, key.value)] = line
-        _walk(child, (*at, key.value), lines, shown)
+def _start(node: yaml.Node) -> Place:
+    return Place(node.start_mark.line + 1, node.start_mark.column + 1)

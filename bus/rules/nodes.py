@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from bus.rules.decision import HoldingError
-from bus.rules.expression import Expression
-from bus.rules.leaves import evaluated
 from bus.rules.run import Leaf, Run
 from bus.sources.source import Source
 
@@ -24,14 +22,14 @@ class Shape:
     """A `Coded`, whose name and system its code table may know."""
 
 
-def object_node(shape: Shape, when: Expression | None) -> Leaf:
+def object_node(shape: Shape, when: Leaf | None) -> Leaf:
     """Return the closure of one object; None when the message has a value for none of its fields."""
     fields, constants = shape.fields, shape.constants
     if shape.coded:
         return _coded_node(dict(fields), constants, when)
 
     def build(run: Run, source: Source) -> Any:
-        if when is not None and evaluated(when, run, source, "when") is not True:
+        if when is not None and not when(run, source):
             return None
         made: dict[str, Any] = {}
         said = False
@@ -45,12 +43,12 @@ def object_node(shape: Shape, when: Expression | None) -> Leaf:
     return build
 
 
-def _coded_node(fields: dict[str, Leaf], constants: frozenset[str], when: Expression | None) -> Leaf:
+def _coded_node(fields: dict[str, Leaf], constants: frozenset[str], when: Leaf | None) -> Leaf:
     code = fields.pop("code")
     rest = tuple(fields.items())
 
     def build(run: Run, source: Source) -> Any:
-        if when is not None and evaluated(when, run, source, "when") is not True:
+        if when is not None and not when(run, source):
             return None
         run.target = None
         value = code(run, source)

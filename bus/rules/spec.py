@@ -1,10 +1,11 @@
-"""The one specification of a rule file's fields: what the loader checks, the linter says and editors
-complete.
+"""The one specification of a rule file's fields: what the loader checks, the linter says, editors complete
+and docs/rule-reference.md tells. After a change: `yilian rules schema --write`, `yilian rules docs --write`.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
@@ -26,32 +27,54 @@ Converter = Literal[
     "base64",
     "bytes",
 ]
-"""`number` gives nothing for what is no plain number; `name` reads an XPN, `staff_name` an XCN after its
-number.
-"""
+CONVERTERS_MEAN: Mapping[str, str] = {
+    "text": "the text as sent",
+    "date": "a day, `YYYYMMDD` or `YYYY-MM-DD`; a time after it is left away",
+    "datetime": "a time, HL7 TS/DTM or ISO 8601; in Asia/Shanghai where it names no zone",
+    "decimal": "a plain decimal number; anything else holds the message",
+    "integer": "a whole number; anything else holds the message",
+    "number": "a plain decimal number; nothing where the text is none",
+    "name": "a person's name from an XPN `family^given`; Chinese is joined without a space",
+    "staff_name": "a person's name from an XCN `number^family^given`",
+    "bool": "yes: 1, Y, YES, T, TRUE, 是; no: 0, N, NO, F, FALSE, 否",
+    "base64": "the bytes that base64 stands for",
+    "bytes": "the text as UTF-8 bytes",
+}
 
 
 class OnMiss(enum.StrEnum):
     """What becomes of a code that its table does not know. Every miss is counted in `bus.unmapped`."""
 
     REJECT = "reject"
-    """The message is held aside: nobody waits behind it, the sender must correct and send again."""
     HOLD = "hold"
-    """The message is held until the table knows the code and it is replayed."""
     PASS = "pass"  # noqa: S105 - a policy, not a password
-    """The code goes on as sent."""
     DEFAULT = "default"
-    """The leaf's `default` stands for it."""
+
+
+ON_MISS_MEANS: Mapping[str, str] = {
+    OnMiss.REJECT: "the message is held aside and nobody waits behind it; the sender must send again",
+    OnMiss.HOLD: "the message is held until the table knows the code and it is replayed",
+    OnMiss.PASS: "the code goes on as sent",
+    OnMiss.DEFAULT: "the leaf's `default` stands for it",
+}
 
 
 class OrderClass(enum.StrEnum):
-    """What a message waits behind: identity and visits keep the patient's order, results only need the
-    patient.
-    """
+    """What a message waits behind."""
 
     IDENTITY = "identity"
     VISIT = "visit"
     RESULT = "result"
+
+
+ORDER_MEANS: Mapping[str, str] = {
+    OrderClass.IDENTITY: "keeps the patient's order; it changes who the patient is",
+    OrderClass.VISIT: "keeps the patient's order",
+    OrderClass.RESULT: "passes held messages of its patient when the patient is known",
+}
+
+
+AS = "converter; by default the one of the field's type"
 
 
 class Closed(BaseModel):
@@ -63,50 +86,80 @@ class Closed(BaseModel):
 class PathLeaf(Closed):
     """A value of the message, converted, or mapped by a code table."""
 
-    path: Path
-    as_: Converter | None = Field(default=None, alias="as", description="None: by the target field's type")
-    lookup: str | None = Field(default=None, description="code table, rules/codes/<table>.csv")
-    on_miss: OnMiss = OnMiss.HOLD
+    path: Path = Field(description="where the value is in the message")
+    as_: Converter | None = Field(default=None, alias="as", description=AS)
+    lookup: str | None = Field(default=None, description="code table, `rules/codes/<table>.csv`")
+    on_miss: OnMiss = Field(default=OnMiss.HOLD, description="what becomes of a code that the table lacks")
     default: Scalar = Field(
-        default=None, description="for an absent value, and for a miss under on_miss: default"
+        default=None, description="for an absent value, and for a miss under `on_miss: default`"
     )
 
 
 class ConstLeaf(Closed):
     """A fixed value."""
 
-    const: Scalar
+    const: Scalar = Field(description="the value")
 
 
 class CelLeaf(Closed):
     """The value of a CEL expression over `msg` and `field("PATH")`."""
 
-    cel: str
-    as_: Converter | None = Field(default=None, alias="as")
+    cel: str = Field(description="the expression; an empty text is no value")
+    as_: Converter | None = Field(default=None, alias="as", description=AS)
 
 
 class JoinLeaf(Closed):
     """The values of repeated parts as one text."""
 
-    each: Path
-    path: Path
+    each: Path = Field(description="the repeated parts")
+    path: Path = Field(description="where the value is in each part")
     join: str = Field(description="what stands between them")
     when: str | None = Field(default=None, description="CEL, asked of each part")
-    as_: Converter | None = Field(default=None, alias="as")
+    as_: Converter | None = Field(default=None, alias="as", description=AS)
+
+
+class TemplateLeaf(Closed):
+    """Text made of values of the message."""
+
+    template: str = Field(
+        min_length=1,
+        description="`{PATH}` stands for a value, `{{` and `}}` for braces; nothing where all are absent",
+    )
+    as_: Converter | None = Field(default=None, alias="as", description=AS)
+
+
+class CallLeaf(Closed):
+    """The value of a reviewed function of the platform."""
+
+    call: str = Field(description="its name")
+    with_: list[Entry] = Field(alias="with", min_length=1, description="leaves, its arguments as texts")
+    as_: Converter | None = Field(default=None, alias="as", description=AS)
 
 
 class FirstLeaf(Closed):
     """The first of several leaves that has a value."""
 
-    first: list[Entry] = Field(min_length=1)
+    first: list[Entry] = Field(min_length=1, description="leaves, asked in this order")
 
 
-LEAF_KEYS = ("first", "join", "path", "const", "cel")
+FORMS: Mapping[str, str] = {
+    "template": "template",
+    "call": "call",
+    "first": "first",
+    "join": "join",
+    "path": "leaf",
+    "const": "const",
+    "cel": "cel",
+}
+"""Form of a leaf by the key that tells it."""
+LEAF_KEYS = tuple(FORMS)
 """A key that makes a mapping a leaf and not an object; no field of the canonical model has such a name."""
 
 
 class Node(BaseModel):
-    """An object of the canonical model. Keys other than these three are its fields."""
+    """An object of the canonical model: other keys are its fields. It is left out where the message has no
+    value for any.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -134,17 +187,11 @@ def _form(value: Any) -> str:
             CelLeaf: "cel",
             JoinLeaf: "join",
             FirstLeaf: "first",
+            TemplateLeaf: "template",
+            CallLeaf: "call",
         }.get(type(value), "node")
     if isinstance(value, dict):
-        for key, form in (
-            ("first", "first"),
-            ("join", "join"),
-            ("path", "leaf"),
-            ("const", "const"),
-            ("cel", "cel"),
-        ):
-            if key in value:
-                return form
+        return next((form for key, form in FORMS.items() if key in value), "node")
     return "node"
 
 
@@ -155,6 +202,8 @@ Entry = Annotated[
     | Annotated[CelLeaf, Tag("cel")]
     | Annotated[JoinLeaf, Tag("join")]
     | Annotated[FirstLeaf, Tag("first")]
+    | Annotated[TemplateLeaf, Tag("template")]
+    | Annotated[CallLeaf, Tag("call")]
     | Annotated[Node, Tag("node")]
     | Annotated[list[Node], Tag("nodes")],
     Discriminator(_form),
@@ -164,9 +213,9 @@ Entry = Annotated[
 class Given(Closed):
     """The message of a test: one of `text`, `file` (beside the rule file) or `json`."""
 
-    text: str | None = None
-    file: str | None = None
-    json_: dict[str, Any] | None = Field(default=None, alias="json")
+    text: str | None = Field(default=None, description="the message; line ends of HL7 are made CR")
+    file: str | None = Field(default=None, description="a file beside the rule file")
+    json_: dict[str, Any] | None = Field(default=None, alias="json", description="a JSON body or table row")
     charset: str = Field(default="utf-8", description="Python codec name")
     type: str | None = Field(default=None, description="message type; by default MSH-9 of an HL7 message")
     sender: str | None = Field(default=None, description="by default MSH-3 of an HL7 message")
@@ -175,8 +224,8 @@ class Given(Closed):
 class Expect(Closed):
     """What the rules must make of it. What is not named is not compared."""
 
-    rule: str | None = None
-    kind: Kind | None = None
+    rule: str | None = Field(default=None, description="name of the rule that takes the message")
+    kind: Kind | None = Field(default=None, description="kind of the change")
     change: dict[str, Any] | None = Field(
         default=None, description="part of the change, as JSON; lists wholly"
     )
@@ -185,22 +234,36 @@ class Expect(Closed):
     unmapped: list[str] | None = Field(default=None, description="codes no table knew")
 
 
+class Meaning(Closed):
+    """What a code means in the consortium, as a line of a code table says it."""
+
+    code: str = Field(min_length=1, description="the consortium's code")
+    name: str | None = Field(default=None, description="its name")
+    system: str | None = Field(default=None, description="its code system")
+
+
 class RuleTest(Closed):
     """One test of a rule, kept beside it."""
 
-    name: str
-    given: Given
-    expect: Expect
+    name: str = Field(description="what it shows, in a sentence")
+    given: Given = Field(description="the message")
+    codes: dict[str, dict[str, str | Meaning]] = Field(
+        default_factory=dict,
+        description="tables that stand for the shared ones in this test: table, code, and what it means",
+    )
+    expect: Expect = Field(description="what must come of it")
 
 
 class RuleFile(Closed):
     """One rule: which messages of a campus it is for, and what they say."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-    facility: Annotated[str, StringConstraints(min_length=1)]
-    description: str = Field(min_length=1)
-    match: str = Field(description='CEL over msg (type, sender, facility, protocol) and field("PATH")')
-    order: OrderClass | None = Field(default=None, description="by default from the kind")
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")] = Field(
+        description="unique among all rules; small letters, digits, - and _"
+    )
+    facility: Annotated[str, StringConstraints(min_length=1)] = Field(description="campus code, such as MAIN")
+    description: str = Field(min_length=1, description="what it is for, for the reviewer")
+    match: str = Field(description="CEL; of a campus's rules the first in file order that is true decides")
+    order: OrderClass | None = Field(default=None, description="by default from the `kind`")
     waits: bool | None = Field(
         default=None,
         description="whether it waits behind a held message of its patient; by default results do not",
@@ -208,21 +271,25 @@ class RuleFile(Closed):
     blocks: bool = Field(
         default=True, description="whether the patient's later messages wait when it is held"
     )
-    kind: Kind
+    kind: Kind = Field(description="what the change is about")
     version: Entry | None = Field(
         default=None, description="orders two versions of one record: a table's updated_at"
     )
-    include: list[str] = Field(default_factory=list, description="files under rules/shared")
-    map: Node
-    tests: list[RuleTest] = Field(default_factory=list)
+    xslt: str | None = Field(
+        default=None,
+        description="XSLT 1.0 file under `rules/xslt`; `map` reads what it makes of an XML message",
+    )
+    include: list[str] = Field(default_factory=list, description="files under `rules/shared`")
+    map: Node = Field(description="the change, an object of the canonical model")
+    tests: list[RuleTest] = Field(default_factory=list, description="run by `yilian rules test`")
 
 
 class SharedFile(Closed):
     """Parts of maps that several rules use."""
 
-    description: str = Field(min_length=1)
-    fragments: dict[str, Node]
+    description: str = Field(min_length=1, description="what they are for")
+    fragments: dict[str, Node] = Field(description="by name, for `use`")
 
 
-for _model in (FirstLeaf, Node, RuleFile, SharedFile):
+for _model in (FirstLeaf, CallLeaf, Node, RuleFile, SharedFile):
     _model.model_rebuild()

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bus.hl7.message import Message
 from bus.hl7.problem import HL7Error
+from bus.rules.codes import ANY, CodeTable, Target
 from bus.rules.decision import Decision, Hold
-from bus.rules.loader import Rule
+from bus.rules.difference import change_as_json
+from bus.rules.loader import Rule, compile_rule
+from bus.rules.marks import RuleError
 from bus.rules.ruleset import RuleSet, unreadable
-from bus.rules.spec import Expect, Given, RuleTest
+from bus.rules.spec import Expect, Given, Meaning, RuleTest
+from bus.rules.watch import Watch
 from bus.sources.opening import open_source
 from bus.sources.source import Envelope, UnreadableError
 
@@ -26,26 +31,31 @@ class Outcome:
     rule: str
     test: str
     differences: tuple[str, ...]
+    seconds: float = 0.0
 
 
-def run_tests(rules: RuleSet) -> list[Outcome]:
-    """Run every test of every rule against the whole set, so that an earlier rule that takes the message
-    shows.
+def run_tests(
+    rules: RuleSet,
+    chosen: Callable[[Rule], bool] = lambda _: True,
+    watch: Watch | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[Outcome]:
+    """Run the tests of the chosen rules against the whole set, so that an earlier rule that takes the message
+    shows. `watch` is the one that the set was compiled with.
     """
-    return [
-        Outcome(
-            rule.marked.file,
-            rule.marked.line(("tests", number)),
-            rule.spec.name,
-            test.name,
-            tuple(_differences(rules, rule, test)),
-        )
-        for rule in rules.rules
-        for number, test in enumerate(rule.spec.tests)
-    ]
+    outcomes = []
+    for rule in filter(chosen, rules.rules):
+        for number, test in enumerate(rule.spec.tests):
+            began = clock()
+            found = tuple(_differences(rules, rule, test, watch))
+            line = rule.marked.line(("tests", number))
+            outcomes.append(
+                Outcome(rule.marked.file, line, rule.spec.name, test.name, found, clock() - began)
+            )
+    return outcomes
 
 
-def _differences(rules: RuleSet, rule: Rule, test: RuleTest) -> Sequence[str]:
+def _differences(rules: RuleSet, rule: Rule, test: RuleTest, watch: Watch | None) -> Sequence[str]:
     try:
         body, envelope = given(test.given, rule)
     except (ValueError, OSError, HL7Error) as error:
@@ -54,7 +64,32 @@ def _differences(rules: RuleSet, rule: Rule, test: RuleTest) -> Sequence[str]:
         source = open_source(body, test.given.charset, envelope)
     except UnreadableError as error:
         return compare(test.expect, unreadable(error))
+    if test.codes:
+        rules = _with_codes(rules, rule.spec.facility, test, watch)
     return compare(test.expect, rules.decide(source, rule.spec.facility, envelope.message_type))
+
+
+def _with_codes(rules: RuleSet, facility: str, test: RuleTest, watch: Watch | None) -> RuleSet:
+    """Return the rules of a campus, compiled anew with the code tables that the test gives."""
+    tables = {**rules.tables, **{name: mocked(name, codes) for name, codes in test.codes.items()}}
+    errors: list[RuleError] = []
+    campus = [
+        compile_rule(rule.path, rule.path.parents[2], tables, errors, watch)
+        for rule in rules.rules
+        if rule.spec.facility == facility
+    ]
+    if errors:
+        raise errors[0]
+    return RuleSet([rule for rule in campus if rule is not None], tables)
+
+
+def mocked(name: str, codes: Mapping[str, str | Meaning]) -> CodeTable:
+    """Return the code table that a test gives."""
+    rows = {}
+    for code, meaning in codes.items():
+        one = Meaning(code=meaning) if isinstance(meaning, str) else meaning
+        rows[ANY, code] = Target(one.code, one.name, one.system)
+    return CodeTable(name, rows)
 
 
 def given(what: Given, rule: Rule) -> tuple[bytes, Envelope]:
@@ -93,7 +128,7 @@ def compare(expect: Expect, decision: Decision) -> list[str]:
             found.append(f"held: expected {expect.held}, but it was recorded")
         _same("kind", expect.kind, outcome.kind, found)
         if expect.change is not None:
-            _part("change", expect.change, outcome.model_dump(mode="json"), found)
+            _part("change", expect.change, change_as_json(outcome), found)
     _same("rule", expect.rule, decision.rule, found)
     _same("unmapped", expect.unmapped, [miss.code for miss in decision.misses], found)
     return found

@@ -47,6 +47,13 @@ class XmlSource:
             raise PathError(f"{path!r} names an attribute, which does not repeat")
         return [XmlSource(found, self._envelope, self) for found in _follow(self._element, steps)]
 
+    def transformed(self, stylesheet: etree.XSLT) -> XmlSource | None:
+        """Return what a stylesheet makes of this; None when it makes no element. Raises
+        `etree.XSLTApplyError`.
+        """
+        root: etree._Element | None = stylesheet(self._element).getroot()
+        return None if root is None else XmlSource(root, self._envelope)
+
     def _held_by(self) -> XmlSource:
         if self._holder is None:
             raise PathError(f"{HOLDER} stands outside each: there is nothing around the message")

@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from bus.rules.decision import Decision, Hold
 from bus.rules.loader import load_rules
-from bus.rules.marks import read_marked
 from bus.rules.ruleset import InvalidRulesError, RuleSet
-from bus.rules.spec import OrderClass, RuleFile
+from bus.rules.spec import OrderClass
 from bus.rules.trial import run_tests
 from bus.sources.rows import RowSource
 from bus.sources.source import Envelope
@@ -147,14 +145,14 @@ def test_a_mistake_is_named_by_file_and_line(
     with pytest.raises(InvalidRulesError) as caught:
         RuleSet.load(folder(tmp_path, RULE.replace(old, new)))
     text = str(caught.value)
-    assert text.startswith(f"campuses/huiya/10-patient.yaml:{line}: ")
+    assert text.startswith(f"campuses/huiya/10-patient.yaml:{line}:")
     assert said in text
 
 
 def test_a_code_table_with_a_code_twice_is_a_mistake(tmp_path: Path) -> None:
     rules = folder(tmp_path)
     (rules / "codes" / "sex.csv").write_text(CODES + "HY,1,female,女,\n")
-    assert str(load_rules(rules).errors[0]) == "codes/sex.csv:4: HY 1 is in this table twice"
+    assert str(load_rules(rules).errors[0]) == "codes/sex.csv:4:1: HY 1 is in this table twice"
 
 
 def test_a_fragment_is_taken_in_and_the_rules_own_keys_go_first(tmp_path: Path) -> None:
@@ -163,14 +161,6 @@ def test_a_fragment_is_taken_in_and_the_rules_own_keys_go_first(tmp_path: Path) 
     rules = folder(tmp_path, rule, shared__who=shared)
     patient = change(decide(rules, {"no": "1", "name": "王", "tel": "138"})).patient
     assert (patient.name, patient.phone) == ("某", "138")
-
-
-def test_the_schema_for_editors_takes_every_rule_file_of_this_repository() -> None:
-    schema = RuleFile.model_json_schema()
-    files = sorted((CHECKOUT / "rules" / "campuses").glob("*/*.yaml"))
-    assert files
-    for file in files:
-        jsonschema.validate(read_marked(file, file.name).data, schema)
 
 
 def test_every_rule_of_this_repository_loads_and_its_tests_pass() -> None:

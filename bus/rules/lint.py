@@ -1,0 +1,60 @@
+"""The linter: everything about a folder of rules that can be said before a message comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bus.rules.condition import read_condition
+from bus.rules.finding import Finding, Report, finding, from_error
+from bus.rules.lint_leaves import Spots, leaf_findings
+from bus.rules.lint_match import match_findings
+from bus.rules.loader import Loaded, Rule, load_rules
+from bus.rules.marks import Place
+from bus.rules.paths import Family, families
+from bus.rules.spec import PathLeaf
+
+
+def lint(rules_dir: Path) -> Report:
+    """Check a folder of rules, its code tables and includes."""
+    spots = Spots()
+    loaded = load_rules(rules_dir, spots)
+    found = [from_error(error) for error in loaded.errors]
+    for rule in loaded.rules:
+        found += _of_rule(rule, spots, loaded)
+    found += match_findings(loaded.rules)
+    if not loaded.errors:
+        found += _unused_tables(loaded, spots)
+    unique = sorted(set(found), key=lambda f: (f.file, f.line, f.column, f.code, f.message))
+    return Report(len(loaded.rules), len(loaded.tables), tuple(unique))
+
+
+def _of_rule(rule: Rule, spots: Spots, loaded: Loaded) -> Iterator[Finding]:
+    types = read_condition(rule.spec.match, rule.spec.facility).allowed("msg.type")
+    written = families(types or ())
+    for spot in spots.of(rule.spec.name):
+        yield from leaf_findings(spot, written, rule.spec.facility, loaded.tables)
+    if rule.spec.xslt is not None and written - {Family.XML}:
+        reason = "the messages of this rule are no XML: take xslt out, or narrow match"
+        yield finding(rule.marked.file, rule.marked.place(("xslt",)), "not-xml", reason)
+    yield from _idle_mocks(rule, spots)
+    if not rule.spec.tests:
+        reason = f"the rule {rule.spec.name} has no test: add one below tests"
+        yield finding(rule.marked.file, rule.marked.place(("name",)), "untested", reason)
+
+
+def _idle_mocks(rule: Rule, spots: Spots) -> Iterator[Finding]:
+    used = {spot.entry.lookup for spot in spots.of(rule.spec.name) if isinstance(spot.entry, PathLeaf)}
+    for number, test in enumerate(rule.spec.tests):
+        for name in test.codes.keys() - used:
+            place = rule.marked.place(("tests", number, "codes", name))
+            reason = f"the test gives a table {name}, in which this rule looks nothing up: correct its name"
+            yield finding(rule.marked.file, place, "idle-codes", reason)
+
+
+def _unused_tables(loaded: Loaded, spots: Spots) -> Iterator[Finding]:
+    leaves = (spot.entry for spot in spots.all)
+    used = {leaf.lookup for leaf in leaves if isinstance(leaf, PathLeaf)}
+    for name in sorted(loaded.tables.keys() - used):
+        reason = f"no rule looks anything up in {name}: use it in a lookup, or remove the file"
+        yield finding(f"codes/{name}.csv", Place(1), "unused-table", reason)

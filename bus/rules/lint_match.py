@@ -1,0 +1,95 @@
+"""What the linter says of conditions: those that are never reached, and those that meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from bus.hl7.problem import HL7Error
+from bus.rules.condition import Condition, never_reached, read_condition
+from bus.rules.expression import ExpressionError, context_of
+from bus.rules.finding import Finding, finding
+from bus.rules.lint_leaves import expression_mistakes
+from bus.rules.loader import Rule
+from bus.rules.paths import families
+from bus.rules.trial import given
+from bus.sources.opening import open_source
+from bus.sources.source import PathError, Source, UnreadableError
+
+Sample = tuple[str, Source]
+"""`rule: test`, and its message."""
+
+
+def match_findings(rules: Sequence[Rule]) -> Iterator[Finding]:
+    """Give what is wrong with the conditions of all campuses; rules are in the order they are asked."""
+    for facility in dict.fromkeys(rule.spec.facility for rule in rules):
+        yield from _campus([rule for rule in rules if rule.spec.facility == facility])
+
+
+def _campus(rules: Sequence[Rule]) -> Iterator[Finding]:
+    conditions = [read_condition(rule.spec.match, rule.spec.facility) for rule in rules]
+    dead: set[int] = set()
+    for number, (rule, condition) in enumerate(zip(rules, conditions, strict=True)):
+        written = families(condition.allowed("msg.type") or ())
+        for code, message in expression_mistakes(rule.spec.match, written, below=False):
+            yield _at_match(rule, code, message)
+        earlier = [i for i in range(number) if i not in dead]
+        why = _unreachable(condition, [(rules[i], conditions[i]) for i in earlier])
+        if why is not None:
+            dead.add(number)
+            yield _at_match(rule, *why)
+    samples = list(_samples(rules))
+    for one, other in combinations([i for i in range(len(rules)) if i not in dead], 2):
+        yield from _meeting(rules[one], rules[other], conditions[one], conditions[other], samples)
+
+
+def _unreachable(condition: Condition, earlier: Sequence[tuple[Rule, Condition]]) -> tuple[str, str] | None:
+    if not condition.possible():
+        return "never-true", "no message can meet all parts of this condition: correct it"
+    if not never_reached(condition, [c for _, c in earlier]):
+        return None
+    covering = [rule for rule, c in earlier if never_reached(condition, [c])]
+    covering = covering[:1] or [r for r, c in earlier if c.both(condition).possible()]
+    names = ", ".join(f"{rule.spec.name} ({rule.marked.file})" for rule in covering)
+    reason = f"never reached: {names} takes every message this would; narrow it, or move this before it"
+    return "unreachable", reason
+
+
+def _meeting(
+    one: Rule, other: Rule, first: Condition, second: Condition, samples: Sequence[Sample]
+) -> Iterator[Finding]:
+    if not first.both(second).possible():
+        return
+    earlier = f"{one.spec.name} ({one.marked.file})"
+    earlier = f"{one.spec.name} ({one.marked.file})"
+    if first.implies(second):
+        reason = f"{earlier}, which is narrower, takes its part of these messages first; right if it is meant"
+        yield _at_match(other, "narrower-first", reason)
+        return
+    witness = next((name for name, source in samples if _both(one, other, source)), None)
+    seen = f"both match the message of {witness!r}" if witness else "a message may match both"
+    reason = f"overlaps with {earlier}, which goes first: {seen}; make one exclude the other"
+    yield _at_match(other, "overlap", reason)
+
+
+def _both(one: Rule, other: Rule, source: Source) -> bool:
+    context = context_of(source)
+    try:
+        return one.match.test(context) and other.match.test(context)
+    except (ExpressionError, PathError):
+        return False  # the test of the sample itself says so
+
+
+def _samples(rules: Sequence[Rule]) -> Iterator[Sample]:
+    for rule in rules:
+        for test in rule.spec.tests:
+            try:
+                body, envelope = given(test.given, rule)
+                source = open_source(body, test.given.charset, envelope)
+            except (ValueError, OSError, HL7Error, UnreadableError):
+                continue  # `rules test` says what is wrong with it
+            yield f"{rule.spec.name}: {test.name}", source
+
+
+def _at_match(rule: Rule, code: str, message: str) -> Finding:
+    return finding(rule.marked.file, rule.marked.place(("match",)), code, message)

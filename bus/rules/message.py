@@ -1,0 +1,94 @@
+"""The message that `explain` and `preview` are asked about: one of the inbox, or a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from bus.envelope import Stored
+from bus.hl7.message import Message as Hl7Message
+from bus.hl7.problem import HL7Error
+from bus.router.work import MESSAGES
+from bus.rules.decision import Decision
+from bus.rules.ruleset import RuleSet, unreadable
+from bus.sources.opening import open_source
+from bus.sources.source import Envelope, Source, UnreadableError
+from consortium.errors import PermanentError
+
+
+class NoMessageError(PermanentError):
+    """There is no such message, or too little is known of it; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A body, and what is known of it before it is read."""
+
+    name: str
+    body: bytes
+    charset: str
+    envelope: Envelope
+
+    def source(self) -> Source:
+        """Return the parsed message. Raises `UnreadableError`."""
+        return open_source(self.body, self.charset, self.envelope)
+
+    def decide(self, rules: RuleSet) -> Decision:
+        """Return what rules make of it, as the router would."""
+        try:
+            return rules.decide(self.source(), self.envelope.facility, self.envelope.message_type)
+        except UnreadableError as error:
+            return unreadable(error)
+
+
+def from_inbox(connection: sa.Connection, id_: int) -> Message:
+    """Read a message of the inbox. Raises `NoMessageError`."""
+    row = connection.execute(MESSAGES, {"ids": [id_]}).mappings().one_or_none()
+    if row is None:
+        raise NoMessageError(f"there is no message {id_}; find it with ./yilian messages list")
+    stored = Stored(**row)
+    envelope = Envelope(
+        stored.facility, stored.sender, stored.message_type, stored.protocol, stored.control_id
+    )
+    return Message(f"message {id_}", bytes(stored.body), stored.charset, envelope)
+
+
+def from_file(path: Path, charset: str, known: Envelope) -> Message:
+    """Read a file; an HL7 message says itself what `known` leaves empty. Raises `NoMessageError`."""
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise NoMessageError(
+            f"{path} cannot be read ({error.strerror}): name a file or an inbox id"
+        ) from error
+    envelope = known
+    if body.startswith(b"MSH"):
+        body = body.replace(b"\r\n", b"\r").replace(b"\n", b"\r")
+        envelope = _header(body, charset, known)
+    missing = [
+        option
+        for option, value in (("--facility", envelope.facility), ("--type", envelope.message_type))
+        if not value
+    ]
+    if missing:
+        raise NoMessageError(f"{path} does not say what it is: give {' and '.join(missing)}")
+    return Message(str(path), body, charset, envelope)
+
+
+def _header(body: bytes, charset: str, known: Envelope) -> Envelope:
+    try:
+        message = Hl7Message(body.decode(charset), charset)
+    except (UnicodeDecodeError, LookupError) as error:
+        raise NoMessageError(f"the file is not {charset}: give --charset, such as gb18030") from error
+    except HL7Error as error:
+        raise NoMessageError(f"the file is no HL7 message: {error.reason}") from error
+    event = (message.get("MSH-9.1"), message.get("MSH-9.2"))
+    return Envelope(
+        facility=known.facility or message.get("MSH-4.1") or "",
+        sender=known.sender or message.get("MSH-3.1") or "",
+        message_type=known.message_type or "^".join(part for part in event if part),
+        protocol=known.protocol or "mllp",
+        control_id=message.get("MSH-10") or "",
+    )

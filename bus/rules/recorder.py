@@ -1,0 +1,151 @@
+"""A watch that notes what each leaf read and gave, while one message goes through a rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bus.rules.decision import HoldingError
+from bus.rules.run import Leaf, Run
+from bus.rules.spec import Entry, FirstLeaf, PathLeaf
+from bus.rules.watch import Part, Spot, written
+from bus.sources.source import Source
+
+VALUE, ABSENT, DEFAULT, MISS, HELD, LEFT_OUT = "value", "absent", "default", "miss", "held", "left out"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one leaf, or one condition that was false, came to."""
+
+    field: str
+    """Field of the canonical model; `reports[1].results[2].flag` is of the second part that was read."""
+    part: str
+    """Repeated part of the message that it was asked of, such as `OBR[1]/OBX[2]`; empty: the message."""
+    reads: str
+    """Path, constant or expression, as written."""
+    file: str
+    line: int
+    column: int
+    outcome: str
+    """value, absent, default, miss (of a code table), held, left out (by a condition)."""
+    sent: str | None
+    """Text of the message at the path."""
+    value: Any
+    table: str | None
+    from_message: bool
+    """Whether `value` comes from the message, rather than from the rule."""
+    reason: str | None = None
+    """Code of the hold, or the condition that left it out."""
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An `each` that is under way."""
+
+    entry: Entry | None
+    path: str
+    field: str
+    number: int = 0
+
+
+class Recorder:
+    """Notes in `readings`, in the order in which things happen. For one message at a time."""
+
+    def __init__(self) -> None:
+        self.readings: list[Reading] = []
+        self._frames: list[_Frame] = []
+
+    def leaf(self, spot: Spot, leaf: Leaf) -> Leaf:
+        """Return the closure, noting."""
+        if spot.part is Part.EACH:
+            return self._each(spot, leaf)
+        if spot.part is Part.OBJECT:
+            return self._object(spot, leaf)
+        if spot.part is Part.WHEN:
+            return self._condition(spot, leaf)
+        if spot.part is Part.LEAF and not isinstance(spot.entry, FirstLeaf):
+            return self._value(spot, leaf)
+        return leaf
+
+    def _each(self, spot: Spot, leaf: Leaf) -> Leaf:
+        def noted(run: Run, source: Source) -> Any:
+            self._frames.append(_Frame(spot.entry, spot.text, spot.field))
+            try:
+                return leaf(run, source)
+            finally:
+                self._frames.pop()
+
+        return noted
+
+    def _object(self, spot: Spot, leaf: Leaf) -> Leaf:
+        def noted(run: Run, source: Source) -> Any:
+            if self._frames and self._frames[-1].entry is spot.entry:
+                self._frames[-1].number += 1
+            return leaf(run, source)
+
+        return noted
+
+    def _condition(self, spot: Spot, leaf: Leaf) -> Leaf:
+        def noted(run: Run, source: Source) -> Any:
+            try:
+                value = leaf(run, source)
+            except HoldingError as error:
+                self._note(spot, HELD, None, None, f"when {spot.text}: {error.hold.code}")
+                raise
+            if not value:
+                self._note(spot, LEFT_OUT, None, None, f"when {spot.text}")
+            return value
+
+        return noted
+
+    def _value(self, spot: Spot, leaf: Leaf) -> Leaf:
+        entry = spot.entry
+        path = entry if isinstance(entry, str) else entry.path if isinstance(entry, PathLeaf) else None
+
+        def noted(run: Run, source: Source) -> Any:
+            before = len(run.misses)
+            try:
+                value = leaf(run, source)
+            except HoldingError as error:
+                self._note(spot, HELD, source.get(path) if path else None, None, error.hold.code)
+                raise
+            sent = source.get(path) if path else None
+            self._note(spot, _outcome(entry, sent, value, missed=len(run.misses) > before), sent, value)
+            return value
+
+        return noted
+
+    def _note(
+        self, spot: Spot, outcome: str, sent: str | None, value: Any, reason: str | None = None
+    ) -> None:
+        self.readings.append(
+            Reading(
+                field=self._field(spot.field),
+                part="/".join(f"{frame.path}[{frame.number}]" for frame in self._frames),
+                reads=written(spot.entry) if spot.entry is not None else spot.text,
+                file=spot.file,
+                line=spot.place.line,
+                column=spot.place.column,
+                outcome=outcome,
+                sent=sent,
+                value=value,
+                table=spot.entry.lookup if isinstance(spot.entry, PathLeaf) else None,
+                from_message=outcome != DEFAULT and not written(spot.entry).startswith("const "),
+                reason=reason,
+            )
+        )
+
+    def _field(self, field: str) -> str:
+        for frame in reversed(self._frames):
+            rest = field.removeprefix(frame.field)
+            field = f"{frame.field}[{frame.number}]{rest}"
+        return field
+
+
+def _outcome(entry: Entry | None, sent: str | None, value: Any, *, missed: bool) -> str:
+    if missed:
+        return MISS
+    if value is None:
+        return ABSENT
+    return DEFAULT if isinstance(entry, PathLeaf) and sent is None else VALUE

@@ -1,0 +1,1 @@
+"""The commands of `yilian rules`, a file each: `configure` names its options, `run` returns its exit code."""

@@ -1,0 +1,79 @@
+"""`yilian rules explain MESSAGE`: why each rule did or did not fire, and what each leaf gave."""
+
+from __future__ import annotations
+
+import argparse
+
+from bus.rules.explain import Asked, Explanation, Part, explain
+from bus.rules.loader import load_rules
+from bus.rules.recorder import Reading, Recorder
+from bus.rules.verbs.asked import message_of, show_of, takes_message
+from bus.rules.verbs.output import rules_dir, takes_rules, write, write_json
+from runtime.words import words
+
+HELP = words("why each rule did or did not take a message", "逐条解释规则为何处理或不处理某条消息")
+VERDICTS = {
+    "fired": words("fired", "触发"),
+    "not true": words("not true", "不成立"),
+    "failed": words("failed", "出错"),
+    "came too late": words("also true, but came too late", "也成立，但前面的规则已触发"),
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Name the options."""
+    takes_message(parser)
+    takes_rules(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Explain; returns 0 for a message that would be held, too. Raises when something cannot be read."""
+    recorder = Recorder()
+    loaded = load_rules(rules_dir(options), recorder)
+    explanation = explain(loaded, recorder, message_of(options), show_of(options))
+    if options.json:
+        write_json(explanation.as_json())
+    else:
+        _show(explanation)
+    return 0
+
+
+def _show(told: Explanation) -> None:
+    write(f"{told.message}: {told.facility} {told.message_type} {told.sender}")
+    for asked in told.rules:
+        write(f"\n{asked.rule}  {asked.file}:{asked.line}  {VERDICTS[asked.verdict]}")
+        for part in _telling(asked):
+            write(f"    {_of_part(part)}")
+    write("")
+    if told.hold is not None:
+        where = ", ".join(filter(None, (told.rule, told.hold.step, told.hold.field)))
+        write(words("held", "挂起") + f" ({told.hold.code}): {where}")
+        write(f"    {told.hold.reason}")
+    else:
+        write(words("recorded", "入库") + f": {told.outcome}, {told.rule}")
+    for miss in told.misses:
+        write(words("no mapping", "无映射") + f": {miss['table']} {miss['code']}")
+    for reading in told.readings:
+        write(f"    {_of_reading(reading)}")
+
+
+def _telling(asked: Asked) -> list[Part]:
+    """Return the parts that tell why: of a rule that is not true, those that are not."""
+    return [part for part in asked.parts if asked.verdict != "not true" or part.result is not True]
+
+
+def _of_part(part: Part) -> str:
+    result = part.error if part.result is None else str(part.result).lower()
+    values = ", ".join(f"{name} = {value!r}" for name, value in part.values.items())
+    return f"{result}: {part.text}" + (f"   ({values})" if values else "")
+
+
+def _of_reading(reading: Reading) -> str:
+    part = f"{reading.part}/" if reading.part and reading.from_message else ""
+    at = f"{reading.file}:{reading.line}:{reading.column}"
+    if reading.outcome == "left out":
+        return f"{reading.field}: {reading.outcome}, {reading.reason}  [{at}]"
+    gave = "" if reading.value is None else f" = {reading.value}"
+    table = f" ({reading.table})" if reading.table else ""
+    reason = f" {reading.reason}" if reading.reason else ""
+    return f"{reading.field}: {reading.outcome}{reason}{gave}, {part}{reading.reads}{table}  [{at}]"

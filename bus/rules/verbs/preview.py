@@ -1,0 +1,61 @@
+"""`yilian rules preview MESSAGE --rules DIR`: what other rules would make of a message, field by field."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from bus.rules.difference import Difference, differences
+from bus.rules.ruleset import RuleSet
+from bus.rules.verbs.asked import message_of, show_of, takes_message
+from bus.rules.verbs.output import write, write_json
+from runtime import settings
+from runtime.words import words
+
+HELP = words("what other rules would make of a message", "预览另一套规则对某条消息的处理差异")
+SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Name the options."""
+    takes_message(parser)
+    parser.add_argument(
+        "--rules", type=Path, required=True, metavar="DIR", help="folder of the changed rules"
+    )
+    parser.add_argument(
+        "--present",
+        type=Path,
+        metavar="DIR",
+        help="folder of the rules now; by default the setting rules_dir",
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare; returns 0 whether or not something differs. Raises when rules or message cannot be read."""
+    present = RuleSet.load(options.present or settings.load().rules_dir)
+    changed = RuleSet.load(options.rules)
+    message, show = message_of(options), show_of(options)
+    found = differences(message.decide(present), message.decide(changed))
+    shown = [_shown(one, show(one.before), show(one.after)) for one in found]
+    if options.json:
+        write_json({"message": message.name, "differences": shown})
+        return 0
+    for one in shown:
+        write(f"{SIGNS[one['what']]} {one['field']}: {_line(one)}")
+    count = len(found)
+    write(words(f"{count} differences", f"{count} 处不同"))
+    return 0
+
+
+def _shown(one: Difference, before: Any, after: Any) -> dict[str, Any]:
+    if one.field.startswith("decision.") and one.field != "decision.version":
+        before, after = one.before, one.after  # nothing there is a patient's
+    return {"field": one.field, "what": one.what, "before": before, "after": after}
+
+
+def _line(one: dict[str, Any]) -> str:
+    if one["what"] == "added":
+        return f"{one['after']}"
+    return f"{one['before']}" if one["what"] == "removed" else f"{one['before']} → {one['after']}"

@@ -1,0 +1,33 @@
+"""`yilian rules schema`: the JSON Schemas of rule files and shared files, for editors."""
+
+from __future__ import annotations
+
+import argparse
+
+from bus.rules.schema import FILES, as_text, schema_of
+from bus.rules.verbs.output import write, write_json
+from runtime.settings import CHECKOUT
+from runtime.words import words
+
+HELP = words("print the JSON Schema of a rule file, for editors", "输出规则文件的 JSON Schema，供编辑器使用")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Name the options."""
+    parser.add_argument(
+        "file", nargs="?", choices=tuple(FILES), default="rule", help="kind of file; rule by default"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="write both schemas into this repository's rules folder"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print one schema, or write both."""
+    if not options.write:
+        write_json(schema_of(options.file))
+        return 0
+    for name, file in FILES.items():
+        (CHECKOUT / "rules" / file).write_text(as_text(schema_of(name)), encoding="utf-8")
+        write(f"rules/{file}")
+    return 0

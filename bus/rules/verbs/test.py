@@ -1,0 +1,127 @@
+"""`yilian rules test`: runs the tests that rule files carry, and says which branches they leave out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bus.rules.compile import nearest
+from bus.rules.coverage import Coverage, Covered
+from bus.rules.finding import from_error
+from bus.rules.junit import junit
+from bus.rules.loader import Loaded, Rule, load_rules
+from bus.rules.ruleset import RuleSet
+from bus.rules.trial import Outcome, run_tests
+from bus.rules.verbs.output import CommandError, rules_dir, takes_rules, write, write_json
+from runtime.words import words
+
+HELP = words("run the tests that rule files carry", "运行规则文件自带的测试")
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What the tests of the chosen rules came to."""
+
+    loaded: Loaded
+    outcomes: Sequence[Outcome]
+    coverage: Sequence[Covered]
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """The tests that did not pass."""
+        return [outcome for outcome in self.outcomes if outcome.differences]
+
+    @property
+    def passed(self) -> bool:
+        """Whether all rules loaded and all tests passed."""
+        return not self.loaded.errors and not self.failed
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Name the options."""
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="only these rules, campus codes or campus folders"
+    )
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write the results as JUnit XML")
+    parser.add_argument("--coverage", action="store_true", help="list the branches that no test goes through")
+    takes_rules(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Test; returns 1 when a test fails, or the rules do not load."""
+    results = _results(rules_dir(options), options.names)
+    if options.junit is not None:
+        covered = {one.rule: one for one in results.coverage}
+        options.junit.write_bytes(junit(results.outcomes, results.loaded.errors, covered))
+    if options.json:
+        write_json(_as_json(results))
+    else:
+        _show(results, branches=options.coverage)
+    return 0 if results.passed else 1
+
+
+def _results(folder: Path, names: Sequence[str]) -> Results:
+    coverage = Coverage()
+    loaded = load_rules(folder, coverage)
+    if loaded.errors:
+        return Results(loaded, [], [])
+    chosen = _choice(loaded, names)
+    outcomes = run_tests(RuleSet(loaded.rules, loaded.tables), chosen, coverage)
+    return Results(loaded, outcomes, [coverage.of(r.spec.name) for r in loaded.rules if chosen(r)])
+
+
+def _choice(loaded: Loaded, names: Sequence[str]) -> Callable[[Rule], bool]:
+    known = {name for rule in loaded.rules for name in _names(rule)}
+    for name in names:
+        if name not in known:
+            raise CommandError(f"there is no rule, campus or folder {name!r}; {nearest(name, known)}")
+    return lambda rule: not names or not _names(rule).isdisjoint(names)
+
+
+def _names(rule: Rule) -> set[str]:
+    return {rule.spec.name, rule.spec.facility, rule.path.parent.name}
+
+
+def _as_json(results: Results) -> dict[str, Any]:
+    errors = [
+        {"file": e.file, "line": e.line, "column": e.place.column, "code": e.code, "message": e.message}
+        for e in results.loaded.errors
+    ]
+    errors += [
+        {"file": o.file, "line": o.line, "rule": o.rule, "test": o.test, "message": "; ".join(o.differences)}
+        for o in results.failed
+    ]
+    return {
+        "rules": len(results.coverage),
+        "tests": len(results.outcomes),
+        "failed": len(results.failed),
+        "errors": errors,
+        "coverage": [covered.as_json() for covered in results.coverage],
+    }
+
+
+def _show(results: Results, *, branches: bool) -> None:
+    for error in results.loaded.errors:
+        write(str(from_error(error)))
+    for outcome in results.failed:
+        write(f"{outcome.file}:{outcome.line}: {outcome.rule}: {outcome.test}")
+        for difference in outcome.differences:
+            write(f"    {difference}")
+    for covered in results.coverage if branches else ():
+        write(f"{covered.rule}: {covered.covered} of {covered.total} branches")
+        for branch in covered.missing:
+            place = f"{branch.file}:{branch.place.line}:{branch.place.column}"
+            write(f"    {place}: {branch.field}: {branch.what}")
+    total, hit = (sum(getattr(c, name) for c in results.coverage) for name in ("total", "covered"))
+    tests, failed, rules = len(results.outcomes), len(results.failed), len(results.coverage)
+    write(
+        words(
+            f"{rules} rules, {tests} tests, {failed} failed; {hit} of {total} branches were gone through"
+            f"{'' if branches else ' (--coverage lists the others)'}",
+            f"{rules} 条规则，{tests} 个测试，{failed} 个失败；{total} 个分支走过 {hit} 个"
+            f"{'' if branches else '（--coverage 列出其余）'}",
+        )
+    )
