@@ -17,8 +17,9 @@ from bus.router.line import Line
 from bus.router.verdicts import Verdicts
 from bus.router.work import READY, Row, lock_patients, read_messages, read_rows
 from bus.rules.decision import Decision, Hold
-from bus.rules.ruleset import RuleSet, unreadable
+from bus.rules.ruleset import unreadable
 from bus.rules.spec import OrderClass
+from bus.rules.versions.model import Deployed
 from bus.sources.opening import open_stored
 from bus.sources.source import UnreadableError
 from consortium.errors import PermanentError
@@ -50,8 +51,9 @@ class Batch:
     savepoint.
     """
 
-    def __init__(self, rules: RuleSet, effects: Effects, clock: Callable[[], datetime]) -> None:
-        self._rules = rules
+    def __init__(self, deployed: Deployed, effects: Effects, clock: Callable[[], datetime]) -> None:
+        self.deployed = deployed
+        """The one rule set of all its passes."""
         self._effects = effects
         self._clock = clock
         self._decisions: dict[int, Decision] = {}
@@ -104,7 +106,7 @@ class Batch:
 
     def _decide(self, message: Stored) -> Decision:
         try:
-            return self._rules.decide(open_stored(message), message.facility, message.message_type)
+            return self.deployed.rules.decide(open_stored(message), message.facility, message.message_type)
         except UnreadableError as error:
             return unreadable(error)
         except Exception as error:
@@ -118,7 +120,7 @@ class Pass:
     """One pass over the rows of a batch."""
 
     def __init__(self, batch: Batch, connection: sa.Connection, line: Line) -> None:
-        self.verdicts = Verdicts()
+        self.verdicts = Verdicts(rules=batch.deployed.short)
         self._batch = batch
         self._connection = connection
         self._line = line
