@@ -15,10 +15,21 @@ from bus.rules.ruleset import RuleSet
 from bus.rules.trial import run_tests
 from runtime import settings
 
+VERSION_COMMANDS = ("deploy", "rollback", "versions", "status", "diff", "backtest")
+"""Handed on to `bus.rules.versions.console`."""
+
 
 def rules_main(argv: Sequence[str]) -> int:
     """Run `rules …`; returns 0 when all is well, 1 for mistakes, 2 for a wrong command line."""
-    parser = argparse.ArgumentParser(prog="yilian rules", description="Check and test the rule files.")
+    if argv and argv[0] in VERSION_COMMANDS:
+        from bus.rules.versions.console import versions_main
+
+        return versions_main(argv)
+    parser = argparse.ArgumentParser(
+        prog="yilian rules",
+        description="Check and test the rule files.",
+        epilog=f"Versions: {', '.join(VERSION_COMMANDS)}; see ./yilian rules deploy --help",
+    )
     parser.add_argument(
         "command", choices=("lint", "test", "schema"), help="schema: JSON Schema of a rule file, for editors"
     )

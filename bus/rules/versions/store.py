@@ -133,3 +133,8 @@ def active(connection: sa.Connection) -> str:
     if digest is None:
         raise NothingActiveError
     return digest
+
+
+def exists(connection: sa.Connection, digest: str) -> bool:
+    """Whether a set of that digest is stored."""
+    return connection.execute(VERSION, {"digest": digest}).one_or_none() is not None
