@@ -32,7 +32,10 @@ def check(files: Files) -> Checked:
     if undecodable:
         return Checked(0, 0, undecodable)
     with laid_out(files) as folder:
-        return _check(folder)
+        try:
+            return _check(folder)
+        except RecursionError:
+            return Checked(0, 0, (Finding("campuses", 1, "a file is nested too deep"),))
 
 
 def _undecodable(files: Files) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bus.rules.ruleset import RuleSet
+from bus.rules.ruleset import InvalidRulesError, RuleSet
 from bus.rules.versions.model import Files
 from consortium.errors import PermanentError
 
@@ -89,4 +89,9 @@ def laid_out(files: Files) -> Iterator[Path]:
 def compiled(files: Files) -> RuleSet:
     """Compile a set. Raises `InvalidRulesError` with every mistake, `UnfitFilesError`, OSError."""
     with laid_out(files) as folder:
-        return RuleSet.load(folder)
+        try:
+            return RuleSet.load(folder)
+        except UnicodeDecodeError as error:
+            raise InvalidRulesError("a file is not UTF-8; ./yilian rules lint") from error
+        except RecursionError as error:
+            raise InvalidRulesError("a file is nested too deep") from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bus.rules.ruleset import RuleSet
-from consortium.errors import PermanentError
+from consortium.errors import ConflictError, PermanentError
 
 Files = Mapping[str, bytes]
 """A rule set as files: path below `rules/`, with `/` between its parts, to content."""
@@ -99,7 +99,7 @@ class UnknownVersionError(PermanentError):
     code = "unknown_version"
 
 
-class NothingActiveError(PermanentError):
+class NothingActiveError(ConflictError):
     """No rule set was activated yet."""
 
     code = "no_active_rules"
