@@ -108,11 +108,13 @@ class Shelf:
             try:
                 rules = self._compile(files)
             except Exception as error:
-                log.exception("rules_not_loaded", digest=digest[:SHORT], error=type(error).__name__)
+                # The text of ours names files and lines of rules; of another exception only the type is told.
+                reason = str(error) if isinstance(error, PermanentError) else ""
+                log.exception("rules_not_loaded", version=digest[:SHORT], reason=reason)
                 with self._lock:
                     self._failed[digest] = self._clock() + AGAIN
                 return
-            log.info("rules_loaded", digest=digest[:SHORT], seconds=round(self._clock() - began, 3))
+            log.info("rules_loaded", version=digest[:SHORT], seconds=round(self._clock() - began, 3))
             self._keep(Deployed(digest, rules))
 
     def _keep(self, deployed: Deployed) -> None:
