@@ -13,6 +13,8 @@ import yaml
 from consortium.errors import PermanentError
 
 Position = tuple[str | int, ...]
+MOST_NODES = 100_000
+"""Keys and elements of one file, with what its anchors repeat."""
 
 
 class RuleError(PermanentError):
@@ -81,6 +83,8 @@ def read_marked(path: Path, shown: str) -> Marked:
 def _walk(node: yaml.Node, at: Position, lines: dict[Position, int], shown: str) -> None:
     if len(at) > 40:
         raise RuleError(shown, node.start_mark.line + 1, "nested too deep: an anchor that contains itself?")
+    if len(lines) > MOST_NODES:
+        raise RuleError(shown, node.start_mark.line + 1, "too many parts: anchors that multiply each other?")
     if isinstance(node, yaml.MappingNode):
         _walk_mapping(node, at, lines, shown)
     elif isinstance(node, yaml.SequenceNode):

@@ -107,6 +107,12 @@ tests: [{name: t, given: {file: ../../../../../../etc/passwd, type: "json:x"}, e
     assert (finding.file, finding.line) == ("campuses/main/a.yaml", 8)
 
 
+def test_anchors_that_multiply_end_the_reading_and_not_the_machine() -> None:
+    lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 38)]
+    [finding] = check({"campuses/main/a.yaml": "\n".join(lines).encode()}).findings
+    assert finding.message == "too many parts: anchors that multiply each other?"
+
+
 def test_a_file_that_is_no_utf8_is_named_with_its_line() -> None:
     [finding] = check({"codes/a.csv": b"facility\n\xc4\xd0"}).findings
     assert str(finding) == "codes/a.csv:2: the file is not UTF-8; save it as UTF-8"
