@@ -23,6 +23,7 @@ from bus.rules.versions.model import SHORT, RefusedRulesError
 from bus.rules.versions.status import Status, notice, status
 from consortium.errors import YilianError
 from runtime import settings
+from runtime.rules import UNDEFINED_TABLE, older
 from runtime.words import words
 
 
@@ -49,9 +50,9 @@ def versions_main(argv: Sequence[str]) -> int:
     except sa.exc.OperationalError:
         return _fail("the database cannot be reached: see ./yilian status")
     except sa.exc.ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) != "42P01":  # undefined_table
+        if getattr(error.orig, "sqlstate", None) != UNDEFINED_TABLE:
             raise
-        return _fail("the database is older than this checkout: ./yilian down, then ./yilian up")
+        return _fail(older())
     finally:
         engine.dispose()
 

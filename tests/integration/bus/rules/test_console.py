@@ -151,7 +151,9 @@ def test_a_database_that_is_away_or_old_is_named(
 ) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("DROP TABLE bus.rule_activation")
-    assert run("status")[2] == "the database is older than this checkout: ./yilian down, then ./yilian up\n"
+    older = "the database is older than this checkout: ./yilian down, then ./yilian up"
+    assert run("status")[2] == older + "\n"
+    assert rules_notice(options) == older
     away = options.model_copy(update={"database_url": "postgresql://nobody@127.0.0.1:1/x"})
     monkeypatch.setattr(settings, "load", lambda: away)
     assert run("versions")[2] == "the database cannot be reached: see ./yilian status\n"
