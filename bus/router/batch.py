@@ -15,7 +15,7 @@ from bus.router.effects import Applied, Effects
 from bus.router.failures import ATTEMPTS, backoff, hold_for, is_database, is_transient
 from bus.router.line import Line
 from bus.router.verdicts import Verdicts
-from bus.router.work import READY, Row, lock_patients, read_messages, read_rows
+from bus.router.work import READY, Row, read_messages, read_rows
 from bus.rules.decision import Decision, Hold
 from bus.rules.ruleset import unreadable
 from bus.rules.spec import OrderClass
@@ -59,14 +59,11 @@ class Batch:
         self._decisions: dict[int, Decision] = {}
         self.careful = False
 
-    def run(self, connection: sa.Connection, ids: Sequence[int]) -> Verdicts:
-        """Make one pass in the caller's transaction. Raises `AgainError`, `KeysGrewError`, or of the
-        database.
+    def run(self, connection: sa.Connection, keys: Sequence[int], last: int) -> Verdicts:
+        """Make one pass over the work of these patients, whom the caller's transaction has locked, up to an
+        id. Raises `AgainError`, or of the database.
         """
-        keys = lock_patients(connection, ids)
-        if not keys:
-            return Verdicts()
-        rows = read_rows(connection, keys, max(ids))
+        rows = read_rows(connection, keys, last)
         one = Pass(self, connection, Line(rows))
         for row, message in read_messages(connection, [row for row in rows if row.state == READY]):
             one.take(row, message)

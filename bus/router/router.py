@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from bus.router.batch import AgainError, Batch
 from bus.router.effects import Effects
 from bus.router.failures import is_race
-from bus.router.work import KeysGrewError
+from bus.router.work import KeysGrewError, lock_patients
 from bus.rules.ruleset import RuleSet
 from bus.rules.versions.model import Deployed
 from bus.rules.versions.shelf import NotLoadedError
@@ -83,11 +83,15 @@ class Router:
         while True:
             try:
                 with self._engine.begin() as connection:
+                    keys = lock_patients(connection, ids)
+                    if not keys:
+                        return
+                    # Behind the locks: no patient's message is decided by an older set than the one before.
                     deployed = self._rules.current(connection)
                     if batch is None or batch.deployed is not deployed:
                         # What another set decided is forgotten: one transaction, one set.
                         batch = Batch(deployed, self._effects, self._clock)
-                    verdicts = batch.run(connection, ids)
+                    verdicts = batch.run(connection, keys, max(ids))
             except NotLoadedError as error:
                 self._rules.load(error.digest)
             except (AgainError, KeysGrewError):

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import groupby
 from pathlib import Path
 
 from bus.envelope import Arrival
@@ -119,11 +120,18 @@ def test_twenty_versions_under_load(tmp_path: Path, database_url: str, amqp_url:
     last = {f"SM{number % PATIENTS}": str(number) for number in range(sent)}
     assert dict(rows(database_url, SHARED)) == last
     assert rows(database_url, OUT_OF_ORDER) == []
+    for patient, decided in groupby(rows(database_url, DECIDED), key=lambda row: row[0]):
+        numbers = [int(version[digest][1:]) for _, digest in decided]
+        assert numbers == sorted(numbers), f"{patient}: from a newer set back to an older one"
 
 
 SHARED = """
 SELECT r.number, v.value FROM records.report r JOIN records.result v ON v.report_id = r.id
 WHERE r.number LIKE 'S%%'
+"""
+DECIDED = """
+SELECT i.patient_number, t.detail ->> 'rules' FROM bus.trace t JOIN bus.inbox i ON i.id = t.message_id
+WHERE t.step = 'recorded' ORDER BY i.patient_number, i.id
 """
 OUT_OF_ORDER = """
 SELECT message_id FROM (
