@@ -13,9 +13,9 @@ from api import docs, handlers, uploads
 from api.database import engine
 from api.edge import Edge
 from api.fhir import router as fhir
-from api.limits import ORDINARY, BodyLimit
+from api.limits import ORDINARY, RULE_SETS, BodyLimit
 from api.platform import Platform
-from api.v1 import audit, critical_values, health, messages, sign_in
+from api.v1 import audit, critical_values, health, messages, rules, sign_in
 from bus.heartbeat import beat
 from consortium.access.tokens import checked_key
 from runtime.settings import Settings
@@ -30,6 +30,7 @@ nothing allows, and puts reads of patients, refusals and changes in the audit. E
 TAGS = [
     {"name": "sign-in", "description": "Tokens, and who one is"},
     {"name": "messages", "description": "Where is message X, why is it held, send it on"},
+    {"name": "rules", "description": "Versions of the rule set: deploy, take back, try on stored messages"},
     {"name": "critical values", "description": "危急值: what must be known at once, and who took note"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
     {
@@ -59,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.platform = parts
     handlers.install(app)
     app.include_router(docs.router)
-    for part in (health, sign_in, messages, critical_values, audit):
+    for part in (health, sign_in, messages, rules, critical_values, audit):
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(fhir.router)
     uploads.mount(app, parts, doorway)
@@ -69,7 +70,9 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _limit(path: str) -> int | None:
-    return None if path.startswith(UPLOADS) else ORDINARY
+    if path.startswith(UPLOADS):
+        return None
+    return RULE_SETS if path.startswith("/api/v1/rules") else ORDINARY
 
 
 def _lifespan(parts: Platform, doorway: uploads.Doorway) -> Lifespan[FastAPI]:

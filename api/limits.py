@@ -11,6 +11,8 @@ from api.failures import Failure, FailureError, response
 
 ORDINARY = 1024 * 1024
 """Bytes; what a JSON request of this API may need."""
+RULE_SETS = 24 * 1024 * 1024
+"""Bytes; a whole rule set as JSON."""
 
 
 class BodyLimit:

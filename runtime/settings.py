@@ -108,7 +108,10 @@ class Settings(BaseSettings):
     queues: int = Field(default=8, ge=1, le=64, description="number of partitions (quorum queues)")
     body_limit: int = Field(default=32 * 1024 * 1024, ge=1024, description="largest message accepted, bytes")
     dedupe_days: int = Field(default=30, ge=1, description="how long a control id stays known")
-    rules_dir: Path = CHECKOUT / "rules"
+    rules_dir: Path = Field(
+        default=CHECKOUT / "rules",
+        description="where a rule set is deployed from, and the first one comes from",
+    )
     republish_seconds: PositiveFloat = Field(
         default=30.0,
         description="after how long the relay rings again for a message that is published and not done",

@@ -6,6 +6,7 @@ import signal
 import threading
 
 import sqlalchemy as sa
+import structlog
 
 from bus import logging, tracing
 from bus.heartbeat import beating
@@ -13,9 +14,14 @@ from bus.router.consumer import RabbitConsumer
 from bus.router.effects import Services
 from bus.router.loop import Loop
 from bus.router.router import Router
-from bus.rules.ruleset import RuleSet
+from bus.rules.versions.service import ensure_first
+from bus.rules.versions.shelf import Shelf
 from bus.topology import DEAD_QUEUE, queue_name
 from runtime import settings
+
+log = structlog.get_logger("bus.router")
+DATABASE_PAUSE = 0.5
+"""Seconds between two looks for a database that is away at the start."""
 
 
 def shares(options: settings.Settings) -> list[list[str]]:
@@ -27,9 +33,25 @@ def shares(options: settings.Settings) -> list[list[str]]:
     return spread
 
 
+def opened(rules: Shelf, engine: sa.Engine, options: settings.Settings, stop: threading.Event) -> bool:
+    """Load the active rule set, the checkout's on a fresh database; wait for a database that is away.
+
+    Returns False when `stop` was set meanwhile. Raises PermanentError when no set can be loaded.
+    """
+    while not stop.is_set():
+        try:
+            ensure_first(engine, options.rules_dir)
+            rules.open()
+        except sa.exc.OperationalError as error:
+            log.warning("router_interrupted", error=type(error).__name__, retry_in=DATABASE_PAUSE)
+            stop.wait(DATABASE_PAUSE)
+        else:
+            return True
+    return False
+
+
 def main(options: settings.Settings) -> None:
     """Run until SIGTERM or SIGINT."""
-    rules = RuleSet.load(options.rules_dir)
     url = sa.make_url(options.database_url).set(drivername="postgresql+psycopg")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -38,6 +60,9 @@ def main(options: settings.Settings) -> None:
     engine = sa.create_engine(
         url, pool_size=len(spread), pool_pre_ping=True, connect_args={"application_name": "router"}
     )
+    rules = Shelf(engine)
+    if not opened(rules, engine, options, stop):
+        return
     routers = [Router(engine, rules, Services()) for _ in spread]
     threads = [
         threading.Thread(
@@ -53,8 +78,9 @@ def main(options: settings.Settings) -> None:
         for place, (names, router) in enumerate(zip(spread, routers, strict=True))
     ]
 
-    def detail() -> dict[str, int]:
-        return {"recorded": sum(r.recorded for r in routers), "held": sum(r.held for r in routers)}
+    def detail() -> dict[str, int | str]:
+        counts = {"recorded": sum(r.recorded for r in routers), "held": sum(r.held for r in routers)}
+        return counts | rules.detail()
 
     with beating(options.database_url, "router", detail):
         for thread in threads:

@@ -15,10 +15,11 @@ from bus.router.effects import Applied, Effects
 from bus.router.failures import ATTEMPTS, backoff, hold_for, is_database, is_transient
 from bus.router.line import Line
 from bus.router.verdicts import Verdicts
-from bus.router.work import READY, Row, lock_patients, read_messages, read_rows
+from bus.router.work import READY, Row, read_messages, read_rows
 from bus.rules.decision import Decision, Hold
-from bus.rules.ruleset import RuleSet, unreadable
+from bus.rules.ruleset import unreadable
 from bus.rules.spec import OrderClass
+from bus.rules.versions.model import Deployed
 from bus.sources.opening import open_stored
 from bus.sources.source import UnreadableError
 from consortium.errors import PermanentError
@@ -50,21 +51,19 @@ class Batch:
     savepoint.
     """
 
-    def __init__(self, rules: RuleSet, effects: Effects, clock: Callable[[], datetime]) -> None:
-        self._rules = rules
+    def __init__(self, deployed: Deployed, effects: Effects, clock: Callable[[], datetime]) -> None:
+        self.deployed = deployed
+        """The one rule set of all its passes."""
         self._effects = effects
         self._clock = clock
         self._decisions: dict[int, Decision] = {}
         self.careful = False
 
-    def run(self, connection: sa.Connection, ids: Sequence[int]) -> Verdicts:
-        """Make one pass in the caller's transaction. Raises `AgainError`, `KeysGrewError`, or of the
-        database.
+    def run(self, connection: sa.Connection, keys: Sequence[int], last: int) -> Verdicts:
+        """Make one pass over the work of these patients, whom the caller's transaction has locked, up to an
+        id. Raises `AgainError`, or of the database.
         """
-        keys = lock_patients(connection, ids)
-        if not keys:
-            return Verdicts()
-        rows = read_rows(connection, keys, max(ids))
+        rows = read_rows(connection, keys, last)
         one = Pass(self, connection, Line(rows))
         for row, message in read_messages(connection, [row for row in rows if row.state == READY]):
             one.take(row, message)
@@ -104,7 +103,7 @@ class Batch:
 
     def _decide(self, message: Stored) -> Decision:
         try:
-            return self._rules.decide(open_stored(message), message.facility, message.message_type)
+            return self.deployed.rules.decide(open_stored(message), message.facility, message.message_type)
         except UnreadableError as error:
             return unreadable(error)
         except Exception as error:
@@ -118,7 +117,7 @@ class Pass:
     """One pass over the rows of a batch."""
 
     def __init__(self, batch: Batch, connection: sa.Connection, line: Line) -> None:
-        self.verdicts = Verdicts()
+        self.verdicts = Verdicts(rules=batch.deployed.short)
         self._batch = batch
         self._connection = connection
         self._line = line

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
 import sqlalchemy as sa
 
 from bus.router.batch import AgainError, Batch
 from bus.router.effects import Effects
 from bus.router.failures import is_race
-from bus.router.work import KeysGrewError
+from bus.router.work import KeysGrewError, lock_patients
 from bus.rules.ruleset import RuleSet
+from bus.rules.versions.model import Deployed
+from bus.rules.versions.shelf import NotLoadedError
 
 RACES = 5
 """Times a batch is begun again after a deadlock before it is left to the caller."""
@@ -21,14 +24,45 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+class Rules(Protocol):
+    """Where the rules of a batch come from; `bus.rules.versions.shelf.Shelf` in a running platform."""
+
+    def current(self, connection: sa.Connection) -> Deployed:
+        """Return the set that is active in this transaction. Raises `NotLoadedError`."""
+        ...
+
+    def load(self, digest: str) -> None:
+        """Make a set ready, outside of any transaction."""
+        ...
+
+
+class Fixed:
+    """One set that never changes: a folder's, in tests and measurements."""
+
+    def __init__(self, rules: RuleSet) -> None:
+        self._deployed = Deployed(None, rules)
+
+    def current(self, connection: sa.Connection) -> Deployed:
+        """Return it."""
+        del connection
+        return self._deployed
+
+    def load(self, digest: str) -> None:
+        """There is nothing to load."""
+
+
 class Router:
     """Answers doorbells. One for each thread."""
 
     def __init__(
-        self, engine: sa.Engine, rules: RuleSet, effects: Effects, clock: Callable[[], datetime] = _now
+        self,
+        engine: sa.Engine,
+        rules: RuleSet | Rules,
+        effects: Effects,
+        clock: Callable[[], datetime] = _now,
     ) -> None:
         self._engine = engine
-        self._rules = rules
+        self._rules: Rules = Fixed(rules) if isinstance(rules, RuleSet) else rules
         self._effects = effects
         self._clock = clock
         self.recorded = 0
@@ -44,12 +78,22 @@ class Router:
         """
         if not ids:
             return
-        batch = Batch(self._rules, self._effects, self._clock)
+        batch: Batch | None = None
         races = 0
         while True:
             try:
                 with self._engine.begin() as connection:
-                    verdicts = batch.run(connection, ids)
+                    keys = lock_patients(connection, ids)
+                    if not keys:
+                        return
+                    # Behind the locks: no patient's message is decided by an older set than the one before.
+                    deployed = self._rules.current(connection)
+                    if batch is None or batch.deployed is not deployed:
+                        # What another set decided is forgotten: one transaction, one set.
+                        batch = Batch(deployed, self._effects, self._clock)
+                    verdicts = batch.run(connection, keys, max(ids))
+            except NotLoadedError as error:
+                self._rules.load(error.digest)
             except (AgainError, KeysGrewError):
                 continue
             except sa.exc.DBAPIError as error:

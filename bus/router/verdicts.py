@@ -54,6 +54,8 @@ CODE_LIMIT = 200
 class Verdicts:
     """The verdicts of one pass over a batch, in memory until `write`."""
 
+    rules: str | None = None
+    """Short digest of the rule set that decided: every step says it."""
     done: list[int] = field(default_factory=list)
     held: list[tuple[Row, Hold, int]] = field(default_factory=list)
     waiting: list[tuple[Row, int]] = field(default_factory=list)
@@ -65,7 +67,7 @@ class Verdicts:
     def record(self, row: Row, rule: str | None, detail: Mapping[str, Any]) -> None:
         """The message's effects are in this transaction."""
         self.done.append(row.id)
-        self.steps.append(trace.Step(row.id, trace.RECORDED, {"rule": rule, **detail}))
+        self.steps.append(trace.Step(row.id, trace.RECORDED, self._under({"rule": rule, **detail})))
 
     def event(self, row: Row, dedupe_key: str, payload: Mapping[str, Any]) -> None:
         """Somebody is to be told of it."""
@@ -76,17 +78,18 @@ class Verdicts:
         """It cannot go on."""
         self.held.append((row, hold, HELD if blocks else ASIDE))
         detail = {"code": hold.code, "rule": hold.rule, "step": hold.step, "field": hold.field}
-        self.steps.append(trace.Step(row.id, trace.HELD, detail))
+        self.steps.append(trace.Step(row.id, trace.HELD, self._under(detail)))
 
     def wait(self, row: Row, blocker: int) -> None:
         """It waits behind a held one."""
         self.waiting.append((row, blocker))
-        self.steps.append(trace.Step(row.id, trace.WAITING, {"blocked_by": blocker}))
+        self.steps.append(trace.Step(row.id, trace.WAITING, self._under({"blocked_by": blocker})))
 
     def retry(self, row: Row, at: datetime, error: str) -> None:
         """It failed, and is tried again at a time."""
         self.later.append((row, row.attempts + 1, at))
-        self.steps.append(trace.Step(row.id, trace.RETRY, {"error": error, "attempts": row.attempts + 1}))
+        detail = {"error": error, "attempts": row.attempts + 1}
+        self.steps.append(trace.Step(row.id, trace.RETRY, self._under(detail)))
 
     def follow(self, row: Row, at: datetime) -> None:
         """It stands behind one of its patient that was put off, and rings again with it."""
@@ -96,6 +99,9 @@ class Verdicts:
         """Count codes that no table knows."""
         for miss in misses:
             self.misses[facility, miss.table, miss.code.replace("\0", "")[:CODE_LIMIT]] += 1
+
+    def _under(self, detail: Mapping[str, Any]) -> Mapping[str, Any]:
+        return detail if self.rules is None else {**detail, "rules": self.rules}
 
     def write(self, connection: sa.Connection) -> None:
         """Write them all, some statements for the whole batch."""

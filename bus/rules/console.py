@@ -12,9 +12,16 @@ from runtime.words import complain, words
 COMMANDS = ("lint", "test", "explain", "preview", "schema", "docs")
 """Modules of `bus.rules.verbs`."""
 
+VERSION_COMMANDS = ("deploy", "rollback", "versions", "status", "diff", "backtest")
+"""Handed on to `bus.rules.versions.console`."""
+
 
 def rules_main(argv: Sequence[str]) -> int:
     """Run `rules …`; returns 0 when all is well, 1 for mistakes, 2 for a wrong command line."""
+    if argv and argv[0] in VERSION_COMMANDS:
+        from bus.rules.versions.console import versions_main
+
+        return versions_main(argv)
     try:
         options = _parser().parse_args(argv)
     except SystemExit as end:
@@ -30,6 +37,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="yilian rules",
         description=words("Check, test and explain the rule files.", "检查、测试、解释规则文件。"),
+        epilog=words(
+            f"Versions: {', '.join(VERSION_COMMANDS)}; see ./yilian rules deploy --help",
+            f"版本：{'、'.join(VERSION_COMMANDS)}；见 ./yilian rules deploy --help",
+        ),
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:

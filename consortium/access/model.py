@@ -39,6 +39,11 @@ class Action(enum.StrEnum):
     PATIENT_READ = "patient.read"
     RECORD_READ = "record.read"
     """Encounters, orders, reports, results, documents of a patient."""
+    RULES_READ = "rules.read"
+    RULES_DEPLOY = "rules.deploy"
+    """Making a rule set the active one, or an earlier one again."""
+    RULES_BACKTEST = "rules.backtest"
+    """Trying a rule set on stored messages; shows ids and fields, no values."""
     AUDIT_READ = "audit.read"
     UPLOAD = "upload"
 

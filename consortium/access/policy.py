@@ -89,6 +89,20 @@ TABLE = (
     ),
     Line(
         frozenset({Role.ENGINEER, Role.OPS}),
+        frozenset({Action.RULES_READ}),
+        frozenset({Relation.SHARED}),
+        frozenset({Purpose.OPERATIONS}),
+        "those who keep the bus running see its rules",
+    ),
+    Line(
+        frozenset({Role.ENGINEER}),
+        frozenset({Action.RULES_DEPLOY, Action.RULES_BACKTEST}),
+        frozenset({Relation.CAMPUS}),
+        frozenset({Purpose.OPERATIONS}),
+        "engineers change the rules of the organisation they work for: those of all campuses are the group's",
+    ),
+    Line(
+        frozenset({Role.ENGINEER, Role.OPS}),
         frozenset({Action.MESSAGE_BODY_READ}),
         frozenset({Relation.CAMPUS, Relation.GROUP, Relation.SHARED}),
         frozenset({Purpose.OPERATIONS}),

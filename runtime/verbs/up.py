@@ -8,6 +8,7 @@ import time
 from runtime import sample, screen, start
 from runtime.catalogue import endpoints
 from runtime.refusals import checked
+from runtime.rules import rules_notice
 from runtime.settings import home
 from runtime.words import console, words
 
@@ -55,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return 130
     settings = checked()
+    if different := rules_notice(settings):
+        report(different)
     screen.show(out, settings, endpoints(settings), sample.played(), str(home() / "generated.toml"))
     report(words("everything is healthy", "全部健康"))
     return 0

@@ -50,6 +50,9 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.MESSAGE_BODY_READ: set(),
     Action.CRITICAL_VALUE_READ: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
     Action.CRITICAL_VALUE_ACKNOWLEDGE: {("doctor", "campus", "treatment")},
+    Action.RULES_READ: {(role, "shared", "operations") for role in ("engineer", "ops")},
+    Action.RULES_DEPLOY: {("engineer", "campus", "operations")},
+    Action.RULES_BACKTEST: {("engineer", "campus", "operations")},
     Action.AUDIT_READ: {("admin", "shared", "audit")},
     Action.UPLOAD: {("system", "campus", "operations")},
 }

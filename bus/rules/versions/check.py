@@ -1,0 +1,79 @@
+"""What a set must pass before it goes anywhere: it compiles, every rule can be reached, every test passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bus.rules.finding import Severity
+from bus.rules.lint import lint
+from bus.rules.loader import Loaded, load_rules
+from bus.rules.ruleset import RuleSet
+from bus.rules.trial import run_tests
+from bus.rules.versions.folder import laid_out
+from bus.rules.versions.model import Files, Finding
+
+TEXTS = (".yaml", ".yml", ".csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check found."""
+
+    rules: int
+    tests: int
+    findings: tuple[Finding, ...]
+    """Empty: it may be deployed."""
+
+
+def check(files: Files) -> Checked:
+    """Lint a set and run its tests. Raises `UnfitFilesError`, OSError."""
+    undecodable = tuple(_undecodable(files))
+    if undecodable:
+        return Checked(0, 0, undecodable)
+    with laid_out(files) as folder:
+        try:
+            return _check(folder)
+        except RecursionError:
+            return Checked(0, 0, (Finding("campuses", 1, "a file is nested too deep"),))
+
+
+def _undecodable(files: Files) -> Iterator[Finding]:
+    for path, content in files.items():
+        try:
+            if path.endswith(TEXTS):
+                content.decode()
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            yield Finding(path, line, "the file is not UTF-8; save it as UTF-8")
+
+
+def _check(folder: Path) -> Checked:
+    loaded = load_rules(folder)
+    tests = sum(len(rule.spec.tests) for rule in loaded.rules)
+    findings = [Finding(e.file, e.line, e.message) for e in lint(folder).of(Severity.ERROR)]
+    if not loaded.rules and not findings:
+        findings.append(Finding("campuses", 1, "there is no rule file; every message would be held"))
+    findings += _strayed(loaded, folder)
+    if not findings:
+        findings += _failed(loaded)
+    return Checked(len(loaded.rules), tests, tuple(findings))
+
+
+def _strayed(loaded: Loaded, folder: Path) -> Iterator[Finding]:
+    """Give the tests whose message lies outside the set: it would not be there where the set goes."""
+    inside = folder.resolve()
+    for rule in loaded.rules:
+        for number, test in enumerate(rule.spec.tests):
+            name = test.given.file
+            if name is not None and not (rule.path.parent / name).resolve().is_relative_to(inside):
+                line = rule.marked.line(("tests", number, "given", "file"))
+                yield Finding(rule.marked.file, line, "given.file lies outside the rule set; put it beside")
+
+
+def _failed(loaded: Loaded) -> Iterator[Finding]:
+    for outcome in run_tests(RuleSet(loaded.rules, loaded.tables)):
+        if outcome.differences:
+            message = f"{outcome.rule}: {outcome.test}: {'; '.join(outcome.differences)}"
+            yield Finding(outcome.file, outcome.line, message)
