@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from bus.rules.codes import CodeTable, load_tables
 from bus.rules.compile import Compiler
+from bus.rules.destinations import AnyDestination, load_destinations
 from bus.rules.expression import Expression, ExpressionError
-from bus.rules.marks import Marked, Position, RuleError, read_marked
+from bus.rules.marks import Marked, Position, RuleError, checked, read_marked
+from bus.rules.routes import Route, compile_routes
 from bus.rules.run import Leaf
 from bus.rules.spec import Node, OrderClass, RuleFile, SharedFile
 from consortium.records.model import Change, Kind
 
-Model = TypeVar("Model", bound=BaseModel)
 Fragments = Mapping[str, tuple[Node, Marked, Position]]
 ORDERS: Mapping[Kind, OrderClass] = {
     Kind.PATIENT: OrderClass.IDENTITY,
@@ -39,6 +37,7 @@ class Rule:
     waits: bool
     map: Leaf
     version: Leaf | None
+    routes: tuple[Route, ...] = ()
 
 
 @dataclass(slots=True)
@@ -47,6 +46,7 @@ class Loaded:
 
     rules: list[Rule] = field(default_factory=list)
     tables: dict[str, CodeTable] = field(default_factory=dict)
+    destinations: Mapping[str, AnyDestination] = field(default_factory=dict)
     errors: list[RuleError] = field(default_factory=list)
 
 
@@ -57,10 +57,13 @@ def load_rules(rules_dir: Path) -> Loaded:
         loaded.tables = load_tables(rules_dir)
     except RuleError as error:
         loaded.errors.append(error)
+    destinations = load_destinations(rules_dir)
+    loaded.destinations = destinations.by_name
+    loaded.errors += destinations.errors
     names: dict[str, str] = {}
     for path in sorted((rules_dir / "campuses").glob("*/*.yaml")):
         try:
-            rule = compile_rule(path, rules_dir, loaded.tables)
+            rule = compile_rule(path, rules_dir, loaded.tables, loaded.destinations)
             if rule.spec.name in names:
                 raise rule.marked.error(("name",), f"the name is also in {names[rule.spec.name]}")
             names[rule.spec.name] = rule.marked.file
@@ -70,7 +73,12 @@ def load_rules(rules_dir: Path) -> Loaded:
     return loaded
 
 
-def compile_rule(path: Path, rules_dir: Path, tables: Mapping[str, CodeTable]) -> Rule:
+def compile_rule(
+    path: Path,
+    rules_dir: Path,
+    tables: Mapping[str, CodeTable],
+    destinations: Mapping[str, AnyDestination],
+) -> Rule:
     """Read and compile one rule file. Raises `RuleError`."""
     marked = read_marked(path, str(path.relative_to(rules_dir)))
     spec = checked(RuleFile, marked)
@@ -89,19 +97,8 @@ def compile_rule(path: Path, rules_dir: Path, tables: Mapping[str, CodeTable]) -
         waits=order is not OrderClass.RESULT if spec.waits is None else spec.waits,
         map=compiler.object(spec.map, Change, ("map",)),
         version=None if spec.version is None else compiler.entry(spec.version, "text", ("version",)),
+        routes=compile_routes(spec, marked, destinations),
     )
-
-
-def checked(model: type[Model], marked: Marked) -> Model:
-    """Validate a document against its specification. Raises `RuleError` at the first mistake's line."""
-    try:
-        return model.model_validate(marked.data)
-    except ValidationError as error:
-        # A key that is spelled wrong is also missing: name what is written before what is not.
-        errors = error.errors(include_url=False, include_context=False)
-        first = min(errors, key=lambda each: each["type"] == "missing")
-        shown = ".".join(str(step) for step in first["loc"])
-        raise marked.error(first["loc"], f"{shown}: {first['msg']}") from error
 
 
 def _fragments(spec: RuleFile, marked: Marked, rules_dir: Path) -> Fragments:

@@ -94,6 +94,7 @@ def compare(expect: Expect, decision: Decision) -> list[str]:
         _same("kind", expect.kind, outcome.kind, found)
         if expect.change is not None:
             _part("change", expect.change, outcome.model_dump(mode="json"), found)
+        _same("destinations", expect.destinations, [one.to for one in decision.sendings], found)
     _same("rule", expect.rule, decision.rule, found)
     _same("unmapped", expect.unmapped, [miss.code for miss in decision.misses], found)
     return found
