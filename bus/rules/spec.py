@@ -181,6 +181,13 @@ class Sending(Closed):
     send: Form = Form.RAW
 
 
+Naming = Annotated[
+    Annotated[DestinationName, Tag("name")] | Annotated[Sending, Tag("sending")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "sending"),
+]
+"""A destination by its name alone, or with what is to be said."""
+
+
 class Given(Closed):
     """The message of a test: one of `text`, `file` (beside the rule file) or `json`."""
 
@@ -235,7 +242,7 @@ class RuleFile(Closed):
     )
     include: list[str] = Field(default_factory=list, description="files under rules/shared")
     map: Node
-    destinations: list[DestinationName | Sending] = Field(
+    destinations: list[Naming] = Field(
         default_factory=list, description="where the message goes, too; a name alone sends it as it came"
     )
     tests: list[RuleTest] = Field(default_factory=list)

@@ -39,6 +39,12 @@ class Action(enum.StrEnum):
     PATIENT_READ = "patient.read"
     RECORD_READ = "record.read"
     """Encounters, orders, reports, results, documents of a patient."""
+    DESTINATION_READ = "destination.read"
+    """How a destination stands, and its deliveries: states, times, reasons. No answers."""
+    DESTINATION_MANAGE = "destination.manage"
+    """Pausing, resuming, draining it."""
+    DELIVERY_DECIDE = "delivery.decide"
+    """Resending or discarding what is parked or ambiguous."""
     AUDIT_READ = "audit.read"
     UPLOAD = "upload"
 

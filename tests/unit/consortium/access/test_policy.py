@@ -50,6 +50,15 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.MESSAGE_BODY_READ: set(),
     Action.CRITICAL_VALUE_READ: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
     Action.CRITICAL_VALUE_ACKNOWLEDGE: {("doctor", "campus", "treatment")},
+    Action.DESTINATION_READ: {
+        (role, where, "operations") for role in ("admin", "engineer", "ops") for where in ("campus", "group")
+    },
+    Action.DESTINATION_MANAGE: {
+        (role, where, "operations") for role in ("engineer", "ops") for where in ("campus", "group")
+    },
+    Action.DELIVERY_DECIDE: {
+        (role, where, "operations") for role in ("engineer", "ops") for where in ("campus", "group")
+    },
     Action.AUDIT_READ: {("admin", "shared", "audit")},
     Action.UPLOAD: {("system", "campus", "operations")},
 }
