@@ -23,7 +23,7 @@ from bus.rules.destinations import Destination
 log = structlog.get_logger("bus.delivery")
 
 IDLE = 0.25
-"""Seconds between looks at an empty queue."""
+"""Seconds between looks at an empty queue, and at what people want of the destination."""
 AWAY = 1.0
 """Seconds between tries to reach the database, or to own the destination."""
 AHEAD = 16
@@ -57,6 +57,8 @@ class Line:
         self._ended: deque[tuple[Claim, Outcome, float | None]] = deque()
         """Attempts whose outcome is not written yet: the database may be away."""
         self._away = count(-1, -1)
+        self._control = Control()
+        self._control_due = 0.0
 
     def stop(self) -> None:
         """Take nothing more; what is on the wire gets some seconds for its answer."""
@@ -118,7 +120,9 @@ class Line:
 
     async def _turn(self, rows: Rows) -> None:
         await self._write(rows)
-        control = await rows.control()
+        if monotonic() >= self._control_due:
+            self._control, self._control_due = await rows.control(), monotonic() + IDLE
+        control = self._control
         room = self._room(control)
         if room <= 0 and not self._jobs:
             await self._put_back(rows)
@@ -147,7 +151,13 @@ class Line:
     def _start(self, rows: Rows, claim: Claim) -> None:
         task = asyncio.create_task(self._attempt(rows, claim), name=f"delivery-{claim.id}")
         self._jobs[task] = claim
-        task.add_done_callback(self._jobs.pop)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        """Forget a job; one that failed itself leaves its row in flight, for the next start to find."""
+        claim = self._jobs.pop(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("attempt_failed", delivery_id=claim.id, exc_info=error)
 
     async def _attempt(self, rows: Rows, claim: Claim) -> None:
         """Make one attempt; whatever happens, its outcome is noted."""

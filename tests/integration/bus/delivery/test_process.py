@@ -44,8 +44,8 @@ async def delivery(url: str, rules: Path, home: Path) -> AsyncIterator[asyncio.s
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(15):
-            await process.wait()
+            async with asyncio.timeout(10):
+                assert await process.wait() == 0
 
 
 async def test_killed_while_in_flight_it_leaves_ambiguous_ones_and_sends_none_twice(
