@@ -12,7 +12,7 @@ from bus.delivery.line import Line
 from bus.delivery.queue import Queued, write
 from bus.delivery.transport import Transport
 from bus.envelope import Arrival
-from bus.rules.destinations import MllpDestination
+from bus.rules.destinations import AnyDestination, MllpDestination
 from bus.rules.spec import Form
 from tests.integration.bus.clinic import engine_of, hl7, rows, store
 
@@ -73,10 +73,13 @@ async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
 
 @asynccontextmanager
 async def delivering(
-    url: str, spec: MllpDestination, transport: Transport | None = None
+    url: str, spec: AnyDestination, transport: Transport | None = None
 ) -> AsyncIterator[Line]:
-    """Run the line of a destination."""
-    line = Line(spec, transport or MllpTransport(spec), url, chance=lambda: 0.5)
+    """Run the line of a destination, over MLLP unless another transport is given."""
+    if transport is None:
+        assert isinstance(spec, MllpDestination)
+        transport = MllpTransport(spec)
+    line = Line(spec, transport, url, chance=lambda: 0.5)
     task = asyncio.create_task(line.run())
     try:
         yield line

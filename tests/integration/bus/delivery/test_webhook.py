@@ -8,12 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from adapters.rest.webhook import WebhookTransport, keys, signature
-from bus.delivery.queue import write
+from bus.delivery.queue import Queued, write
 from bus.delivery.transport import Transport
 from bus.router.effects import Services
 from bus.router.router import Router
 from bus.rules.destinations import WebhookDestination
 from bus.rules.ruleset import RuleSet
+from bus.rules.spec import Form
 from tests.integration.bus.clinic import engine_of, hl7, rows, store
 from tests.integration.bus.delivery.queue import BREAKER, RETRY, delivering, enqueue, messages, states, until
 from tests.integration.bus.delivery.receivers import http_receiver
@@ -140,9 +141,6 @@ async def test_what_the_effects_roll_back_is_not_queued(database_url: str) -> No
     ids = store(database_url, hl7("ADT^A28"))
     engine = engine_of(database_url)
     with engine.connect() as connection, connection.begin() as transaction:
-        from bus.delivery.queue import Queued
-        from bus.rules.spec import Form
-
         write(connection, [Queued("ward", ids[0], [1], Form.RAW, None)])
         assert connection.execute(sa.text("SELECT count(*) FROM bus.delivery")).scalar_one() == 1
         transaction.rollback()
@@ -151,9 +149,6 @@ async def test_what_the_effects_roll_back_is_not_queued(database_url: str) -> No
 
 
 async def test_a_merge_waits_for_both_patients_and_they_for_it(database_url: str) -> None:
-    from bus.delivery.queue import Queued
-    from bus.rules.spec import Form
-
     arrivals, _ = messages(5)
     ids = store(database_url, *arrivals)
     keys_of = ([1], [2], [1, 2], [2], [3])
