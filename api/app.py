@@ -15,7 +15,7 @@ from api.edge import Edge
 from api.fhir import router as fhir
 from api.limits import ORDINARY, RULE_SETS, BodyLimit
 from api.platform import Platform
-from api.v1 import audit, critical_values, health, messages, rules, sign_in
+from api.v1 import audit, critical_values, destinations, health, messages, rules, sign_in
 from bus.heartbeat import beat
 from consortium.access.tokens import checked_key
 from runtime.settings import Settings
@@ -31,6 +31,7 @@ TAGS = [
     {"name": "sign-in", "description": "Tokens, and who one is"},
     {"name": "messages", "description": "Where is message X, why is it held, send it on"},
     {"name": "rules", "description": "Versions of the rule set: deploy, take back, try on stored messages"},
+    {"name": "destinations", "description": "Other systems: pause, drain, and what did not reach them"},
     {"name": "critical values", "description": "危急值: what must be known at once, and who took note"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
     {
@@ -60,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.platform = parts
     handlers.install(app)
     app.include_router(docs.router)
-    for part in (health, sign_in, messages, rules, critical_values, audit):
+    for part in (health, sign_in, messages, rules, destinations, critical_values, audit):
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(fhir.router)
     uploads.mount(app, parts, doorway)

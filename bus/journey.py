@@ -25,7 +25,9 @@ SAME_CONTROL_ID = sa.text(
 WAITING = sa.text("SELECT id FROM bus.work WHERE state = 2 AND blocked_by = :id ORDER BY id")
 DELIVERIES = sa.text(
     "SELECT created_at, destination, dedupe_key, attempts, last_error, delivered_at FROM bus.outbox"
-    " WHERE message_id = :id ORDER BY id"
+    " WHERE message_id = :id UNION ALL"
+    " SELECT queued_at, destination, 'delivery:' || id || ':' || state, attempts, code,"
+    " CASE WHEN state = 'delivered' THEN done_at END FROM bus.delivery WHERE message_id = :id ORDER BY 1, 2"
 )
 
 

@@ -18,6 +18,12 @@ RELEASED: Final = "released"
 REPLAYED: Final = "replayed"
 EVENT: Final = "event"
 DISCARDED: Final = "discarded"
+DELIVERY_QUEUED: Final = "delivery_queued"
+DELIVERED: Final = "delivered"
+DELIVERY_AMBIGUOUS: Final = "delivery_ambiguous"
+DELIVERY_PARKED: Final = "delivery_parked"
+DELIVERY_RESENT: Final = "delivery_resent"
+DELIVERY_DISCARDED: Final = "delivery_discarded"
 
 WRITE = sa.text(
     "INSERT INTO bus.trace (message_id, step, detail)"

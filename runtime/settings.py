@@ -126,6 +126,12 @@ class Settings(BaseSettings):
         default=256, ge=1, le=4096, description="most doorbells answered in one transaction"
     )
 
+    delivery_secrets: dict[str, str] = Field(
+        default_factory=dict,
+        repr=False,
+        description="signing secrets of webhooks by the name that rules/destinations/*.yaml uses",
+    )
+
     # Workflows.
     critical_value_minutes: tuple[PositiveFloat, PositiveFloat] = Field(
         default=(10.0, 10.0),

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 import structlog
 
 from bus import tracing
+from bus.delivery.queue import queued
 from bus.envelope import Stored
 from bus.router.effects import Applied, Effects
 from bus.router.failures import ATTEMPTS, backoff, hold_for, is_database, is_transient
@@ -225,6 +226,8 @@ class Pass:
             self.verdicts.record(item.row, item.decision.rule, detail)
             for event in applied.events:
                 self.verdicts.event(item.row, event.dedupe_key, event.payload)
+            for sending in item.decision.sendings:
+                self.verdicts.deliver(queued(sending, item.row.keys, item.change, item.provenance))
 
     def _hold(self, row: Row, hold: Hold, decision: Decision) -> None:
         self.verdicts.hold(row, hold, blocks=decision.blocks)

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bus import trace
+from bus.delivery import queue
 from bus.router.work import ASIDE, HELD, Row
 from bus.rules.decision import Hold, Miss
 
@@ -63,6 +64,7 @@ class Verdicts:
     events: list[tuple[int, str, Mapping[str, Any]]] = field(default_factory=list)
     steps: list[trace.Step] = field(default_factory=list)
     misses: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    deliveries: list[queue.Queued] = field(default_factory=list)
 
     def record(self, row: Row, rule: str | None, detail: Mapping[str, Any]) -> None:
         """The message's effects are in this transaction."""
@@ -73,6 +75,10 @@ class Verdicts:
         """Somebody is to be told of it."""
         self.events.append((row.id, dedupe_key, payload))
         self.steps.append(trace.Step(row.id, trace.EVENT, {"dedupe_key": dedupe_key}))
+
+    def deliver(self, queued: queue.Queued) -> None:
+        """It goes to another system, too."""
+        self.deliveries.append(queued)
 
     def hold(self, row: Row, hold: Hold, *, blocks: bool) -> None:
         """It cannot go on."""
@@ -117,6 +123,7 @@ class Verdicts:
             ids, keys, payloads = zip(*self.events, strict=True)
             documents = [json.dumps(payload, ensure_ascii=False) for payload in payloads]
             connection.execute(EVENTS, {"ids": list(ids), "keys": list(keys), "payloads": documents})
+        queue.write(connection, self.deliveries)
         if self.done:
             connection.execute(DONE, {"ids": self.done})
         trace.write(connection, self.steps)

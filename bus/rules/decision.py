@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bus.rules.spec import OrderClass
+from bus.rules.spec import OrderClass, Sending
 from consortium.records.model import Change
 
 
@@ -46,6 +46,8 @@ class Decision:
     misses: tuple[Miss, ...] = ()
     version: str | None = None
     """`Provenance.source_version`."""
+    sendings: tuple[Sending, ...] = ()
+    """Where it goes once it is recorded."""
 
 
 class HoldingError(Exception):

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from bus.rules.codes import CodeTable, load_tables
 from bus.rules.compile import Compiler, Where, nearest
+from bus.rules.destinations import AnyDestination, load_destinations
 from bus.rules.expression import Expression
-from bus.rules.marks import Marked, Place, Position, RuleError, read_marked
+from bus.rules.marks import Marked, Model, Place, Position, RuleError, read_marked
+from bus.rules.routes import Route, compile_routes
 from bus.rules.run import Leaf
 from bus.rules.spec import FORMS, Node, OrderClass, RuleFile, SharedFile
 from bus.rules.stylesheet import StylesheetError, read_stylesheet, transformed_leaf
 from bus.rules.watch import Watch
 from consortium.records.model import Change, Kind
 
-Model = TypeVar("Model", bound=BaseModel)
 Fragments = Mapping[str, tuple[Node, Marked, Position]]
 ORDERS: Mapping[Kind, OrderClass] = {
     Kind.PATIENT: OrderClass.IDENTITY,
@@ -52,6 +52,7 @@ class Rule:
     waits: bool
     map: Leaf
     version: Leaf | None
+    routes: tuple[Route, ...] = ()
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class Loaded:
 
     rules: list[Rule] = field(default_factory=list)
     tables: dict[str, CodeTable] = field(default_factory=dict)
+    destinations: Mapping[str, AnyDestination] = field(default_factory=dict)
     errors: list[RuleError] = field(default_factory=list)
 
 
@@ -67,9 +69,12 @@ def load_rules(rules_dir: Path, watch: Watch | None = None) -> Loaded:
     """Read and compile `campuses/*/*.yaml`; mistakes are collected, not raised. `watch` looks on."""
     errors: list[RuleError] = []
     loaded = Loaded(tables=load_tables(rules_dir, errors))
+    destinations = load_destinations(rules_dir)
+    loaded.destinations = destinations.by_name
+    errors += destinations.errors
     names: dict[str, str] = {}
     for path in sorted((rules_dir / "campuses").glob("*/*.yaml")):
-        rule = compile_rule(path, rules_dir, loaded.tables, errors, watch)
+        rule = compile_rule(path, rules_dir, loaded, errors, watch)
         if rule is None:
             continue
         if rule.spec.name in names:
@@ -85,7 +90,7 @@ def load_rules(rules_dir: Path, watch: Watch | None = None) -> Loaded:
 def compile_rule(
     path: Path,
     rules_dir: Path,
-    tables: Mapping[str, CodeTable],
+    known: Loaded,
     errors: list[RuleError],
     watch: Watch | None = None,
 ) -> Rule | None:
@@ -99,11 +104,18 @@ def compile_rule(
     spec = validated(RuleFile, marked, errors)
     if spec is None:
         return None
-    rule = _compiled(spec, path, Compiler(spec.name, marked, tables, {}, errors, watch), rules_dir)
+    compiler = Compiler(spec.name, marked, known.tables, {}, errors, watch)
+    rule = _compiled(spec, path, compiler, rules_dir, known.destinations)
     return rule if len(errors) == before else None
 
 
-def _compiled(spec: RuleFile, path: Path, compiler: Compiler, rules_dir: Path) -> Rule | None:
+def _compiled(
+    spec: RuleFile,
+    path: Path,
+    compiler: Compiler,
+    rules_dir: Path,
+    destinations: Mapping[str, AnyDestination],
+) -> Rule | None:
     compiler.fragments = _fragments(spec, compiler.marked, rules_dir, compiler.errors)
     made = compiler.object(spec.map, Change, Where(("map",)))
     if spec.xslt is not None:
@@ -122,6 +134,7 @@ def _compiled(spec: RuleFile, path: Path, compiler: Compiler, rules_dir: Path) -
             waits=order is not OrderClass.RESULT if spec.waits is None else spec.waits,
             map=made,
             version=version,
+            routes=compile_routes(spec, compiler.marked, destinations),
         )
     except RuleError as error:
         compiler.errors.append(error)

@@ -6,12 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
 from consortium.errors import PermanentError
 
+Model = TypeVar("Model", bound=BaseModel)
 Position = tuple[str | int, ...]
 MOST_NODES = 100_000
 """Keys and elements of one file, with what its anchors repeat."""
@@ -111,6 +113,18 @@ def read_marked(path: Path, shown: str) -> Marked:
         raise RuleError(shown, Place(1), f"not well-formed YAML: {error.reason}", "bad-yaml") from error
     finally:
         loader.dispose()
+
+
+def checked(model: type[Model], marked: Marked) -> Model:
+    """Validate a document against its specification. Raises `RuleError` at the first mistake's place."""
+    try:
+        return model.model_validate(marked.data)
+    except ValidationError as error:
+        # A key that is spelled wrong is also missing: name what is written before what is not.
+        errors = error.errors(include_url=False, include_context=False)
+        first = min(errors, key=lambda each: each["type"] == "missing")
+        shown = ".".join(str(step) for step in first["loc"])
+        raise marked.error(first["loc"], f"{shown}: {first['msg']}") from error
 
 
 class _Walk:

@@ -14,8 +14,9 @@ from bus.rules.codes import CodeTable
 from bus.rules.decision import Decision, Hold, HoldingError
 from bus.rules.expression import ExpressionError, context_of
 from bus.rules.loader import Rule, load_rules
+from bus.rules.routes import chosen
 from bus.rules.run import Run
-from bus.rules.spec import OrderClass
+from bus.rules.spec import OrderClass, Sending
 from bus.sources.source import PathError, Source, UnreadableError
 from consortium.errors import PermanentError
 from consortium.records.model import Change
@@ -92,17 +93,26 @@ def _matches(rule: Rule, context: cel.Context) -> bool:
 def _run(rule: Rule, source: Source, run: Run) -> Decision:
     blocks = rule.spec.blocks
     version: str | None = None
+    sendings: tuple[Sending, ...] = ()
     outcome: Change | Hold
     try:
         version = None if rule.version is None else rule.version(run, source)
         outcome = _change(rule, rule.map(run, source))
+        sendings = chosen(rule.routes, run, source)
     except HoldingError as error:
         outcome = replace(error.hold, rule=rule.spec.name)
         blocks = blocks and error.blocks
     except PathError as error:
         outcome = Hold("bad_path", f"{error}; correct the rule", rule=rule.spec.name, step="map")
     return Decision(
-        outcome, rule.spec.name, rule.order, rule.waits, blocks, misses=tuple(run.misses), version=version
+        outcome,
+        rule.spec.name,
+        rule.order,
+        rule.waits,
+        blocks,
+        misses=tuple(run.misses),
+        version=version,
+        sendings=sendings,
     )
 
 

@@ -210,6 +210,33 @@ Entry = Annotated[
 ]
 
 
+DestinationName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+class Form(enum.StrEnum):
+    """What of a message is sent on."""
+
+    RAW = "raw"
+    """The bytes as they came."""
+    CANONICAL = "canonical"
+    """What the rule made of it, as JSON."""
+
+
+class Sending(Closed):
+    """That messages of a rule go to another system, too."""
+
+    to: DestinationName = Field(description="rules/destinations/<name>.yaml")
+    when: str | None = Field(default=None, description="CEL, as `match`: only where this is true")
+    send: Form = Form.RAW
+
+
+Naming = Annotated[
+    Annotated[DestinationName, Tag("name")] | Annotated[Sending, Tag("sending")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "sending"),
+]
+"""A destination by its name alone, or with what is to be said."""
+
+
 class Given(Closed):
     """The message of a test: one of `text`, `file` (beside the rule file) or `json`."""
 
@@ -232,6 +259,7 @@ class Expect(Closed):
     held: str | None = Field(default=None, description="code of the reason")
     field: str | None = Field(default=None, description="field that a held message names")
     unmapped: list[str] | None = Field(default=None, description="codes no table knew")
+    destinations: list[str] | None = Field(default=None, description="where it goes, in the rule's order")
 
 
 class Meaning(Closed):
@@ -281,7 +309,15 @@ class RuleFile(Closed):
     )
     include: list[str] = Field(default_factory=list, description="files under `rules/shared`")
     map: Node = Field(description="the change, an object of the canonical model")
+    destinations: list[Naming] = Field(
+        default_factory=list, description="where the message goes, too; a name alone sends it as it came"
+    )
     tests: list[RuleTest] = Field(default_factory=list, description="run by `yilian rules test`")
+
+    @property
+    def sendings(self) -> list[Sending]:
+        """The destinations, each in its long form."""
+        return [Sending(to=one) if isinstance(one, str) else one for one in self.destinations]
 
 
 class SharedFile(Closed):

@@ -12,8 +12,9 @@ from bus.hl7.message import Message
 from bus.hl7.problem import HL7Error
 from bus.rules.codes import ANY, CodeTable, Target
 from bus.rules.decision import Decision, Hold
+from bus.rules.destinations import load_destinations
 from bus.rules.difference import change_as_json
-from bus.rules.loader import Rule, compile_rule
+from bus.rules.loader import Loaded, Rule, compile_rule
 from bus.rules.marks import RuleError
 from bus.rules.ruleset import RuleSet, unreadable
 from bus.rules.spec import Expect, Given, Meaning, RuleTest
@@ -73,8 +74,10 @@ def _with_codes(rules: RuleSet, facility: str, test: RuleTest, watch: Watch | No
     """Return the rules of a campus, compiled anew with the code tables that the test gives."""
     tables = {**rules.tables, **{name: mocked(name, codes) for name, codes in test.codes.items()}}
     errors: list[RuleError] = []
+    folder = next(rule.path.parents[2] for rule in rules.rules)
+    known = Loaded(tables=tables, destinations=load_destinations(folder).by_name)
     campus = [
-        compile_rule(rule.path, rule.path.parents[2], tables, errors, watch)
+        compile_rule(rule.path, folder, known, errors, watch)
         for rule in rules.rules
         if rule.spec.facility == facility
     ]
@@ -129,6 +132,7 @@ def compare(expect: Expect, decision: Decision) -> list[str]:
         _same("kind", expect.kind, outcome.kind, found)
         if expect.change is not None:
             _part("change", expect.change, change_as_json(outcome), found)
+        _same("destinations", expect.destinations, [one.to for one in decision.sendings], found)
     _same("rule", expect.rule, decision.rule, found)
     _same("unmapped", expect.unmapped, [miss.code for miss in decision.misses], found)
     return found

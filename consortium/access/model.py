@@ -44,6 +44,12 @@ class Action(enum.StrEnum):
     """Making a rule set the active one, or an earlier one again."""
     RULES_BACKTEST = "rules.backtest"
     """Trying a rule set on stored messages; shows ids and fields, no values."""
+    DESTINATION_READ = "destination.read"
+    """How a destination stands, and its deliveries: states, times, reasons. No answers."""
+    DESTINATION_MANAGE = "destination.manage"
+    """Pausing, resuming, draining it."""
+    DELIVERY_DECIDE = "delivery.decide"
+    """Resending or discarding what is parked or ambiguous."""
     AUDIT_READ = "audit.read"
     UPLOAD = "upload"
 

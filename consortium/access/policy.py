@@ -110,6 +110,20 @@ TABLE = (
         permission=Permission.MESSAGE_BODY,
     ),
     Line(
+        frozenset({Role.ENGINEER, Role.OPS, Role.ADMIN}),
+        frozenset({Action.DESTINATION_READ}),
+        frozenset({Relation.CAMPUS, Relation.GROUP}),
+        frozenset({Purpose.OPERATIONS}),
+        "those who keep the bus running see how the destinations of their campus stand",
+    ),
+    Line(
+        frozenset({Role.ENGINEER, Role.OPS}),
+        frozenset({Action.DESTINATION_MANAGE, Action.DELIVERY_DECIDE}),
+        frozenset({Relation.CAMPUS, Relation.GROUP}),
+        frozenset({Purpose.OPERATIONS}),
+        "engineers and ops pause destinations of their campus and decide about what did not reach them",
+    ),
+    Line(
         frozenset({Role.ADMIN}),
         frozenset({Action.AUDIT_READ}),
         frozenset({Relation.SHARED}),

@@ -48,6 +48,7 @@ class Own:
 PROCESSES = (
     Own("relay", "bus.relay", ("schema", "rabbitmq")),
     Own("router", "bus.router", ("schema", "rabbitmq")),
+    Own("delivery", "bus.delivery", ("schema",)),
     Own("mllp", "adapters.mllp", ("schema",)),
     Own("tables", "adapters.tables", ("schema",)),
     Own("api", "api", ("schema",)),

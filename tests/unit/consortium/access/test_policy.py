@@ -53,6 +53,15 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.RULES_READ: {(role, "shared", "operations") for role in ("engineer", "ops")},
     Action.RULES_DEPLOY: {("engineer", "campus", "operations")},
     Action.RULES_BACKTEST: {("engineer", "campus", "operations")},
+    Action.DESTINATION_READ: {
+        (role, where, "operations") for role in ("admin", "engineer", "ops") for where in ("campus", "group")
+    },
+    Action.DESTINATION_MANAGE: {
+        (role, where, "operations") for role in ("engineer", "ops") for where in ("campus", "group")
+    },
+    Action.DELIVERY_DECIDE: {
+        (role, where, "operations") for role in ("engineer", "ops") for where in ("campus", "group")
+    },
     Action.AUDIT_READ: {("admin", "shared", "audit")},
     Action.UPLOAD: {("system", "campus", "operations")},
 }

@@ -1,0 +1,193 @@
+"""Delivering over MLLP: each message gets its own answer by MSA-2, and a socket that kept one waiting is
+dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from dataclasses import dataclass
+from time import monotonic
+
+from adapters.mllp.framing import Broken, Deframer, framed
+from bus.delivery.transport import (
+    Answer,
+    NotSentError,
+    OnWire,
+    Outgoing,
+    UnansweredError,
+    UnsendableError,
+    Verdict,
+)
+from bus.hl7.msh import first_segment
+from bus.rules.destinations import Acknowledgement, MllpDestination, Tls
+from consortium.errors import PermanentError
+
+_LIMIT = 1024 * 1024
+"""Largest answer, bytes."""
+_ORIGINAL = {
+    b"AA": Verdict.TAKEN,
+    b"AE": Verdict.LATER,
+    b"AR": Verdict.NEVER,
+    b"CE": Verdict.LATER,
+    b"CR": Verdict.NEVER,
+}
+_ENHANCED = {**_ORIGINAL, b"CA": Verdict.TAKEN}
+
+
+@dataclass(frozen=True, slots=True)
+class Msa:
+    """What an acknowledgement says, in bytes: control ids are compared as they were sent."""
+
+    code: bytes
+    control_id: bytes
+
+
+def read_msa(frame: bytes) -> Msa | None:
+    """Return MSA-1 and MSA-2; None for what is no acknowledgement."""
+    if not frame.startswith(b"MSH") or len(frame) < 8:
+        return None
+    separator = frame[3:4]
+    for line in frame.replace(b"\n", b"\r").split(b"\r"):
+        if line.startswith(b"MSA" + separator):
+            fields = [field.strip() for field in line.split(separator)]
+            return Msa(fields[1], fields[2]) if len(fields) > 2 else None
+    return None
+
+
+def control_id(message: bytes) -> bytes:
+    """Return MSH-10 as written. Raises UnsendableError for what is no HL7 v2, or has none."""
+    if not message.startswith(b"MSH") or len(message) < 8:
+        raise UnsendableError("not_hl7", "it is no HL7 v2 message: send it to a webhook, or leave it out")
+    fields = first_segment(message).split(message[3:4])
+    found = fields[9].strip() if len(fields) > 9 else b""
+    if not found:
+        raise UnsendableError("no_control_id", "MSH-10 is empty: no answer could be matched with it")
+    return found
+
+
+def context(tls: Tls | None) -> ssl.SSLContext | None:
+    """Return the TLS context of a destination. Raises PermanentError when its files cannot be read."""
+    if tls is None:
+        return None
+    try:
+        made = ssl.create_default_context(cafile=tls.ca)
+        if tls.certificate is not None:
+            made.load_cert_chain(tls.certificate, tls.key)
+    except (OSError, ssl.SSLError) as error:
+        raise PermanentError(
+            f"its TLS files cannot be read ({type(error).__name__}): correct tls.ca, tls.certificate, tls.key"
+        ) from error
+    return made
+
+
+class Connection:
+    """One connection to a receiver."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.used = monotonic()
+        self._reader, self._writer = reader, writer
+        self._deframer = Deframer(_LIMIT, _LIMIT)
+        self._frames: deque[bytes | Broken] = deque()
+
+    @property
+    def open(self) -> bool:
+        """Whether the receiver has not closed it, as far as is known."""
+        return not self._reader.at_eof() and not self._writer.is_closing()
+
+    async def write(self, message: bytes) -> None:
+        """Send one message in its frame."""
+        self._writer.write(framed(message))
+        await self._writer.drain()
+
+    async def frame(self) -> bytes | Broken:
+        """Return the next frame. Raises ConnectionError when there is no more."""
+        while not self._frames:
+            data = await self._reader.read(65536)
+            if not data:
+                raise ConnectionResetError
+            self._frames.extend(self._deframer.feed(data))
+        return self._frames.popleft()
+
+    def drop(self) -> None:
+        """Close it at once: nothing that comes on it is read any more."""
+        self._writer.transport.abort()
+
+
+class MllpTransport:
+    """`bus.delivery.transport.Transport` over MLLP."""
+
+    def __init__(self, spec: MllpDestination) -> None:
+        """Raises PermanentError when the TLS files cannot be read."""
+        self._spec = spec
+        self._tls = context(spec.tls)
+        self._idle: list[Connection] = []
+        enhanced = spec.acknowledgement is Acknowledgement.ENHANCED
+        self._verdicts = _ENHANCED if enhanced else _ORIGINAL
+
+    async def send(self, message: Outgoing, on_wire: OnWire) -> Answer:
+        """Send one message; see `Transport`."""
+        wanted = control_id(message.body)
+        connection = await self._connected()
+        try:
+            await on_wire()
+            answer = await self._exchange(connection, message.body, wanted)
+        except BaseException:
+            connection.drop()
+            raise
+        connection.used = monotonic()
+        self._idle.append(connection)
+        return answer
+
+    async def close(self) -> None:
+        """Let all idle connections go."""
+        while self._idle:
+            self._idle.pop().drop()
+
+    async def _connected(self) -> Connection:
+        while self._idle:
+            known = self._idle.pop()
+            if known.open and monotonic() - known.used < self._spec.keep_seconds:
+                return known
+            known.drop()
+        try:
+            async with asyncio.timeout(self._spec.timeout_seconds):
+                return Connection(
+                    *await asyncio.open_connection(self._spec.host, self._spec.port, ssl=self._tls)
+                )
+        except (OSError, TimeoutError) as error:
+            what = "TLS was not agreed" if isinstance(error, ssl.SSLError) else "no connection"
+            raise NotSentError(f"{what} with {self._spec.address} ({type(error).__name__})") from error
+
+    async def _exchange(self, connection: Connection, message: bytes, wanted: bytes) -> Answer:
+        others: list[bytes] = []
+        try:
+            async with asyncio.timeout(self._spec.timeout_seconds):
+                await connection.write(message)
+                return await self._answer(connection, wanted, others)
+        except TimeoutError as error:
+            reason = f"no answer to it within {self._spec.timeout_seconds:g} s{_besides(others)}"
+            raise UnansweredError(reason, others[-1] if others else None) from error
+        except OSError as error:
+            reason = f"the connection was lost before its answer came{_besides(others)}"
+            raise UnansweredError(reason, others[-1] if others else None) from error
+
+    async def _answer(self, connection: Connection, wanted: bytes, others: list[bytes]) -> Answer:
+        """Read until the answer that ends it: MSA-2 is its control id, MSA-1 of the mode that is waited
+        for.
+        """
+        while True:
+            frame = await connection.frame()
+            if isinstance(frame, Broken):
+                raise UnansweredError("what came back is no MLLP frame", frame.body)
+            msa = read_msa(frame)
+            verdict = self._verdicts.get(msa.code) if msa and msa.control_id == wanted else None
+            if msa is not None and verdict is not None:
+                return Answer(verdict, msa.code.decode("ascii"), frame)
+            others.append(frame)
+            del others[:-1]
+
+
+def _besides(others: list[bytes]) -> str:
+    return "; what came was no such answer (its last is kept)" if others else ""

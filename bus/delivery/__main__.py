@@ -1,0 +1,56 @@
+"""`python -m bus.delivery`: deliver to other systems until SIGTERM, which ends it within 10 s.
+
+The root where the ways of sending, which are adapters, meet the queue; nothing imports it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import structlog
+
+from adapters.mllp.outbound import MllpTransport
+from adapters.rest.webhook import WebhookTransport
+from bus import logging
+from bus.delivery.lines import Lines
+from bus.delivery.transport import Transport
+from bus.heartbeat import beat
+from bus.rules.destinations import AnyDestination, MllpDestination
+from consortium.errors import PermanentError
+from runtime import settings
+
+log = structlog.get_logger("bus.delivery")
+
+
+def connect(options: settings.Settings, spec: AnyDestination) -> Transport:
+    """Return the way to a destination. Raises PermanentError when something of it is missing."""
+    if isinstance(spec, MllpDestination):
+        return MllpTransport(spec)
+    secret = options.delivery_secrets.get(spec.secret)
+    if secret is None:
+        raise PermanentError(
+            f"its secret {spec.secret!r} is not set: write it under [delivery_secrets] in settings.toml, or"
+            f" set YILIAN_DELIVERY_SECRETS__{spec.secret.upper()}; then start delivery again"
+        )
+    return WebhookTransport(spec, secret)
+
+
+async def main(options: settings.Settings) -> None:
+    """Deliver until told to stop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    lines = Lines(options.rules_dir, options.database_url, lambda spec: connect(options, spec))
+    beating = asyncio.create_task(beat(options.database_url, "delivery", lines.detail))
+    try:
+        await lines.run(stop)
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+
+
+if __name__ == "__main__":
+    logging.configure("delivery")
+    asyncio.run(main(settings.load()))

@@ -1,0 +1,237 @@
+"""`yilian destinations list|show|pause|resume|drain|resend|discard`: other systems, and what did not reach
+them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import getpass
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bus.delivery import control, overview
+from bus.delivery.control import Mode
+from bus.delivery.decide import State
+from bus.journey import readable
+from bus.rules.destinations import AnyDestination, load_destinations
+from consortium.access import audit
+from consortium.access.model import Action
+from consortium.errors import PermanentError
+from runtime import settings
+
+Specs = Mapping[str, AnyDestination]
+
+
+def destinations_main(argv: Sequence[str]) -> int:
+    """Run `destinations …`; returns 0, 1 when it cannot be done, 2 for a wrong command line."""
+    try:
+        options = _parser().parse_args(argv)
+    except SystemExit as end:
+        return int(end.code or 0)
+    loaded = settings.load()
+    if not loaded.database_url:
+        return _fail("the database is not known: run ./yilian up first, or set YILIAN_DATABASE_URL")
+    engine = sa.create_engine(
+        sa.make_url(loaded.database_url).set(drivername="postgresql+psycopg"),
+        connect_args={"connect_timeout": 5},
+    )
+    try:
+        return int(options.run(engine, load_destinations(loaded.rules_dir).by_name, options))
+    except PermanentError as error:
+        return _fail(str(error))
+    except sa.exc.OperationalError:
+        return _fail("the database cannot be reached: see ./yilian status")
+    finally:
+        engine.dispose()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="yilian destinations", description="Other systems, and what did not reach them."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("list", help="every destination: mode, breaker, what waits")
+    one.set_defaults(run=_list)
+    one = commands.add_parser("show", help="what waits for a person at one destination, or one delivery")
+    one.add_argument("name")
+    one.add_argument("id", type=int, nargs="?", help="one delivery, with the answer to it")
+    one.add_argument("--state", type=State, choices=list(State), metavar="{" + ",".join(State) + "}")
+    one.add_argument("--limit", type=int, default=50)
+    one.add_argument("--after", type=int, default=0, help="the last id of the page before")
+    one.set_defaults(run=_show)
+    for name, mode, text in (
+        ("pause", Mode.PAUSED, "send nothing more; messages are queued"),
+        ("resume", Mode.RUNNING, "send again"),
+        ("drain", Mode.DRAINING, "send what is queued now, then pause"),
+    ):
+        one = commands.add_parser(name, help=text)
+        one.add_argument("name")
+        one.set_defaults(run=_mode, mode=mode)
+        _who_and_why(one)
+    for name, text in (
+        ("resend", "send a parked or ambiguous delivery again"),
+        ("discard", "give it up; its patient's next ones go on"),
+    ):
+        one = commands.add_parser(name, help=text)
+        one.add_argument("name")
+        one.add_argument("id", type=int, nargs="?")
+        one.add_argument("--code", help="all that are stuck for this reason, such as AR")
+        one.set_defaults(run=_decide, decide=control.resend if name == "resend" else control.discard)
+        _who_and_why(one)
+    for command in commands.choices.values():
+        command.add_argument("--json", action="store_true", help="for programs")
+    return parser
+
+
+def _who_and_why(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--why", required=True, help="kept; no patient data")
+    parser.add_argument("--by", default=None, help="who does this; by default the user of this machine")
+
+
+def _list(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
+    with engine.connect() as connection:
+        found = overview.standings(connection, specs)
+    if options.json:
+        return _json({"destinations": [dataclasses.asdict(one) for one in found]})
+    table = Table("name", "to", "mode", "breaker", "open", "oldest", "last hour: queued, answer", box=None)
+    for one in found:
+        table.add_row(*map(escape, _line(one)))
+    Console().print(table)
+    for one in found:
+        if one.problem:
+            _write(f"{one.name}: {one.problem}")
+    if not found:
+        _write("no destination: write one in rules/destinations (docs/destinations.md)")
+    return 0
+
+
+def _line(one: overview.Standing) -> tuple[str, ...]:
+    to = f"{one.kind} {one.address}" if one.kind else "no file names it"
+    counts = ", ".join(f"{state} {number}" for state, number in sorted(one.counts.items()))
+    oldest = f"{one.oldest.astimezone():%m-%d %H:%M:%S}" if one.oldest else ""
+    hour = one.last_hour
+    times = f"{hour.delivered}: {hour.queued_p95:.2f} s, {hour.ack_p95:.2f} s (p95)" if hour else ""
+    return (one.name, to, one.mode.value, one.breaker or "not running", counts, oldest, times)
+
+
+def _show(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
+    with engine.connect() as connection:
+        standing = _standing(connection, specs, options.name)
+        if options.id is not None:
+            return _one(connection, options)
+        found = overview.deliveries(
+            connection, options.name, state=options.state, after=options.after, limit=options.limit
+        )
+    if options.json:
+        shown = [dataclasses.asdict(one) for one in found]
+        return _json({"destination": dataclasses.asdict(standing), "deliveries": shown})
+    _write(" · ".join(filter(None, _line(standing))))
+    if standing.why:
+        _write(f"{standing.mode.value} by {standing.changed_by}: {standing.why}")
+    table = Table("id", "state", "message", "from", "type", "tries", "code", "reason", box=None)
+    for one in found:
+        columns = (one.id, one.state.value, one.message_id, one.facility, one.message_type, one.attempts)
+        table.add_row(*map(escape, map(str, (*columns, one.code or "", one.reason or ""))))
+    Console().print(table)
+    return 0
+
+
+def _one(connection: sa.Connection, options: argparse.Namespace) -> int:
+    found = overview.delivery(connection, options.name, options.id)
+    if found is None:
+        return _fail(f"{options.name} has no delivery {options.id}")
+    kept = overview.answer(connection, options.id)
+    values = {
+        **dataclasses.asdict(found),
+        "queued_for": found.queued_for,
+        "acknowledged_in": found.acknowledged_in,
+        "waiting_behind": overview.waiting_behind(connection, options.id),
+        "answer": None if kept is None else readable(kept, "utf-8"),
+    }
+    if options.json:
+        return _json(values)
+    for name, value in values.items():
+        if value is not None and name != "answer":
+            _write(f"{name.replace('_', ' '):>16}  {value}")
+    if kept is not None:
+        _write(f"\nanswer\n{values['answer']}")
+    return 0
+
+
+def _mode(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
+    by = options.by or getpass.getuser()
+    with engine.begin() as connection:
+        _standing(connection, specs, options.name)
+        control.set_mode(connection, options.name, options.mode, by, options.why)
+        _note(connection, Action.DESTINATION_MANAGE, f"{options.command} {options.name}", by, options.why)
+        standing = _standing(connection, specs, options.name)
+    if options.json:
+        return _json(dataclasses.asdict(standing))
+    _write(f"{options.name} is {standing.mode.value}")
+    return 0
+
+
+def _decide(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
+    by = options.by or getpass.getuser()
+    if (options.id is None) == (options.code is None):
+        return _fail("say which: an id, or --code for all that are stuck for one reason")
+    with engine.begin() as connection:
+        _standing(connection, specs, options.name)
+        ids = [options.id] if options.code is None else _with_code(connection, options)
+        for id_ in ids:
+            decided = options.decide(connection, id_, by, options.why)
+            if decided.destination != options.name:
+                raise control.NoDeliveryError(f"delivery {id_} goes to {decided.destination}")
+        if ids:
+            what = f"{options.command} {options.name} {options.id or options.code}"
+            _note(connection, Action.DELIVERY_DECIDE, what, by, options.why)
+    if options.json:
+        return _json({"decided": list(ids)})
+    told = ", ".join(map(str, ids[:20])) if ids else "none is stuck for that reason"
+    _write(f"{options.command}: {told}")
+    return 0
+
+
+def _with_code(connection: sa.Connection, options: argparse.Namespace) -> list[int]:
+    return list(control.stuck_ids(connection, options.name, code=options.code))
+
+
+def _note(connection: sa.Connection, action: Action, what: str, by: str, why: str) -> None:
+    reason = f"on the console, by {by}: {why}"
+    audit.append(connection, audit.entry(None, action, None, what, "allowed", reason, request_id="console"))
+
+
+def _standing(connection: sa.Connection, specs: Specs, name: str) -> overview.Standing:
+    for one in overview.standings(connection, specs):
+        if one.name == name:
+            return one
+    known = ", ".join(sorted(specs)) or "none"
+    raise PermanentError(f"there is no destination {name}; rules/destinations has {known}")
+
+
+def _json(value: Any) -> int:
+    _write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+    return 0
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _fail(text: str) -> int:
+    Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(text)
+    return 1
+
+
+def _write(text: str) -> None:
+    Console(markup=False, highlight=False, soft_wrap=True).print(text)

@@ -1,0 +1,264 @@
+"""The line to one destination: claim, send, write down what became of it; outlives database and receiver."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from itertools import count
+from time import monotonic
+from typing import Any
+
+import psycopg
+import structlog
+
+from bus.delivery.breaker import Breaker, Position
+from bus.delivery.decide import Attempt, Health, Outcome, Result, State
+from bus.delivery.rows import Claim, Control, NotOursError, Rows
+from bus.delivery.transport import NotSentError, Transport, UnansweredError, UnsendableError
+from bus.rules.destinations import Destination
+
+log = structlog.get_logger("bus.delivery")
+
+IDLE = 0.25
+"""Seconds between looks at an empty queue, and at what people want of the destination."""
+AWAY = 1.0
+"""Seconds between tries to reach the database, or to own the destination."""
+AHEAD = 16
+"""Rows claimed at once beyond those that can be sent at once."""
+PATIENCE = 6.0
+"""Seconds that a message on the wire gets for its answer once the process is to end."""
+
+
+class Line:
+    """Delivers to one destination; of several processes one owns it, the others stand by."""
+
+    def __init__(
+        self,
+        spec: Destination,
+        transport: Transport,
+        conninfo: str,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """`chance` draws from [0, 1), for the jitter."""
+        self.spec = spec
+        self.breaker = Breaker(spec.breaker, chance)
+        self.owned = False
+        self.delivered = 0
+        """Since the start."""
+        self._transport = transport
+        self._conninfo = conninfo
+        self._chance = chance
+        self._stop = asyncio.Event()
+        self._claimed: deque[Claim] = deque()
+        self._jobs: dict[asyncio.Task[None], Claim] = {}
+        self._ended: deque[tuple[Claim, Outcome, float | None]] = deque()
+        """Attempts whose outcome is not written yet: the database may be away."""
+        self._away = count(-1, -1)
+        self._control = Control()
+        self._control_due = 0.0
+
+    def stop(self) -> None:
+        """Take nothing more; what is on the wire gets some seconds for its answer."""
+        self._stop.set()
+
+    def detail(self) -> Mapping[str, Any]:
+        """Return what to show of it: no patient data."""
+        position = self.breaker.position(monotonic()).value
+        return {"breaker": position if self.owned else "standby", "sending": len(self._jobs)}
+
+    async def run(self) -> None:
+        """Deliver until `stop`. A database that is away is waited for."""
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            while not self._stop.is_set():
+                try:
+                    await self._connected(stopping)
+                except psycopg.OperationalError as error:
+                    log.warning(
+                        "delivery_interrupted", destination=self.spec.name, error=type(error).__name__
+                    )
+                except Exception:
+                    log.exception("delivery_failed", destination=self.spec.name)
+                self.owned = False
+                self._claimed.clear()  # the next owner puts them back
+                await asyncio.wait({stopping}, timeout=AWAY)
+            await self._write_late()
+        finally:
+            stopping.cancel()
+            await self._transport.close()
+
+    async def _connected(self, stopping: asyncio.Task[bool]) -> None:
+        async with await self._connect() as connection:
+            rows = Rows(connection, self.spec)
+            if not await self._owned(rows, stopping):
+                return
+            mine = {claim.id for claim in self._jobs.values()} | {claim.id for claim, *_ in self._ended}
+            if left := await rows.recover(mine):
+                log.error("delivery_ambiguous", destination=self.spec.name, count=left)
+            while not self._stop.is_set():
+                await self._turn(rows)
+                await asyncio.wait({stopping, *self._jobs}, timeout=IDLE, return_when=asyncio.FIRST_COMPLETED)
+            await self._finish(rows)
+
+    async def _owned(self, rows: Rows, stopping: asyncio.Task[bool]) -> bool:
+        """Wait until no other process owns the destination; False when told to stop."""
+        while not self._stop.is_set():
+            await self._write(rows)  # of before the database went away
+            if await rows.own():
+                self.owned = True
+                return True
+            await asyncio.wait({stopping}, timeout=AWAY)
+        return False
+
+    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+        return await psycopg.AsyncConnection.connect(
+            self._conninfo, autocommit=True, connect_timeout=3, application_name="delivery"
+        )
+
+    async def _turn(self, rows: Rows) -> None:
+        await self._write(rows)
+        if monotonic() >= self._control_due:
+            self._control, self._control_due = await rows.control(), monotonic() + IDLE
+        control = self._control
+        room = self._room(control)
+        if room <= 0 and not self._jobs:
+            await self._put_back(rows)
+        if room > 0 and not self._claimed:
+            ahead = AHEAD if self.breaker.position(monotonic()) is Position.CLOSED else 0
+            self._claimed.extend(await rows.claim(room + ahead, control.last))
+        while room > 0 and self._claimed:
+            self._start(rows, self._claimed.popleft())
+            room -= 1
+        if control.last is not None and not self._jobs and not self._claimed:
+            await self._drained(rows, control.last)
+
+    def _room(self, control: Control) -> int:
+        if control.paused:
+            return 0
+        return self.breaker.room(monotonic(), self.spec.connections) - len(self._jobs)
+
+    async def _put_back(self, rows: Rows) -> None:
+        await rows.release(self._claimed)
+        self._claimed.clear()
+
+    async def _drained(self, rows: Rows, last: int) -> None:
+        if await rows.end_drain(last):
+            log.info("destination_drained", destination=self.spec.name)
+
+    def _start(self, rows: Rows, claim: Claim) -> None:
+        task = asyncio.create_task(self._attempt(rows, claim), name=f"delivery-{claim.id}")
+        self._jobs[task] = claim
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        """Forget a job; one that failed itself leaves its row in flight, for the next start to find."""
+        claim = self._jobs.pop(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("attempt_failed", delivery_id=claim.id, exc_info=error)
+
+    async def _attempt(self, rows: Rows, claim: Claim) -> None:
+        """Make one attempt; whatever happens, its outcome is noted."""
+        sent_at: float | None = None
+        tried_at = claim.tried_at
+
+        async def on_wire() -> None:
+            nonlocal sent_at, tried_at
+            tried_at = await rows.mark(claim)
+            sent_at = monotonic()
+
+        result: Result
+        try:
+            result = await self._transport.send(await rows.load(claim), on_wire)
+        except (NotSentError, UnansweredError, UnsendableError) as error:
+            result = error
+        except NotOursError:
+            return
+        except psycopg.Error:
+            # Not marked, so not sent: nothing is known against the destination.
+            self._ended.append((claim, Outcome(State.QUEUED, Health.UNTOLD, "interrupted", None), None))
+            return
+        except asyncio.CancelledError:  # by `_finish` alone
+            result = _stopped(sent_at)
+        except Exception as error:
+            log.exception("internal_error", destination=self.spec.name, delivery_id=claim.id)
+            result = _unexpected(error, sent_at)
+        seconds = None if sent_at is None else monotonic() - sent_at
+        attempt = Attempt(self.spec, claim.refusals, tried_at, datetime.now(UTC), self._chance())
+        outcome = attempt.decide(result)
+        self._note(claim, outcome)
+        self._ended.append((claim, outcome, seconds))
+
+    def _note(self, claim: Claim, outcome: Outcome) -> None:
+        """Tell the breaker and the log."""
+        before = self.breaker.position(monotonic())
+        if outcome.health is Health.WELL:
+            self.breaker.succeeded()
+        elif outcome.health is not Health.UNTOLD:
+            which = claim.id if outcome.health is Health.UNWELL else next(self._away)
+            self.breaker.failed(monotonic(), which)
+        after = self.breaker.position(monotonic())
+        if after is not before:
+            wait = round(self.breaker.wait(monotonic()), 1)
+            log.warning("breaker_moved", destination=self.spec.name, to=after.value, wait=wait)
+        if outcome.state is State.DELIVERED:
+            self.delivered += 1
+        else:
+            tell = log.error if outcome.state.stuck else log.info
+            tell(
+                "not_delivered",
+                destination=self.spec.name,
+                delivery_id=claim.id,
+                message_id=claim.message_id,
+                attempt=claim.attempt,
+                state=outcome.state.value,
+                code=outcome.code,
+            )
+
+    async def _write(self, rows: Rows) -> None:
+        while self._ended:
+            claim, outcome, seconds = self._ended[0]
+            if not await rows.finish(claim, outcome, seconds):
+                log.warning("outcome_too_late", delivery_id=claim.id, state=outcome.state.value)
+            self._ended.popleft()
+
+    async def _finish(self, rows: Rows) -> None:
+        await self._put_back(rows)
+        await self._end_jobs()
+        await self._write(rows)
+
+    async def _end_jobs(self) -> None:
+        if not self._jobs:
+            return
+        _, pending = await asyncio.wait(list(self._jobs), timeout=PATIENCE)
+        for job in pending:
+            job.cancel()
+        if pending:
+            await asyncio.wait(pending)
+
+    async def _write_late(self) -> None:
+        """Write what ended while the database was away, once more, at the end of the process.
+
+        Where that fails, the next owner finds the rows in flight and calls them ambiguous.
+        """
+        await self._end_jobs()
+        if not self._ended:
+            return
+        try:
+            async with await self._connect() as connection:
+                await self._write(Rows(connection, self.spec))
+        except psycopg.OperationalError as error:
+            log.warning("outcomes_lost", destination=self.spec.name, error=type(error).__name__)
+
+
+def _stopped(sent_at: float | None) -> NotSentError | UnansweredError:
+    if sent_at is None:
+        return NotSentError("the delivery process was stopped before it was sent")
+    return UnansweredError("the delivery process was stopped before the answer came")
+
+
+def _unexpected(error: Exception, sent_at: float | None) -> UnsendableError | UnansweredError:
+    reason = f"an unexpected {type(error).__name__}; the log of delivery has it under this delivery's id"
+    return UnsendableError("internal_error", reason) if sent_at is None else UnansweredError(reason)

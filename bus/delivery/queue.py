@@ -1,0 +1,72 @@
+"""Queueing: a row for each destination of a message, in the transaction of its effects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from bus import trace
+from bus.rules.spec import Form, Sending
+from consortium.records.model import Change, Provenance
+
+QUEUE = sa.text(
+    "WITH queued AS (INSERT INTO bus.delivery (destination, message_id, patient_key, other_key, form, body)"
+    " SELECT * FROM unnest(CAST(:destinations AS text[]), CAST(:ids AS bigint[]), CAST(:keys AS bigint[]),"
+    " CAST(:others AS bigint[]), CAST(:forms AS text[]), CAST(:bodies AS bytea[]))"
+    " ON CONFLICT (destination, message_id) DO NOTHING RETURNING message_id, destination)"
+    " SELECT message_id, destination FROM queued ORDER BY message_id, destination"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """One message for one destination."""
+
+    destination: str
+    message_id: int
+    keys: Sequence[int]
+    """The patient's key; two for a merge."""
+    form: Form
+    body: bytes | None
+    """None: the bytes of the inbox."""
+
+
+def queued(sending: Sending, keys: Sequence[int], change: Change, provenance: Provenance) -> Queued:
+    """Return the row of one destination of a message."""
+    body = canonical(change, provenance) if sending.send is Form.CANONICAL else None
+    return Queued(sending.to, provenance.message_id, keys, sending.send, body)
+
+
+def canonical(change: Change, provenance: Provenance) -> bytes:
+    """Return a change as it is sent: `{"source": …, "change": …}`, UTF-8 JSON, what is absent left out."""
+    source = provenance.model_dump_json(exclude_none=True)
+    return f'{{"source":{source},"change":{change.model_dump_json(exclude_none=True)}}}'.encode()
+
+
+def write(connection: sa.Connection, rows: Sequence[Queued]) -> None:
+    """Queue them in the caller's transaction, which holds the patients' locks: ids follow the effects' order.
+
+    What is queued or delivered already is left as it is: a message goes to a destination once.
+    """
+    if not rows:
+        return
+    found = connection.execute(
+        QUEUE,
+        {
+            "destinations": [row.destination for row in rows],
+            "ids": [row.message_id for row in rows],
+            "keys": [row.keys[0] for row in rows],
+            "others": [row.keys[1] if len(row.keys) > 1 else None for row in rows],
+            "forms": [row.form.value for row in rows],
+            "bodies": [row.body for row in rows],
+        },
+    )
+    trace.write(
+        connection,
+        [
+            trace.Step(row.message_id, trace.DELIVERY_QUEUED, {"destination": row.destination})
+            for row in found
+        ],
+    )

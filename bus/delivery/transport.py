@@ -1,0 +1,95 @@
+"""What a way of sending offers to delivery, and what it says of one attempt. Adapters have the ways."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bus.rules.spec import Form
+from consortium.errors import PermanentError, RetryableError
+
+ANSWER_KEPT = 64 * 1024
+"""Bytes kept of an answer."""
+
+
+class NotSentError(RetryableError):
+    """Not one byte of the message went out: the destination cannot be reached. The text holds no data."""
+
+
+class UnansweredError(RetryableError):
+    """The message went out, in whole or in part, and no answer to it came: nobody knows whether it was
+    taken.
+    """
+
+    def __init__(self, reason: str, answer: bytes | None = None) -> None:
+        super().__init__(reason)
+        self.answer = answer
+        """What came instead of an answer to this message."""
+
+
+class UnsendableError(PermanentError):
+    """This message can never go this way: no HL7 for an MLLP receiver. `code` names why."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class Verdict(enum.Enum):
+    """What an answer means."""
+
+    TAKEN = "the receiver has it"
+    LATER = "the receiver did not take it, and may later"
+    NEVER = "the receiver will never take this message"
+    WRONG_DOOR = "the receiver takes nothing from us here: sign-in or address"
+    UNSURE = "somebody between answered: the receiver may have it"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to the message that was sent."""
+
+    verdict: Verdict
+    code: str
+    """MSA-1 or the HTTP status."""
+    raw: bytes
+    retry_after: float | None = None
+    """Seconds the receiver asks to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to send."""
+
+    id: int
+    """Of the delivery: the same in every attempt."""
+    attempt: int
+    message_id: int
+    message_type: str
+    charset: str
+    form: Form
+    body: bytes
+    queued_at: datetime
+
+
+OnWire = Callable[[], Awaitable[None]]
+"""Awaited before the first byte of the message goes out; when it raises, nothing may go out."""
+
+
+class Transport(Protocol):
+    """A way to one destination."""
+
+    async def send(self, message: Outgoing, on_wire: OnWire) -> Answer:
+        """Send one message and return the answer to it.
+
+        Raises NotSentError, UnansweredError, UnsendableError. Cancelled, it drops the connection. Several may
+        run at a time, as many as the destination has connections.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let all connections go."""
+        ...

@@ -1,0 +1,69 @@
+"""Where a rule's messages go, too: the conditions compiled, the destinations checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bus.rules.decision import Hold, HoldingError
+from bus.rules.destinations import AnyDestination, MllpDestination
+from bus.rules.expression import Expression, ExpressionError
+from bus.rules.marks import Marked
+from bus.rules.run import Run
+from bus.rules.spec import Form, RuleFile, Sending
+from bus.sources.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One destination of a rule."""
+
+    sending: Sending
+    when: Expression | None
+
+
+def compile_routes(
+    spec: RuleFile, marked: Marked, destinations: Mapping[str, AnyDestination]
+) -> tuple[Route, ...]:
+    """Compile a rule's destinations. Raises `RuleError` for an unknown one, one named twice, a wrong `when`,
+    and JSON for an MLLP receiver.
+    """
+    routes: list[Route] = []
+    seen: set[str] = set()
+    for number, sending in enumerate(spec.sendings):
+        known = destinations.get(sending.to)
+        if known is None:
+            raise marked.error(("destinations", number), f"no file rules/destinations/{sending.to}.yaml")
+        if sending.to in seen:
+            raise marked.error(
+                ("destinations", number), f"{sending.to} is named twice: a message goes there once"
+            )
+        if isinstance(known, MllpDestination) and sending.send is Form.CANONICAL:
+            reason = f"{sending.to} takes HL7 v2 over MLLP: write send: raw"
+            raise marked.error(("destinations", number, "send"), reason)
+        seen.add(sending.to)
+        routes.append(Route(sending, _condition(sending, marked, number)))
+    return tuple(routes)
+
+
+def _condition(sending: Sending, marked: Marked, number: int) -> Expression | None:
+    try:
+        return None if sending.when is None else Expression(sending.when)
+    except ExpressionError as error:
+        raise marked.error(("destinations", number, "when"), str(error)) from error
+
+
+def chosen(routes: Sequence[Route], run: Run, source: Source) -> tuple[Sending, ...]:
+    """Return where this message goes. Raises `HoldingError` when a condition fails on it."""
+    return tuple(route.sending for route in routes if _wanted(route, run, source))
+
+
+def _wanted(route: Route, run: Run, source: Source) -> bool:
+    if route.when is None:
+        return True
+    try:
+        return route.when.test(run.context(source, msg=route.when.reads_msg))
+    except ExpressionError as error:
+        reason = f"{error}; correct the rule"
+        hold = Hold("bad_expression", reason, step=f"destination {route.sending.to}")
+        raise HoldingError(hold) from error
