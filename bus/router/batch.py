@@ -55,12 +55,14 @@ class Batch:
         self._effects = effects
         self._clock = clock
         self._decisions: dict[int, Decision] = {}
+        self._codes = 0
         self.careful = False
 
     def run(self, connection: sa.Connection, ids: Sequence[int]) -> Verdicts:
         """Make one pass in the caller's transaction. Raises `AgainError`, `KeysGrewError`, or of the
         database.
         """
+        self._take_additions(connection)
         keys = lock_patients(connection, ids)
         if not keys:
             return Verdicts()
@@ -71,6 +73,13 @@ class Batch:
         one.flush()
         one.verdicts.write(connection)
         return one.verdicts
+
+    def _take_additions(self, connection: sa.Connection) -> None:
+        """Take in codes that were mapped since; what was decided without them is decided again."""
+        newest = self._rules.additions.refresh(connection)
+        if newest != self._codes:
+            self._codes = newest
+            self._decisions.clear()
 
     def decision(self, message: Stored) -> Decision:
         """Return what the rules say of a message."""

@@ -39,6 +39,13 @@ class Action(enum.StrEnum):
     PATIENT_READ = "patient.read"
     RECORD_READ = "record.read"
     """Encounters, orders, reports, results, documents of a patient."""
+    MASTER_DATA_READ = "master-data.read"
+    """Departments, staff, items, codes and what they mean: no patient."""
+    MASTER_DATA_WRITE = "master-data.write"
+    CODE_MAP_READ = "code-map.read"
+    """The worklist of codes that no table knows."""
+    CODE_MAP_WRITE = "code-map.write"
+    """Say what a campus's code means, which lets go on what waited for it."""
     AUDIT_READ = "audit.read"
     UPLOAD = "upload"
 
