@@ -15,7 +15,7 @@ from api.edge import Edge
 from api.fhir import router as fhir
 from api.limits import ORDINARY, BodyLimit
 from api.platform import Platform
-from api.v1 import audit, critical_values, health, messages, sign_in
+from api.v1 import audit, codes, critical_values, health, master_data, messages, sign_in
 from bus.heartbeat import beat
 from consortium.access.tokens import checked_key
 from runtime.settings import Settings
@@ -30,6 +30,11 @@ nothing allows, and puts reads of patients, refusals and changes in the audit. E
 TAGS = [
     {"name": "sign-in", "description": "Tokens, and who one is"},
     {"name": "messages", "description": "Where is message X, why is it held, send it on"},
+    {"name": "codes", "description": "Codes that no table knows, and what they mean"},
+    {
+        "name": "master data",
+        "description": "主数据: departments, staff, beds, items, drugs, diagnoses",
+    },
     {"name": "critical values", "description": "危急值: what must be known at once, and who took note"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
     {
@@ -39,6 +44,10 @@ TAGS = [
     {"name": "fhir", "description": "HL7 FHIR R4 (4.0.1), read and search"},
     {"name": "platform", "description": "The state of this process"},
 ]
+FILES = "/api/v1/master-data/"
+"""Where people send whole files."""
+LARGEST_FILE = 16 * 1024 * 1024
+"""Bytes."""
 UPLOADS = ("/soap/", "/api/v1/upload/")
 """Where the adapters hold the body to their own limit, and keep what they refuse."""
 
@@ -59,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.platform = parts
     handlers.install(app)
     app.include_router(docs.router)
-    for part in (health, sign_in, messages, critical_values, audit):
+    for part in (health, sign_in, messages, codes, master_data, critical_values, audit):
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(fhir.router)
     uploads.mount(app, parts, doorway)
@@ -69,6 +78,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _limit(path: str) -> int | None:
+    if path.startswith(FILES):
+        return LARGEST_FILE
     return None if path.startswith(UPLOADS) else ORDINARY
 
 

@@ -40,7 +40,7 @@ def decode(data: bytes, charset: str = "utf-8") -> str:
     """Return a file's text. Raises `InvalidFileError`; what Excel saves in China is often gb18030."""
     try:
         text = data.decode("utf-8-sig" if charset.lower() in ("utf-8", "utf8") else charset)
-    except (UnicodeDecodeError, LookupError):
+    except (UnicodeError, LookupError):
         advice = f"the file is not in {charset}; save it as UTF-8, or say its charset, such as gb18030"
         raise InvalidFileError([Problem(1, "", advice)]) from None
     return text
