@@ -13,6 +13,7 @@ from api import docs, handlers, uploads
 from api.database import engine
 from api.edge import Edge
 from api.fhir import router as fhir
+from api.fhir import terminology
 from api.limits import ORDINARY, BodyLimit
 from api.platform import Platform
 from api.v1 import audit, codes, critical_values, health, master_data, messages, sign_in
@@ -41,7 +42,7 @@ TAGS = [
         "name": "upload",
         "description": "What a campus's programs send (REST); SOAP is at `/soap/<interface>?wsdl`",
     },
-    {"name": "fhir", "description": "HL7 FHIR R4 (4.0.1), read and search"},
+    {"name": "fhir", "description": "HL7 FHIR R4 (4.0.1), read and search, and $translate"},
     {"name": "platform", "description": "The state of this process"},
 ]
 FILES = "/api/v1/master-data/"
@@ -71,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     for part in (health, sign_in, messages, codes, master_data, critical_values, audit):
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(fhir.router)
+    app.include_router(terminology.router)
     uploads.mount(app, parts, doorway)
     app.add_middleware(BodyLimit, limit=_limit)
     app.add_middleware(Edge)

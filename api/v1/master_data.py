@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +11,7 @@ from starlette.responses import Response
 
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError, FieldError, not_found
+from api.fhir.shapes import LOCAL
 from bus.master_data.imports import import_rows
 from bus.master_data.show import imported_data, recorded_data
 from consortium.access.model import SHARED, Action, Resource
@@ -23,7 +23,6 @@ from consortium.terminology.service import Import
 
 CSV = "text/csv"
 EXAMPLE = "owner,code,name,valid_from,valid_to,type\nMAIN,0101,心血管内科,2020-01-01,,clinical\n"
-LOCAL = ZoneInfo("Asia/Shanghai")
 
 router = APIRouter(prefix="/master-data", tags=["master data"])
 Reader = Annotated[Caller, Depends(gate(Action.MASTER_DATA_READ))]
