@@ -10,12 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from consortium.access import audit
 from consortium.access.model import Action, Purpose
 from consortium.errors import YilianError
 from runtime import settings
+from runtime.words import console
 
 
 def with_database(run: Callable[[sa.Engine], int]) -> int:
@@ -63,10 +64,10 @@ def show_json(value: Any) -> int:
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
     """Print for people; returns 0."""
-    table = Table(*columns, box=None)
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=None)
     for row in rows:
         table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
-    Console().print(table)
+    console().print(table)
     return 0
 
 

@@ -73,7 +73,9 @@ class CodeMapping(BaseModel):
         description="its name; needed when the target is new to the table",
     )
     system: str | None = Field(default=None, max_length=500, examples=["http://loinc.org"])
-    why: str = Field(min_length=1, max_length=1000, description="who decided it, by which source")
+    why: str = Field(
+        min_length=1, max_length=1000, description="who decided it, by which source; no patient data"
+    )
 
 
 class MapEntry(BaseModel):

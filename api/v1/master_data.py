@@ -65,6 +65,25 @@ class Versions(BaseModel):
     items: list[Version]
 
 
+class ImportDone(BaseModel):
+    """An import that recorded something."""
+
+    id: int
+    kind: Kind
+    source: str = Field(examples=["departments.csv"])
+    added: int
+    changed: int
+    unchanged: int
+    imported_by: str
+    imported_at: datetime
+
+
+class Imports(BaseModel):
+    """Imports of a kind, newest first."""
+
+    items: list[ImportDone]
+
+
 class Difference(BaseModel):
     """One field that an import changes."""
 
@@ -219,6 +238,15 @@ def show_history(caller: Reader, kind: Kind, code: Code, owner: Owner = None) ->
     with caller.parts.statements.connect() as connection:
         found = store.history(connection, kind, code, owner)
     return Versions(items=[Version(**recorded_data(one)) for one in found])
+
+
+@router.get("/{kind}/imports", summary="List the imports of a kind")
+def list_imports(caller: Reader, kind: Kind, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Imports:
+    """Return who imported what and when, newest first."""
+    caller.allow(SHARED)
+    with caller.parts.statements.connect() as connection:
+        found = store.imports(connection, kind, limit)
+    return Imports(items=[ImportDone(**one) for one in found])
 
 
 async def _csv(request: Request) -> tuple[bytes, str]:

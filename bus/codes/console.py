@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     two.add_argument("target", help="the consortium's code")
     two.add_argument("--name", help="its name; needed when the table does not have the target yet")
     two.add_argument("--system", help="its code system, such as http://loinc.org")
-    two.add_argument("--why", required=True, help="who decided it, by which source; kept with the entry")
+    two.add_argument("--why", required=True, help="who decided it, by which source; no patient data")
     two.add_argument("--by", default=None, help="who you are; by default the name you are signed in with")
     two.set_defaults(run=_map)
     three = commands.add_parser("history", help="what people said a code means, oldest first")
@@ -63,6 +63,9 @@ def _unmapped(engine: sa.Engine, options: argparse.Namespace) -> int:
         found = worklist(connection, tables, facility=options.facility, code_table=options.table)
     if options.json:
         return terminal.show_json({"unmapped": [dataclasses.asdict(code) for code in found]})
+    if not found:
+        terminal.write("every code that messages brought is mapped")
+        return 0
     columns = ("campus", "table", "code", "seen", "last", "held", "behind", "mapped since")
     rows = [
         (c.facility, c.code_table, c.code, c.seen, f"{c.last_at.astimezone():%Y-%m-%d %H:%M}", c.held,

@@ -138,7 +138,10 @@ def _list(engine: sa.Engine, options: argparse.Namespace) -> int:
             text=options.text,
             limit=options.limit,
         )
-    return _entries(found, options)
+    status = _entries(found, options)
+    if len(found) == options.limit and not options.json:
+        terminal.write("there may be more: narrow it by --text or --owner, or give a larger --limit")
+    return status
 
 
 def _show(engine: sa.Engine, options: argparse.Namespace) -> int:

@@ -47,6 +47,8 @@ async def test_departments_are_imported_and_read_as_of_a_day(
         assert (answer["name"], answer["source"]) == (name, "departments.csv")
     assert (await client.get(f"{PATH}/{shown}2019-01-01", headers=as_("ops"))).status_code == 404
     assert len(await items(client, as_("ops"), "department/history?code=0102")) == 2
+    [one] = await items(client, as_("ops"), "department/imports")
+    assert (one["added"], one["imported_by"], one["source"]) == (5, "engineer", "departments.csv")
 
 
 async def test_a_change_is_shown_and_the_same_again_is_none(client: httpx.AsyncClient, as_: As) -> None:

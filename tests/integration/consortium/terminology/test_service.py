@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
@@ -69,6 +70,13 @@ def test_the_same_again_records_nothing_and_a_dry_run_nothing_at_all(
     take_in(engine)
     assert counts(take_in(engine)) == (0, 0, 4, 0)
     assert rows(database_url, "SELECT count(*) FROM terminology.import") == [(1,)]
+
+
+def test_two_who_import_the_same_at_once_record_it_once(engine: sa.Engine, database_url: str) -> None:
+    with ThreadPoolExecutor(4) as people:
+        done = list(people.map(lambda _: counts(take_in(engine)), range(4)))
+    assert sorted(done) == [(0, 0, 4, 0)] * 3 + [(4, 0, 0, 4)]
+    assert rows(database_url, "SELECT count(*) FROM terminology.entry") == [(4,)]
 
 
 def test_a_correction_is_the_next_version_and_the_first_is_kept(engine: sa.Engine, database_url: str) -> None:
