@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -14,10 +14,11 @@ from bus.broker import Ring
 from bus.codes.mapping import Mapped, map_code, tables_in_force
 from bus.codes.worklist import Unmapped, worklist
 from bus.memory import MemoryBroker
-from bus.router.effects import Services
+from bus.router.effects import Applied, Services
 from bus.router.router import Router
 from bus.rules.ruleset import RuleSet
-from consortium.errors import ConflictError
+from consortium.errors import ConflictError, PermanentError
+from consortium.records.model import Change, Provenance
 from consortium.terminology import maps, subscribers
 from consortium.terminology.errors import BusyError, UnknownMapError
 from runtime.settings import CHECKOUT
@@ -163,6 +164,39 @@ def test_what_is_being_decided_while_a_code_is_mapped_is_released_too(
     assert done[0].released == ids
     router.answer(ids)
     assert states(database_url) == {}
+
+
+def test_what_was_decided_in_a_pass_that_is_begun_again_is_decided_anew(
+    database_url: str, engine: sa.Engine
+) -> None:
+    """Between the passes of a batch somebody maps the code: nobody would release what is held afterwards."""
+
+    class Troubled(Services):
+        troubled = False
+
+        def apply_many(
+            self, connection: sa.Connection, changes: Sequence[tuple[Change, Provenance]]
+        ) -> Sequence[Applied | PermanentError]:
+            if not self.troubled:
+                self.troubled = True
+                raise ZeroDivisionError
+            return super().apply_many(connection, changes)
+
+    passes, original = [], maps.hold_still
+
+    def between(connection: sa.Connection) -> None:
+        passes.append(1)
+        if len(passes) == 2:
+            map_sex(engine)
+        original(connection)
+
+    ids = store(database_url, hl7("ADT^A28", "M1"), hl7("ADT^A28", "M2", sex="X"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(maps, "hold_still", between)
+        Router(engine, RuleSet.load(RULES), Troubled()).answer(ids)
+    assert len(passes) == 2
+    assert states(database_url) == {}
+    assert steps(database_url, ids[1]) == ["recorded"]
 
 
 def waits_for_batches(url: str) -> bool:
