@@ -12,6 +12,7 @@ from starlette.responses import Response
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError, FieldError, not_found
 from api.fhir.shapes import LOCAL
+from bus.master_data import outbox
 from bus.master_data.imports import import_rows
 from bus.master_data.show import imported_data, recorded_data
 from consortium.access.model import SHARED, Action, Resource
@@ -152,11 +153,18 @@ Name = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,60}$", examples=["main
 
 
 @router.put("/subscribers/{name}", summary="Tell a system of changes")
-def subscribe(caller: Writer, name: Name, subscription: Subscription) -> Subscriber:
+def subscribe(
+    caller: Writer,
+    name: Name,
+    subscription: Subscription,
+    present: Annotated[bool, Query(description="tell it what there is already, too")] = False,
+) -> Subscriber:
     """Register a subscriber, or change what it is told. The same again changes nothing."""
     decision = caller.allow(Resource(organisation=GROUP))
     with caller.parts.engine.begin() as connection:
         one = subscribers.subscribe(connection, name, subscription.kinds, caller.user.username)
+        if present:
+            outbox.publish_present(connection, one)
     caller.note(f"{decision.reason}; told of {', '.join(one.kinds)}", what=f"subscriber {name}")
     return _subscriber(one)
 

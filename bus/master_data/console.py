@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bus import terminal
+from bus.master_data import outbox
 from bus.master_data.imports import import_rows
 from bus.master_data.show import imported_data, recorded_data
 from consortium.access.model import Action
@@ -76,6 +77,7 @@ def _subscriptions(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     one = commands.add_parser("subscribe", help="tell a system of every change")
     one.add_argument("name", help="of a-z, 0-9 and -, such as main-his")
     one.add_argument("kinds", nargs="+", choices=subscribers.SUBSCRIBABLE, metavar="KIND")
+    one.add_argument("--present", action="store_true", help="tell it what there is already, too")
     _by(one)
     one.set_defaults(run=_subscribe)
     two = commands.add_parser("unsubscribe", help="tell a system no more")
@@ -220,6 +222,8 @@ def _fields(engine: sa.Engine, options: argparse.Namespace) -> int:
 def _subscribe(engine: sa.Engine, options: argparse.Namespace) -> int:
     with engine.begin() as connection:
         one = subscribers.subscribe(connection, options.name, options.kinds, _who(options))
+        if options.present:
+            outbox.publish_present(connection, one)
     what = f"subscriber {one.name}"
     terminal.note(engine, _who(options), Action.MASTER_DATA_WRITE, what, f"told of {', '.join(one.kinds)}")
     return _subscribers(engine, options)

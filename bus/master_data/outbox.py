@@ -12,9 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from consortium.terminology import subscribers
+from consortium.terminology import maps, store, subscribers
 from consortium.terminology.maps import MapEntry
-from consortium.terminology.model import Recorded
+from consortium.terminology.model import Kind, Recorded
+from consortium.terminology.subscribers import Subscriber
 
 _INSERT = sa.text(
     "INSERT INTO bus.outbox (destination, dedupe_key, payload)"
@@ -24,31 +25,42 @@ _INSERT = sa.text(
 )
 
 
+Change = tuple[str, dict[str, Any]]
+"""Dedupe key and payload."""
+
+
 def publish_entries(connection: sa.Connection, kind: str, recorded: Sequence[Recorded]) -> int:
     """Tell the subscribers of a kind of versions that were recorded; returns how many rows were written."""
-    changes = [(f"entry:{one.id}", entry_payload(one)) for one in recorded]
-    return _publish(connection, kind, changes)
+    return _publish(connection, kind, [_entry_change(one) for one in recorded])
 
 
 def publish_map(connection: sa.Connection, entry: MapEntry) -> int:
-    """Tell the subscribers of code maps of an addition."""
-    payload = {
-        "kind": subscribers.CODE_MAP,
-        "table": entry.code_table,
-        "facility": entry.facility,
-        "code": entry.code,
-        "target": entry.target,
-        "name": entry.name,
-        "system": entry.system,
-        "at": entry.mapped_at.isoformat(),
-    }
-    return _publish(connection, subscribers.CODE_MAP, [(f"map:{entry.id}", payload)])
+    """Tell the subscribers of code maps of an addition; returns how many rows were written."""
+    return _publish(connection, subscribers.CODE_MAP, [_map_change(entry)])
 
 
-def entry_payload(one: Recorded) -> dict[str, Any]:
-    """Return what a subscriber is told of a version: the whole of it, for master data names no patient."""
+def publish_present(connection: sa.Connection, one: Subscriber) -> int:
+    """Tell a subscriber what there is already, of every kind it subscribed to; the same again writes nothing.
+
+    Returns how many rows were written.
+    """
+    # An import or a mapping under way does not see the subscriber yet: wait until it can be seen here.
+    store.lock(connection)
+    if subscribers.CODE_MAP in one.kinds:
+        maps.wait_for_batches(connection)
+    return sum(_insert(connection, _present(connection, kind), [one.destination]) for kind in one.kinds)
+
+
+def _present(connection: sa.Connection, kind: str) -> list[Change]:
+    if kind == subscribers.CODE_MAP:
+        return [_map_change(entry) for entry in maps.current(connection)]
+    return [_entry_change(one) for one in store.periods(connection, Kind(kind))]
+
+
+def _entry_change(one: Recorded) -> Change:
+    """The whole of it is told, for master data names no patient."""
     entry = one.entry
-    return {
+    payload = {
         "kind": entry.kind.value,
         "owner": entry.owner,
         "code": entry.code,
@@ -59,15 +71,34 @@ def entry_payload(one: Recorded) -> dict[str, Any]:
         "version": one.version,
         "at": one.recorded_at.isoformat(),
     }
+    return f"entry:{one.id}", payload
 
 
-def _publish(connection: sa.Connection, kind: str, changes: Sequence[tuple[str, dict[str, Any]]]) -> int:
+def _map_change(entry: MapEntry) -> Change:
+    payload = {
+        "kind": subscribers.CODE_MAP,
+        "table": entry.code_table,
+        "facility": entry.facility,
+        "code": entry.code,
+        "target": entry.target,
+        "name": entry.name,
+        "system": entry.system,
+        "at": entry.mapped_at.isoformat(),
+    }
+    return f"map:{entry.id}", payload
+
+
+def _publish(connection: sa.Connection, kind: str, changes: Sequence[Change]) -> int:
     names = subscribers.names(connection, kind)
-    if not names or not changes:
+    return _insert(connection, changes, [subscribers.destination(name) for name in names])
+
+
+def _insert(connection: sa.Connection, changes: Sequence[Change], destinations: Sequence[str]) -> int:
+    if not destinations or not changes:
         return 0
     values = {
         "keys": [key for key, _ in changes],
         "payloads": [json.dumps(payload, ensure_ascii=False) for _, payload in changes],
-        "destinations": [subscribers.destination(name) for name in names],
+        "destinations": list(destinations),
     }
     return connection.execute(_INSERT, values).rowcount

@@ -80,7 +80,8 @@ def _missing(on_miss: OnMiss, table: str, facility: str, code: str, path: str) -
     if on_miss is OnMiss.REJECT:
         reason = f"the code {shown} of {path} is not accepted; {facility} must correct it and send again"
         return HoldingError(Hold("rejected_code", reason, step=f"lookup {table}", field=path), blocks=False)
-    reason = f"the code {shown} of {path} is not in the table {table} for {facility}; map it, and it goes on"
+    reason = f"the code {shown} of {path} is not in the table {table} for {facility};"
+    reason += " map it (./yilian codes map), and it goes on"
     hold = Hold("unmapped_code", reason, step=f"lookup {table}", field=path, miss=Miss(table, code))
     return HoldingError(hold)
 

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from bus.master_data import outbox
 from bus.master_data.imports import import_rows
 from consortium.terminology import service, store, subscribers
 from consortium.terminology.errors import InvalidFileError
@@ -149,6 +150,21 @@ def test_each_change_is_told_to_each_subscriber_once(engine: sa.Engine, database
         "0101",
         "2020-01-01",
     )
+
+
+def test_who_comes_late_is_told_what_there_is_and_then_what_changes(
+    engine: sa.Engine, database_url: str
+) -> None:
+    take_in(engine)
+    with engine.begin() as connection:
+        one = subscribers.subscribe(connection, "late", ["department", "code-map"], "chen")
+        assert outbox.publish_present(connection, one) == 4
+        assert outbox.publish_present(connection, one) == 0
+    take_in(engine, DEPARTMENTS.replace("心血管内科", "心内科"))
+    with engine.begin() as connection:
+        assert outbox.publish_present(connection, one) == 0
+    told = rows(database_url, "SELECT payload ->> 'name' FROM bus.outbox ORDER BY id")
+    assert [name for (name,) in told] == ["内一科", "心血管内科", "呼吸内科", "呼吸与危重症医学科", "心内科"]
 
 
 def test_who_leaves_is_told_no_more(engine: sa.Engine, database_url: str) -> None:
