@@ -16,7 +16,7 @@ from api.fhir import router as fhir
 from api.fhir import terminology
 from api.limits import ORDINARY, BodyLimit
 from api.platform import Platform
-from api.v1 import audit, codes, critical_values, health, master_data, messages, sign_in
+from api.v1 import audit, codes, critical_values, health, master_data, messages, sign_in, subscribers
 from bus.heartbeat import beat
 from consortium.access.tokens import checked_key
 from runtime.settings import Settings
@@ -69,7 +69,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.platform = parts
     handlers.install(app)
     app.include_router(docs.router)
-    for part in (health, sign_in, messages, codes, master_data, critical_values, audit):
+    # subscribers before master_data, which would take that word for a kind
+    for part in (health, sign_in, messages, codes, subscribers, master_data, critical_values, audit):
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(fhir.router)
     app.include_router(terminology.router)
