@@ -13,9 +13,21 @@ from api import docs, handlers, uploads
 from api.database import engine
 from api.edge import Edge
 from api.fhir import router as fhir
+from api.fhir import terminology
 from api.limits import ORDINARY, RULE_SETS, BodyLimit
 from api.platform import Platform
-from api.v1 import audit, critical_values, destinations, health, messages, rules, sign_in
+from api.v1 import (
+    audit,
+    codes,
+    critical_values,
+    destinations,
+    health,
+    master_data,
+    messages,
+    rules,
+    sign_in,
+    subscribers,
+)
 from bus.heartbeat import beat
 from consortium.access.tokens import checked_key
 from runtime.settings import Settings
@@ -32,15 +44,24 @@ TAGS = [
     {"name": "messages", "description": "Where is message X, why is it held, send it on"},
     {"name": "rules", "description": "Versions of the rule set: deploy, take back, try on stored messages"},
     {"name": "destinations", "description": "Other systems: pause, drain, and what did not reach them"},
+    {"name": "codes", "description": "Codes that no table knows, and what they mean"},
+    {
+        "name": "master data",
+        "description": "主数据: departments, staff, beds, items, drugs, diagnoses",
+    },
     {"name": "critical values", "description": "危急值: what must be known at once, and who took note"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
     {
         "name": "upload",
         "description": "What a campus's programs send (REST); SOAP is at `/soap/<interface>?wsdl`",
     },
-    {"name": "fhir", "description": "HL7 FHIR R4 (4.0.1), read and search"},
+    {"name": "fhir", "description": "HL7 FHIR R4 (4.0.1), read and search, and $translate"},
     {"name": "platform", "description": "The state of this process"},
 ]
+FILES = "/api/v1/master-data/"
+"""Where people send whole files."""
+LARGEST_FILE = 16 * 1024 * 1024
+"""Bytes."""
 UPLOADS = ("/soap/", "/api/v1/upload/")
 """Where the adapters hold the body to their own limit, and keep what they refuse."""
 
@@ -61,9 +82,23 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.platform = parts
     handlers.install(app)
     app.include_router(docs.router)
-    for part in (health, sign_in, messages, rules, destinations, critical_values, audit):
+    # subscribers before master_data, which would take that word for a kind
+    v1 = (
+        health,
+        sign_in,
+        messages,
+        rules,
+        destinations,
+        codes,
+        subscribers,
+        master_data,
+        critical_values,
+        audit,
+    )
+    for part in v1:
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(fhir.router)
+    app.include_router(terminology.router)
     uploads.mount(app, parts, doorway)
     app.add_middleware(BodyLimit, limit=_limit)
     app.add_middleware(Edge)
@@ -73,6 +108,8 @@ def create_app(settings: Settings) -> FastAPI:
 def _limit(path: str) -> int | None:
     if path.startswith(UPLOADS):
         return None
+    if path.startswith(FILES):
+        return LARGEST_FILE
     return RULE_SETS if path.startswith("/api/v1/rules") else ORDINARY
 
 

@@ -11,7 +11,20 @@ from types import ModuleType
 from consortium.errors import YilianError
 from runtime.words import complain, words
 
-VERBS = ("up", "test", "status", "logs", "down", "token", "rules", "messages", "destinations", "bench")
+VERBS = (
+    "up",
+    "test",
+    "status",
+    "logs",
+    "down",
+    "token",
+    "rules",
+    "messages",
+    "destinations",
+    "codes",
+    "master",
+    "bench",
+)
 
 
 def _verb(name: str) -> ModuleType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from api.fhir import vocabulary
 from api.fhir.kinds import KINDS, Kind
 from api.fhir.shapes import Resource
 
@@ -50,6 +51,9 @@ def capability_statement(base: str, date: str) -> Resource:
         *(_resource(kind.name, parameters(kind)) for kind in KINDS.values()),
     ]
     resources.append({"type": "Binary", "interaction": [{"code": "read"}]})
+    for name, found in vocabulary.PARAMETERS.items():
+        operations = vocabulary.operations(name)
+        resources.append(_resource(name, found) | ({"operation": operations} if operations else {}))
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",

@@ -25,8 +25,9 @@ _CONTROLS: tuple[Parameter, ...] = (
 )
 
 
-def _described(parameters_: tuple[Parameter, ...]) -> list[dict[str, Any]]:
-    return [_one(*parameter) for parameter in (*parameters_, *_CONTROLS)]
+def described(parameters_: tuple[Parameter, ...]) -> list[dict[str, Any]]:
+    """Return parameters as OpenAPI describes them."""
+    return [_one(*parameter) for parameter in parameters_]
 
 
 def _one(name: str, kind: str, text: str) -> dict[str, Any]:
@@ -42,8 +43,8 @@ def _one(name: str, kind: str, text: str) -> dict[str, Any]:
     return shown
 
 
-PARAMETERS = {"Patient": _described(PATIENT)} | {
-    name: _described(tuple(parameters(kind))) for name, kind in KINDS.items()
+PARAMETERS = {"Patient": described((*PATIENT, *_CONTROLS))} | {
+    name: described((*parameters(kind), *_CONTROLS)) for name, kind in KINDS.items()
 }
 """OpenAPI parameters of each search; read by our own rules, not by FastAPI's."""
 

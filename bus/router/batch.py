@@ -58,12 +58,14 @@ class Batch:
         self._effects = effects
         self._clock = clock
         self._decisions: dict[int, Decision] = {}
+        self._codes = 0
         self.careful = False
 
     def run(self, connection: sa.Connection, keys: Sequence[int], last: int) -> Verdicts:
         """Make one pass over the work of these patients, whom the caller's transaction has locked, up to an
         id. Raises `AgainError`, or of the database.
         """
+        self._take_additions(connection)
         rows = read_rows(connection, keys, last)
         one = Pass(self, connection, Line(rows))
         for row, message in read_messages(connection, [row for row in rows if row.state == READY]):
@@ -71,6 +73,13 @@ class Batch:
         one.flush()
         one.verdicts.write(connection)
         return one.verdicts
+
+    def _take_additions(self, connection: sa.Connection) -> None:
+        """Take in codes that were mapped since; what was decided without them is decided again."""
+        newest = self.deployed.rules.additions.refresh(connection)
+        if newest != self._codes:
+            self._codes = newest
+            self._decisions.clear()
 
     def decision(self, message: Stored) -> Decision:
         """Return what the rules say of a message."""

@@ -29,9 +29,10 @@ LATER = sa.text(
     " AS v (id, attempts, not_before) WHERE w.id = v.id"
 )
 HOLDS = sa.text(
-    "INSERT INTO bus.held (message_id, code, reason, rule, step, field)"
+    "INSERT INTO bus.held (message_id, code, reason, rule, step, field, code_table, source_code)"
     " SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:codes AS text[]), CAST(:reasons AS text[]),"
-    " CAST(:rules AS text[]), CAST(:steps AS text[]), CAST(:fields AS text[]))"
+    " CAST(:rules AS text[]), CAST(:steps AS text[]), CAST(:fields AS text[]),"
+    " CAST(:tables AS text[]), CAST(:missed AS text[]))"
 )
 EVENTS = sa.text(
     "INSERT INTO bus.outbox (message_id, destination, dedupe_key, payload)"
@@ -49,6 +50,11 @@ UNMAPPED = sa.text(
 )
 CODE_LIMIT = 200
 """Characters kept of a code that no table knows."""
+
+
+def kept(miss: Miss) -> str:
+    """Return a code as it is kept: no longer than the limit, without what PostgreSQL's text cannot hold."""
+    return miss.code.replace("\0", "")[:CODE_LIMIT]
 
 
 @dataclass(slots=True)
@@ -104,7 +110,7 @@ class Verdicts:
     def miss(self, facility: str, misses: tuple[Miss, ...]) -> None:
         """Count codes that no table knows."""
         for miss in misses:
-            self.misses[facility, miss.table, miss.code.replace("\0", "")[:CODE_LIMIT]] += 1
+            self.misses[facility, miss.table, kept(miss)] += 1
 
     def _under(self, detail: Mapping[str, Any]) -> Mapping[str, Any]:
         return detail if self.rules is None else {**detail, "rules": self.rules}
@@ -149,6 +155,8 @@ class Verdicts:
                 "rules": [hold.rule for hold in holds],
                 "steps": [hold.step for hold in holds],
                 "fields": [hold.field for hold in holds],
+                "tables": [hold.miss.table if hold.miss else None for hold in holds],
+                "missed": [kept(hold.miss) if hold.miss else None for hold in holds],
             },
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bus.rules.marks import Place, RuleError
@@ -29,10 +29,13 @@ class CodeTable:
 
     name: str
     rows: Mapping[tuple[str, str], Target]
+    added: dict[tuple[str, str], Target] = field(default_factory=dict)
+    """What people mapped since the files were read; see `bus.rules.additions`."""
 
     def find(self, facility: str, code: str) -> Target | None:
-        """Return the target of a campus's code; a row of that campus goes before one for all."""
-        return self.rows.get((facility, code)) or self.rows.get((ANY, code))
+        """Return the target of a campus's code: its row in a file, what was mapped since, a row for all."""
+        key = (facility, code)
+        return self.rows.get(key) or self.added.get(key) or self.rows.get((ANY, code))
 
 
 def load_tables(rules_dir: Path, errors: list[RuleError]) -> dict[str, CodeTable]:

@@ -9,6 +9,14 @@ from consortium.records.model import Change
 
 
 @dataclass(frozen=True, slots=True)
+class Miss:
+    """A code that its table does not know."""
+
+    table: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """Why a message cannot go on. Nothing here quotes a patient's data."""
 
@@ -22,14 +30,8 @@ class Hold:
     """match, map, lookup <table>, convert <type>, check."""
     field: str | None = None
     """Path in the message, or in the canonical model where the message has none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Miss:
-    """A code that its table does not know."""
-
-    table: str
-    code: str
+    miss: Miss | None = None
+    """The code whose mapping will let it go on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from bus.rules.codes import CodeTable
 from bus.rules.converters import CONVERTERS, ConversionError
 from bus.rules.dates import ImpossibleDateError
-from bus.rules.decision import Hold, HoldingError
+from bus.rules.decision import Hold, HoldingError, Miss
 from bus.rules.expression import Expression, ExpressionError
 from bus.rules.run import Leaf, Run
 from bus.rules.spec import JoinLeaf, OnMiss, PathLeaf, Scalar
@@ -92,8 +92,10 @@ def _missing(on_miss: OnMiss, table: str, facility: str, code: str, path: str) -
     if on_miss is OnMiss.REJECT:
         reason = f"the code {shown} of {path} is not accepted; {facility} must correct it and send again"
         return HoldingError(Hold("rejected_code", reason, step=f"lookup {table}", field=path), blocks=False)
-    reason = f"the code {shown} of {path} is not in the table {table} for {facility}; add it, then replay"
-    return HoldingError(Hold("unmapped_code", reason, step=f"lookup {table}", field=path))
+    reason = f"the code {shown} of {path} is not in the table {table} for {facility};"
+    reason += " map it (./yilian codes map), and it goes on"
+    hold = Hold("unmapped_code", reason, step=f"lookup {table}", field=path, miss=Miss(table, code))
+    return HoldingError(hold)
 
 
 def cel_leaf(expression: Expression, convert: Convert, name: str) -> Leaf:

@@ -10,6 +10,7 @@ from typing import Any
 import cel
 from pydantic import ValidationError
 
+from bus.rules.additions import Additions
 from bus.rules.codes import CodeTable
 from bus.rules.decision import Decision, Hold, HoldingError
 from bus.rules.expression import ExpressionError, context_of
@@ -32,6 +33,8 @@ class RuleSet:
     def __init__(self, rules: Sequence[Rule], tables: dict[str, CodeTable]) -> None:
         self.rules = tuple(rules)
         self.tables = tables
+        self.additions = Additions(tables)
+        """What people map while the bus runs; `refresh` it before a batch."""
         self._by_facility: dict[str, list[Rule]] = {}
         for rule in rules:
             self._by_facility.setdefault(rule.spec.facility, []).append(rule)

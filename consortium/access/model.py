@@ -50,6 +50,13 @@ class Action(enum.StrEnum):
     """Pausing, resuming, draining it."""
     DELIVERY_DECIDE = "delivery.decide"
     """Resending or discarding what is parked or ambiguous."""
+    MASTER_DATA_READ = "master-data.read"
+    """Departments, staff, items, codes and what they mean: no patient."""
+    MASTER_DATA_WRITE = "master-data.write"
+    CODE_MAP_READ = "code-map.read"
+    """The worklist of codes that no table knows."""
+    CODE_MAP_WRITE = "code-map.write"
+    """Say what a campus's code means, which lets go on what waited for it."""
     AUDIT_READ = "audit.read"
     UPLOAD = "upload"
 

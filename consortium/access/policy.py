@@ -22,6 +22,7 @@ from consortium.access.model import (
 EVERYONE = frozenset(Role)
 ANYWHERE = frozenset(Relation)
 CLINICIANS = frozenset({Role.DOCTOR, Role.COORDINATOR})
+STAFF = EVERYONE - {Role.PATIENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,34 @@ TABLE = (
         frozenset({Relation.CAMPUS, Relation.GROUP}),
         frozenset({Purpose.OPERATIONS}),
         "engineers and ops pause destinations of their campus and decide about what did not reach them",
+    ),
+    Line(
+        STAFF,
+        frozenset({Action.MASTER_DATA_READ}),
+        frozenset({Relation.CAMPUS, Relation.GROUP, Relation.OTHER, Relation.SHARED}),
+        frozenset({Purpose.TREATMENT, Purpose.OPERATIONS, Purpose.ADMINISTRATION}),
+        "staff and campuses' programs read master data and code maps",
+    ),
+    Line(
+        frozenset({Role.ENGINEER, Role.ADMIN}),
+        frozenset({Action.MASTER_DATA_WRITE}),
+        frozenset({Relation.CAMPUS, Relation.GROUP}),
+        frozenset({Purpose.OPERATIONS, Purpose.ADMINISTRATION}),
+        "engineers and administrators import the master data of their campus, or of all",
+    ),
+    Line(
+        frozenset({Role.ENGINEER, Role.OPS, Role.ADMIN}),
+        frozenset({Action.CODE_MAP_READ}),
+        frozenset({Relation.CAMPUS, Relation.GROUP, Relation.SHARED}),
+        frozenset({Purpose.OPERATIONS}),
+        "those who keep the bus running see which codes no table knows",
+    ),
+    Line(
+        frozenset({Role.ENGINEER}),
+        frozenset({Action.CODE_MAP_WRITE}),
+        frozenset({Relation.CAMPUS, Relation.GROUP}),
+        frozenset({Purpose.OPERATIONS}),
+        "engineers say what the codes of their campus mean",
     ),
     Line(
         frozenset({Role.ADMIN}),

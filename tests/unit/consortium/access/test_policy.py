@@ -62,6 +62,25 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.DELIVERY_DECIDE: {
         (role, where, "operations") for role in ("engineer", "ops") for where in ("campus", "group")
     },
+    Action.MASTER_DATA_READ: {
+        (role.value, where, purpose)
+        for role in Role
+        if role is not Role.PATIENT
+        for where in ("campus", "group", "other", "shared")
+        for purpose in ("treatment", "operations", "administration")
+    },
+    Action.MASTER_DATA_WRITE: {
+        (role, where, purpose)
+        for role in ("admin", "engineer")
+        for where in ("campus", "group")
+        for purpose in ("operations", "administration")
+    },
+    Action.CODE_MAP_READ: {
+        (role, where, "operations")
+        for role in ("admin", "engineer", "ops")
+        for where in ("campus", "group", "shared")
+    },
+    Action.CODE_MAP_WRITE: {("engineer", where, "operations") for where in ("campus", "group")},
     Action.AUDIT_READ: {("admin", "shared", "audit")},
     Action.UPLOAD: {("system", "campus", "operations")},
 }

@@ -1,0 +1,104 @@
+"""Changes of master data into `bus.outbox`, one row for each change and subscriber, in the same transaction.
+
+A delivery process takes them from destination `master-data:<subscriber>` in id order. The dedupe key names
+the change, so the same change twice is one row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from consortium.terminology import maps, store, subscribers
+from consortium.terminology.maps import MapEntry
+from consortium.terminology.model import Kind, Recorded
+from consortium.terminology.subscribers import Subscriber
+
+_INSERT = sa.text(
+    "INSERT INTO bus.outbox (destination, dedupe_key, payload)"
+    " SELECT d, k, p FROM unnest(CAST(:keys AS text[]), CAST(:payloads AS jsonb[]))"
+    " WITH ORDINALITY AS c (k, p, n) CROSS JOIN unnest(CAST(:destinations AS text[])) AS d ORDER BY n, d"
+    " ON CONFLICT (destination, dedupe_key) DO NOTHING"
+)
+
+
+Change = tuple[str, dict[str, Any]]
+"""Dedupe key and payload."""
+
+
+def publish_entries(connection: sa.Connection, kind: str, recorded: Sequence[Recorded]) -> int:
+    """Tell the subscribers of a kind of versions that were recorded; returns how many rows were written."""
+    return _publish(connection, kind, [_entry_change(one) for one in recorded])
+
+
+def publish_map(connection: sa.Connection, entry: MapEntry) -> int:
+    """Tell the subscribers of code maps of an addition; returns how many rows were written."""
+    return _publish(connection, subscribers.CODE_MAP, [_map_change(entry)])
+
+
+def publish_present(connection: sa.Connection, one: Subscriber) -> int:
+    """Tell a subscriber what there is already, of every kind it subscribed to; the same again writes nothing.
+
+    Returns how many rows were written.
+    """
+    # An import or a mapping under way does not see the subscriber yet: wait until it can be seen here.
+    store.lock(connection)
+    if subscribers.CODE_MAP in one.kinds:
+        maps.wait_for_batches(connection)
+    return sum(_insert(connection, _present(connection, kind), [one.destination]) for kind in one.kinds)
+
+
+def _present(connection: sa.Connection, kind: str) -> list[Change]:
+    if kind == subscribers.CODE_MAP:
+        return [_map_change(entry) for entry in maps.current(connection)]
+    return [_entry_change(one) for one in store.periods(connection, Kind(kind))]
+
+
+def _entry_change(one: Recorded) -> Change:
+    """The whole of it is told, for master data names no patient."""
+    entry = one.entry
+    payload = {
+        "kind": entry.kind.value,
+        "owner": entry.owner,
+        "code": entry.code,
+        "name": entry.name,
+        "valid_from": entry.valid_from.isoformat(),
+        "valid_to": entry.valid_to.isoformat() if entry.valid_to else None,
+        "attributes": dict(entry.attributes),
+        "version": one.version,
+        "at": one.recorded_at.isoformat(),
+    }
+    return f"entry:{one.id}", payload
+
+
+def _map_change(entry: MapEntry) -> Change:
+    payload = {
+        "kind": subscribers.CODE_MAP,
+        "table": entry.code_table,
+        "facility": entry.facility,
+        "code": entry.code,
+        "target": entry.target,
+        "name": entry.name,
+        "system": entry.system,
+        "at": entry.mapped_at.isoformat(),
+    }
+    return f"map:{entry.id}", payload
+
+
+def _publish(connection: sa.Connection, kind: str, changes: Sequence[Change]) -> int:
+    names = subscribers.names(connection, kind)
+    return _insert(connection, changes, [subscribers.destination(name) for name in names])
+
+
+def _insert(connection: sa.Connection, changes: Sequence[Change], destinations: Sequence[str]) -> int:
+    if not destinations or not changes:
+        return 0
+    values = {
+        "keys": [key for key, _ in changes],
+        "payloads": [json.dumps(payload, ensure_ascii=False) for _, payload in changes],
+        "destinations": list(destinations),
+    }
+    return connection.execute(_INSERT, values).rowcount

@@ -1,0 +1,86 @@
+"""What the commands of the bus have in common: the database, output for people and programs, the audit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from consortium.access import audit
+from consortium.access.model import Action, Purpose
+from consortium.errors import YilianError
+from runtime import settings
+from runtime.words import console
+
+
+def with_database(run: Callable[[sa.Engine], int]) -> int:
+    """Run a command over the platform's database; what went wrong is said in one line, and the answer 1."""
+    url = settings.load().database_url
+    if not url:
+        return fail("the database is not known: run ./yilian up first, or set YILIAN_DATABASE_URL")
+    engine = sa.create_engine(
+        sa.make_url(url).set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
+        connect_args={"connect_timeout": 5},
+    )
+    try:
+        return run(engine)
+    except YilianError as error:
+        return fail(str(error))
+    except sa.exc.OperationalError:
+        return fail("the database cannot be reached: see ./yilian status")
+    finally:
+        engine.dispose()
+
+
+def note(engine: sa.Engine, by: str, action: Action, what: str, reason: str) -> None:
+    """Put a change made at the command line in the audit."""
+    entry = audit.Entry(
+        request_id="console",
+        username=by,
+        role=audit.NOBODY,
+        organisation=audit.NOBODY,
+        action=action.value,
+        purpose=Purpose.OPERATIONS.value,
+        resource=what,
+        outcome="allowed",
+        reason=reason,
+    )
+    with engine.begin() as connection:
+        audit.append(connection, entry)
+
+
+def show_json(value: Any) -> int:
+    """Print for programs; returns 0."""
+    write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+    return 0
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
+    """Print for people; returns 0."""
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=None)
+    for row in rows:
+        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+    console().print(table)
+    return 0
+
+
+def write(text: str) -> None:
+    """Print a line."""
+    Console(markup=False, highlight=False, soft_wrap=True).print(text)
+
+
+def fail(text: str) -> int:
+    """Say what went wrong; returns 1."""
+    Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(text)
+    return 1
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
