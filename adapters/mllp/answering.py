@@ -16,6 +16,8 @@ _ECHOED = (2, 3, 4, 5, 8, 10, 11)
 """Places in MSH that an answer depends on, beside MSH-18 and the control id."""
 _TIME, _ID, _ANSWERED = "\x01", "\x02", "\x03"
 """Stand for what varies, in an answer that is kept as a template."""
+_COUNT = itertools.count(1)
+"""Numbers the answers of a process, whichever listener gives them."""
 _MARKS = frozenset({_TIME, _ID, _ANSWERED})
 
 
@@ -27,7 +29,7 @@ class Answers:
         self._enhanced = enhanced
         self._clock = clock
         self._prefix = f"A{int(clock()):X}{os.getpid():X}-"
-        self._count = itertools.count(1)
+        self._count = _COUNT
         self._second = -1
         self._now = ""
         self._templates: dict[tuple[str, ...], list[str]] = {}

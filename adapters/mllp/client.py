@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
 from dataclasses import dataclass
 from types import TracebackType
@@ -50,8 +51,20 @@ def read_answer(raw: bytes) -> Answer:
 class Client:
     """One connection to a receiver, made when needed. Use it with `async with`."""
 
-    def __init__(self, host: str, port: int, *, timeout: float = 30.0) -> None:
-        """`timeout`: seconds to connect, and to wait for an answer."""
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        timeout: float = 30.0,
+        tls: ssl.SSLContext | None = None,
+        server_name: str | None = None,
+    ) -> None:
+        """`timeout`: seconds to connect, and to wait for an answer. `tls`: see `adapters.mllp.tls`;
+        `server_name`: the name in the receiver's certificate where it is not `host`.
+        """
+        self._tls = tls
+        self._server_name = server_name if tls else None
         self._host = host
         self._port = port
         self._timeout = timeout
@@ -80,6 +93,10 @@ class Client:
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._exchange(message, wanted)
+        except ssl.SSLError as error:
+            await self.close()
+            cause = getattr(error, "verify_message", "") or error.reason or "no TLS there"
+            raise RetryableError(f"no TLS with {self._host}:{self._port}: {cause}") from error
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             await self.close()
             raise RetryableError(
@@ -113,7 +130,9 @@ class Client:
         if self._reader is None or self._writer is None:
             self._deframer = Deframer(_LIMIT, _LIMIT)
             self._frames.clear()
-            self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+            self._reader, self._writer = await asyncio.open_connection(
+                self._host, self._port, ssl=self._tls, server_hostname=self._server_name
+            )
         return self._reader, self._writer
 
     async def close(self) -> None:

@@ -9,7 +9,9 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from adapters.mllp.codec import read
+from adapters.mllp.entrance import keep_alive
 from adapters.mllp.framing import Broken, Deframer
+from adapters.mllp.tls import Sender
 from bus.envelope import Receipt, Refusal
 from bus.hl7.ack import Code, Wrong
 from bus.hl7.escaping import STANDARD
@@ -37,6 +39,7 @@ class Turn:
         connection, header = self.connection, self.header
         error = done.exception() if not done.cancelled() else RetryableError("the listener is stopping")
         if error is None and header is not None:
+            connection.listener.accepted += 1
             self.answer = connection.listener.answers.accept(header.fields, header.codec, header.delimiters)
             connection.flush()
         else:
@@ -49,6 +52,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
         self.peer = ""
+        self.sender: Sender | None = None
+        """Whom its certificate makes of it; None: it may send for every campus."""
         self._transport: asyncio.Transport | None = None
         self._deframer = Deframer(listener.settings.body_limit, listener.settings.keep_limit)
         self._turns: deque[Turn] = deque()
@@ -64,6 +69,10 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]  # a server's transport reads and writes
         host, port = (transport.get_extra_info("peername") or ("", 0))[:2]
         self.peer = f"{host}:{port}"
+        keep_alive(transport)
+        if self.listener.senders is not None:
+            tls = transport.get_extra_info("ssl_object")
+            self.sender = self.listener.senders.known(tls.getpeercert(binary_form=True) if tls else None)
         if not self.listener.join(self):
             transport.close()
 
@@ -98,7 +107,7 @@ class Connection(asyncio.Protocol):
     def _message(self, raw: bytes) -> None:
         listener = self.listener
         try:
-            header, arrival = read(raw, listener.settings.campuses, listener.settings.endpoint)
+            header, arrival = read(raw, listener.settings.campuses, listener.settings.endpoint, self.sender)
         except HL7Error as problem:
             self._refuse(problem.code, Wrong.of(problem), Broken(problem.code, problem.reason, raw, len(raw)))
             return
@@ -122,6 +131,7 @@ class Connection(asyncio.Protocol):
             said = Code.ERROR if code == "busy" else Code.REJECT
             turn.answer = answers.answer(fields, said, wrong=wrong)
         except RetryableError as error:
+            self.listener.unavailable += 1
             turn.answer = answers.answer(
                 fields, Code.ERROR, wrong=Wrong(INTERNAL, "", str(error), "store_away")
             )
@@ -150,6 +160,7 @@ class Connection(asyncio.Protocol):
             wrong = Wrong(INTERNAL, "", str(error), "not_storable")
             self.listener.spawn(self._refused(turn, "not_storable", wrong, len(turn.raw)))
             return
+        self.listener.unavailable += 1
         wrong = Wrong(INTERNAL, "", str(error), "store_away")
         fields = header.fields if header else []
         delimiters = header.delimiters if header else STANDARD
