@@ -79,6 +79,28 @@ class Answers:
             )
         )
 
+    def within(
+        self,
+        fields: Sequence[str],
+        code: Code,
+        codec: str = "ascii",
+        delimiters: Delimiters = STANDARD,
+        wrong: Wrong | None = None,
+    ) -> bytes:
+        """Answer one message of a batch, without frame; b"" when its sender wants no answer.
+
+        A batch may ask for refusals alone (§2.10.3.3), so MSH-15 and MSH-16 are obeyed in original mode, too:
+        what either of them asks for is answered, and everything where both are empty.
+        """
+        asked = [*fields[14:16], "", ""][:2]
+        if not self._enhanced and any(asked) and not any(wanted(code, condition) for condition in asked):
+            return b""
+        return self.answer(fields, code, codec, delimiters, wrong)[1:-2]
+
+    def stamp(self) -> tuple[str, str]:
+        """Return the time, and a control id, for a header of ours."""
+        return self._time(), f"{self._prefix}{next(self._count)}"
+
     def _template(self, places: tuple[str, ...], fields: Sequence[str]) -> list[str]:
         """Answer once with marks where answers differ, and keep the text between them."""
         marked = [*fields[:9], _ANSWERED, *fields[10:]]
