@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 import uvloop
 
+from adapters.mllp.sequence import Ledger
 from adapters.mllp.server import Listener
 from adapters.mllp.settings import MllpSettings
 from bus.heartbeat import beat
@@ -35,7 +36,8 @@ async def serve(settings: Settings) -> int:
     async with Inbox(
         settings.database_url, settings.routing_key, window=told[0].window, patience=told[0].patience
     ) as inbox:
-        listeners = [Listener(each, inbox) for each in told]
+        ledger = Ledger(settings.database_url)
+        listeners = [Listener(each, inbox, ledger=ledger) for each in told]
         for listener in listeners:
             await listener.start()
         beating = asyncio.create_task(
@@ -45,6 +47,7 @@ async def serve(settings: Settings) -> int:
         failing = asyncio.create_task(inbox.ended())
         await asyncio.wait({stopping, failing, beating}, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.gather(*(listener.stop() for listener in listeners))
+        await ledger.close()
         beating.cancel()
         if not stopping.done():
             log.error("inbox_failed", exc_info=failing.exception() if failing.done() else None)

@@ -57,8 +57,10 @@ class Answers:
         codec: str = "ascii",
         delimiters: Delimiters = STANDARD,
         wrong: Wrong | None = None,
+        *,
+        expected: str = "",
     ) -> bytes:
-        """Answer a message whose MSH is `fields`; b"" when its sender wants no answer."""
+        """Answer a message whose MSH is `fields`; b"" when its sender wants none. `expected` is MSA-4."""
         said = str(code.value)
         accept = fields[14] if len(fields) > 14 else ""
         application = fields[15] if len(fields) > 15 else ""
@@ -76,6 +78,7 @@ class Answers:
                 codec=codec,
                 delimiters=delimiters,
                 wrong=wrong,
+                expected=expected,
             )
         )
 

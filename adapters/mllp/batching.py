@@ -40,9 +40,6 @@ class Intake:
     def __init__(self, connection: Connection, raw: bytes) -> None:
         """Raises HL7Error for a frame that is no batch as a whole: then nothing of it is stored."""
         settings = connection.listener.settings
-        if settings.sequence:
-            reason = "this endpoint keeps the sequence number protocol: send messages one by one"
-            raise HL7Error("batch", reason, SEGMENT_SEQUENCE, "BHS")
         self._connection = connection
         self._file = batch.split(raw)
         if self._file.size > settings.batch_limit:

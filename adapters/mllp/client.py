@@ -35,6 +35,8 @@ class Answer:
     """What the receiver says is wrong: ERR-8, MSA-3."""
     error_code: str | None = None
     """The receiver's own code of it (ERR-5)."""
+    expected: str | None = None
+    """Where the receiver stands in the sequence number protocol (MSA-4)."""
 
     @property
     def accepted(self) -> bool:
@@ -49,7 +51,7 @@ def read_answer(raw: bytes) -> Answer:
     if code is None:
         raise HL7Error("no_acknowledgement", "the answer has no segment MSA", location="MSA")
     reason = message.get("ERR-8") or message.get("MSA-3")
-    return Answer(code, message.get("MSA-2"), raw, reason, message.get("ERR-5"))
+    return Answer(code, message.get("MSA-2"), raw, reason, message.get("ERR-5"), message.get("MSA-4"))
 
 
 def _reference(header: bytes) -> str:

@@ -63,7 +63,7 @@ def read(
         raise HL7Error("batch", reason, location="MSH")
     check(header, campuses)
     if sender is not None:
-        sender.check(header)
+        sender.check(header.facility)
     arrival = Arrival(
         facility=header.facility,
         sender=header.sender,

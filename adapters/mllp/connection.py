@@ -23,6 +23,7 @@ from bus.hl7.problem import INTERNAL, SEGMENT_SEQUENCE, HL7Error
 from consortium.errors import PermanentError, RetryableError
 
 if TYPE_CHECKING:
+    from adapters.mllp.ordered import Ordered
     from adapters.mllp.server import Listener
 
 
@@ -114,6 +115,11 @@ class Connection(asyncio.Protocol):
 
     def _message(self, raw: bytes) -> None:
         listener = self.listener
+        if listener.ordered is not None:
+            turn = Turn(self, b"", None)
+            self._turns.append(turn)
+            listener.spawn(self._numbered(turn, listener.ordered, raw))
+            return
         try:
             header, arrival = read(raw, listener.settings.campuses, listener.settings.endpoint, self.sender)
         except HL7Error as problem:
@@ -125,6 +131,10 @@ class Connection(asyncio.Protocol):
         turn = Turn(self, raw, header)
         self._turns.append(turn)
         listener.inbox.submit(arrival).add_done_callback(turn.stored)
+
+    async def _numbered(self, turn: Turn, ordered: Ordered, raw: bytes) -> None:
+        turn.answer = await ordered.answer(self, raw)
+        self.flush()
 
     def _batch(self, raw: bytes) -> None:
         """Start storing a batch; nothing more is read from this sender until it is answered."""

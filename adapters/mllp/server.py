@@ -12,6 +12,8 @@ import structlog
 from adapters.mllp.answering import Answers
 from adapters.mllp.connection import Connection
 from adapters.mllp.entrance import Entrance, PlainEntrance, TlsEntrance
+from adapters.mllp.ordered import Ordered
+from adapters.mllp.sequence import Ledger
 from adapters.mllp.settings import MllpSettings
 from adapters.mllp.tls import Senders, Tls, days_left, server_context
 from bus.envelope import Arrival, Receipt, Refusal
@@ -37,12 +39,22 @@ class Listener:
     """Listens until it is stopped. What it answered AA is committed."""
 
     def __init__(
-        self, settings: MllpSettings, inbox: Store, *, clock: Callable[[], float] | None = None
+        self,
+        settings: MllpSettings,
+        inbox: Store,
+        *,
+        ledger: Ledger | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        """`clock` counts seconds for time-outs; it is the event loop's unless a test gives another."""
+        """`ledger` keeps sequence numbers, for an endpoint with `sequence`. `clock` counts seconds for
+        time-outs; it is the event loop's unless a test gives another.
+        """
+        if settings.sequence and ledger is None:
+            raise ValueError("an endpoint with sequence numbers needs a ledger to keep them")
         self.settings = settings
         self.inbox = inbox
         self.answers = Answers(enhanced=settings.enhanced)
+        self.ordered = Ordered(self, ledger) if settings.sequence and ledger else None
         self.clock = clock or asyncio.get_running_loop().time
         self.accepted = 0
         """Messages answered AA (or CA) since the start."""

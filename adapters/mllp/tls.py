@@ -11,7 +11,6 @@ from pathlib import Path
 
 from cryptography import x509
 
-from bus.hl7.header import Header
 from bus.hl7.problem import UNKNOWN_KEY, HL7Error
 from consortium.errors import PermanentError
 
@@ -47,9 +46,9 @@ class Sender:
     """The subject as RFC 4514 writes it, or words for none."""
     campuses: frozenset[str]
 
-    def check(self, header: Header) -> None:
-        """Raise HL7Error, wrong_campus, for a message of a campus that this sender may not send for."""
-        if header.facility not in self.campuses:
+    def check(self, facility: str) -> None:
+        """Raise HL7Error, wrong_campus, for a campus that this sender may not send for."""
+        if facility not in self.campuses:
             allowed = f"for {', '.join(sorted(self.campuses))} alone" if self.campuses else "for no campus"
             reason = f"MSH-4 names another campus: {self.name} may send {allowed}"
             raise HL7Error("wrong_campus", reason, UNKNOWN_KEY, "MSH-4")
