@@ -77,7 +77,7 @@ def acknowledge(
     f, c = delimiters.field, delimiters.component
     kind = known[8].split(c)
     event = kind[1] if len(kind) > 1 else ""
-    answer = c.join(("ACK", event, "ACK")) if event else "ACK"
+    answer = c.join(("ACK", event, "ACK")[: _parts_of_type(known[11])]) if event else "ACK"
     head = [
         "MSH" + f + (known[1] or "^~\\&"),
         *(known[4], known[5], known[2], known[3], now, "", answer, control_id),
@@ -128,6 +128,13 @@ def _location(location: str, component: str) -> list[str]:
     if not segment or component in location or " " in segment:
         return []
     return [segment, "1", field] if field else [segment, "1"]
+
+
+def _parts_of_type(version: str) -> int:
+    """Return how many components MSH-9 has: one before v2.3, with the event in v2.3, with the structure from
+    v2.3.1 on.
+    """
+    return {"2.1": 1, "2.2": 1, "2.3": 2}.get(version.partition("^")[0], 3)
 
 
 def before_25(version: str) -> bool:
