@@ -58,9 +58,6 @@ def read(
 ) -> tuple[Header, Arrival]:
     """Read one message. Raises HL7Error for one that cannot be taken, or not from this sender."""
     header = peek(raw, campuses)
-    if b"\rMSH" in raw:  # what follows would be stored as part of the first, and never read
-        reason = "a second MSH in one frame: frame each message, or send a batch (BHS, messages, BTS)"
-        raise HL7Error("batch", reason, location="MSH")
     check(header, campuses)
     if sender is not None:
         sender.check(header.facility)

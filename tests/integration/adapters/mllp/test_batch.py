@@ -137,14 +137,6 @@ async def test_a_broken_batch_is_refused_as_a_whole(client: Client, rows: Rows) 
     assert rows("SELECT code, control_id, facility FROM bus.refusal") == [("batch", "B1", "MAIN")]
 
 
-async def test_two_messages_without_a_batch_are_refused_and_not_taken_for_one(
-    client: Client, rows: Rows
-) -> None:
-    answer = await client.send(message("C1") + message("C2"))
-    assert (answer.code, answer.error_code) == ("AR", "batch")
-    assert rows("SELECT count(*) FROM bus.inbox") == [(0,)]
-
-
 async def test_a_batch_keeps_its_place_among_messages(listener: Listener, rows: Rows) -> None:
     stream = framed(message("C1")) + framed(batch(message("C2"), message("C3"))) + framed(message("C4"))
     answers = await raw_exchange(listener, stream, answers=3)
