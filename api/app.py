@@ -117,7 +117,9 @@ def _lifespan(parts: Platform, doorway: uploads.Doorway) -> Lifespan[FastAPI]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
-        beating = asyncio.create_task(beat(parts.settings.database_url, "api"), name="heartbeat")
+        beating = asyncio.create_task(
+            beat(parts.settings.database_url, "api", doorway.detail), name="heartbeat"
+        )
         try:
             async with uploads.opened(parts, doorway):
                 yield

@@ -10,6 +10,7 @@ from datetime import timedelta
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
+from adapters.counted import Counted
 from adapters.credentials import Authenticate, Basic, Credentials
 from adapters.rest.server import create_router
 from adapters.rest.settings import RestSettings
@@ -32,6 +33,11 @@ class Doorway:
 
     def __init__(self) -> None:
         self.inbox: Inbox | None = None
+        self.rest, self.soap = Counted(self), Counted(self)
+
+    def detail(self) -> dict[str, dict[str, int]]:
+        """Return what the heartbeat shows of each adapter."""
+        return {"rest": self.rest.detail(), "soap": self.soap.detail()}
 
     async def accept(self, arrival: Arrival) -> Receipt:
         """Store and return after the commit. Raises RetryableError."""
@@ -85,8 +91,8 @@ def _user(parts: Platform, credentials: Credentials, request_id: str) -> User:
 def mount(app: FastAPI, parts: Platform, doorway: Doorway) -> None:
     """Add the REST uploads and the SOAP interfaces."""
     settings, authenticate = parts.settings, authenticator(parts)
-    app.include_router(create_router(doorway, RestSettings.of(settings), authenticate))
-    app.mount("/soap", create_soap(doorway, SoapSettings.of(settings), authenticate))
+    app.include_router(create_router(doorway.rest, RestSettings.of(settings), authenticate))
+    app.mount("/soap", create_soap(doorway.soap, SoapSettings.of(settings), authenticate))
 
 
 @asynccontextmanager

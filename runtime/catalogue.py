@@ -146,6 +146,8 @@ def _own(settings: Settings) -> list[Service]:
         def check() -> str:
             if name == "mllp":
                 own.check_tcp(settings.mllp_host, settings.mllp_port)
+                for endpoint in settings.mllp_endpoints:
+                    own.check_tcp(endpoint.host, endpoint.port)
             return beats.check(name)
 
         return check
@@ -245,6 +247,10 @@ def endpoints(settings: Settings) -> dict[str, str]:
         "openapi": f"{api}/openapi.json",
         "fhir": f"{api}/fhir",
         "mllp": mllp,
+        **{
+            f"mllp_{endpoint.name}": f"{endpoint.host}:{endpoint.port}"
+            for endpoint in settings.mllp_endpoints
+        },
         "soap_wsdl": f"{api}/soap/patient?wsdl",
         "rest": f"{api}/api/v1/upload",
         "web": f"{api}/",

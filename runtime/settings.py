@@ -12,13 +12,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from runtime import mllp
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -142,6 +144,18 @@ class Settings(BaseSettings):
     # The consortium.
     consortium_oid: str = "1.2.156.10011.99.0"
     campuses: tuple[Campus, ...] = SAMPLE_CAMPUSES
+    mllp_endpoints: tuple[mllp.MllpEndpoint, ...] = Field(
+        default=(), description="further MLLP listeners, with TLS or other habits: see runtime/mllp.py"
+    )
+
+    @field_validator("mllp_endpoints")
+    @classmethod
+    def _go_together(
+        cls, endpoints: tuple[mllp.MllpEndpoint, ...], info: ValidationInfo
+    ) -> tuple[mllp.MllpEndpoint, ...]:
+        campuses: tuple[Campus, ...] = info.data.get("campuses", ())
+        mllp.check(endpoints, info.data.get("mllp_port", 0), (campus.code for campus in campuses))
+        return endpoints
 
     def campus(self, code: str) -> Campus | None:
         """Return the campus of that namespace code, or None."""

@@ -16,6 +16,8 @@ _ECHOED = (2, 3, 4, 5, 8, 10, 11)
 """Places in MSH that an answer depends on, beside MSH-18 and the control id."""
 _TIME, _ID, _ANSWERED = "\x01", "\x02", "\x03"
 """Stand for what varies, in an answer that is kept as a template."""
+_COUNT = itertools.count(1)
+"""Numbers the answers of a process, whichever listener gives them."""
 _MARKS = frozenset({_TIME, _ID, _ANSWERED})
 
 
@@ -27,7 +29,7 @@ class Answers:
         self._enhanced = enhanced
         self._clock = clock
         self._prefix = f"A{int(clock()):X}{os.getpid():X}-"
-        self._count = itertools.count(1)
+        self._count = _COUNT
         self._second = -1
         self._now = ""
         self._templates: dict[tuple[str, ...], list[str]] = {}
@@ -55,8 +57,10 @@ class Answers:
         codec: str = "ascii",
         delimiters: Delimiters = STANDARD,
         wrong: Wrong | None = None,
+        *,
+        expected: str = "",
     ) -> bytes:
-        """Answer a message whose MSH is `fields`; b"" when its sender wants no answer."""
+        """Answer a message whose MSH is `fields`; b"" when its sender wants none. `expected` is MSA-4."""
         said = str(code.value)
         accept = fields[14] if len(fields) > 14 else ""
         application = fields[15] if len(fields) > 15 else ""
@@ -74,8 +78,31 @@ class Answers:
                 codec=codec,
                 delimiters=delimiters,
                 wrong=wrong,
+                expected=expected,
             )
         )
+
+    def within(
+        self,
+        fields: Sequence[str],
+        code: Code,
+        codec: str = "ascii",
+        delimiters: Delimiters = STANDARD,
+        wrong: Wrong | None = None,
+    ) -> bytes:
+        """Answer one message of a batch, without frame; b"" when its sender wants no answer.
+
+        A batch may ask for refusals alone (§2.10.3.3), so MSH-15 and MSH-16 are obeyed in original mode, too:
+        what either of them asks for is answered, and everything where both are empty.
+        """
+        asked = [*fields[14:16], "", ""][:2]
+        if not self._enhanced and any(asked) and not any(wanted(code, condition) for condition in asked):
+            return b""
+        return self.answer(fields, code, codec, delimiters, wrong)[1:-2]
+
+    def stamp(self) -> tuple[str, str]:
+        """Return the time, and a control id, for a header of ours."""
+        return self._time(), f"{self._prefix}{next(self._count)}"
 
     def _template(self, places: tuple[str, ...], fields: Sequence[str]) -> list[str]:
         """Answer once with marks where answers differ, and keep the text between them."""

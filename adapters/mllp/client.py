@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
+from adapters.mllp import batch as batches
 from adapters.mllp.framing import Broken, Deframer, framed
 from bus.hl7.header import glimpse
 from bus.hl7.message import parse
 from bus.hl7.problem import HL7Error
 from consortium.errors import RetryableError
+
+Found = TypeVar("Found")
 
 _LIMIT = 16 * 1024 * 1024
 
@@ -30,6 +35,8 @@ class Answer:
     """What the receiver says is wrong: ERR-8, MSA-3."""
     error_code: str | None = None
     """The receiver's own code of it (ERR-5)."""
+    expected: str | None = None
+    """Where the receiver stands in the sequence number protocol (MSA-4)."""
 
     @property
     def accepted(self) -> bool:
@@ -44,14 +51,32 @@ def read_answer(raw: bytes) -> Answer:
     if code is None:
         raise HL7Error("no_acknowledgement", "the answer has no segment MSA", location="MSA")
     reason = message.get("ERR-8") or message.get("MSA-3")
-    return Answer(code, message.get("MSA-2"), raw, reason, message.get("ERR-5"))
+    return Answer(code, message.get("MSA-2"), raw, reason, message.get("ERR-5"), message.get("MSA-4"))
+
+
+def _reference(header: bytes) -> str:
+    """Return BHS-12 or FHS-12."""
+    parts = header.decode("iso8859_1").split(chr(header[3]))
+    return parts[11] if len(parts) > 11 else ""
 
 
 class Client:
     """One connection to a receiver, made when needed. Use it with `async with`."""
 
-    def __init__(self, host: str, port: int, *, timeout: float = 30.0) -> None:
-        """`timeout`: seconds to connect, and to wait for an answer."""
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        timeout: float = 30.0,
+        tls: ssl.SSLContext | None = None,
+        server_name: str | None = None,
+    ) -> None:
+        """`timeout`: seconds to connect, and to wait for an answer. `tls`: see `adapters.mllp.tls`;
+        `server_name`: the name in the receiver's certificate where it is not `host`.
+        """
+        self._tls = tls
+        self._server_name = server_name if tls else None
         self._host = host
         self._port = port
         self._timeout = timeout
@@ -77,9 +102,38 @@ class Client:
         then, so that a late answer is never taken for that of the next message.
         """
         wanted = (*glimpse(message), *[""] * 10)[9]
+
+        def answering(raw: bytes) -> Answer | None:
+            answer = read_answer(raw)
+            return answer if not wanted or answer.control_id in {wanted, None} else None
+
+        return await self._sent(message, answering)
+
+    async def send_batch(self, batch: bytes) -> list[Answer]:
+        """Send a batch, and return what it is answered, in order: to each message that is to be answered, and
+        to a batch whose count is wrong, under the control id of the batch. Raises as `send` does.
+        """
+        wanted = (*batches.answerable(batch), *[""] * 10)[9]
+
+        def answering(raw: bytes) -> list[Answer] | None:
+            if not batches.is_batch(raw):  # refused as a whole
+                answer = read_answer(raw)
+                return [answer] if answer.control_id in {wanted or None, None} else None
+            answered = batches.split(raw)
+            reference = _reference(answered.header or answered.batches[0].header)
+            found = [read_answer(message) for part in answered.batches for message in part.messages]
+            return found if reference == wanted else None
+
+        return await self._sent(batch, answering)
+
+    async def _sent(self, message: bytes, answering: Callable[[bytes], Found | None]) -> Found:
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._exchange(message, wanted)
+                return await self._exchange(message, answering)
+        except ssl.SSLError as error:
+            await self.close()
+            cause = getattr(error, "verify_message", "") or error.reason or "no TLS there"
+            raise RetryableError(f"no TLS with {self._host}:{self._port}: {cause}") from error
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             await self.close()
             raise RetryableError(
@@ -89,13 +143,13 @@ class Client:
             await self.close()
             raise
 
-    async def _exchange(self, message: bytes, wanted: str) -> Answer:
+    async def _exchange(self, message: bytes, answering: Callable[[bytes], Found | None]) -> Found:
         reader, writer = await self._connected()
         writer.write(framed(message))
         await writer.drain()
         while True:
-            answer = read_answer(await self._frame(reader))
-            if not wanted or answer.control_id in {wanted, None}:
+            answer = answering(await self._frame(reader))
+            if answer is not None:
                 return answer
 
     async def _frame(self, reader: asyncio.StreamReader) -> bytes:
@@ -113,7 +167,9 @@ class Client:
         if self._reader is None or self._writer is None:
             self._deframer = Deframer(_LIMIT, _LIMIT)
             self._frames.clear()
-            self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+            self._reader, self._writer = await asyncio.open_connection(
+                self._host, self._port, ssl=self._tls, server_hostname=self._server_name
+            )
         return self._reader, self._writer
 
     async def close(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from adapters.mllp.tls import Sender
 from bus.envelope import Arrival
 from bus.hl7.header import Header, peek
 from bus.hl7.problem import UNKNOWN_KEY, UNSUPPORTED_EVENT, UNSUPPORTED_TYPE, HL7Error
@@ -52,10 +53,14 @@ def _unknown_type(message_type: str) -> HL7Error:
     return HL7Error("unknown_type", reason, UNSUPPORTED_TYPE, "MSH-9")
 
 
-def read(raw: bytes, campuses: Mapping[str, str], endpoint: str) -> tuple[Header, Arrival]:
-    """Read one message. Raises HL7Error for one that cannot be taken."""
+def read(
+    raw: bytes, campuses: Mapping[str, str], endpoint: str, sender: Sender | None = None
+) -> tuple[Header, Arrival]:
+    """Read one message. Raises HL7Error for one that cannot be taken, or not from this sender."""
     header = peek(raw, campuses)
     check(header, campuses)
+    if sender is not None:
+        sender.check(header.facility)
     arrival = Arrival(
         facility=header.facility,
         sender=header.sender,

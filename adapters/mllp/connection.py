@@ -6,18 +6,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from adapters.mllp.batch import answerable, is_batch
+from adapters.mllp.batching import Intake
 from adapters.mllp.codec import read
+from adapters.mllp.entrance import keep_alive
 from adapters.mllp.framing import Broken, Deframer
+from adapters.mllp.tls import Sender
 from bus.envelope import Receipt, Refusal
 from bus.hl7.ack import Code, Wrong
 from bus.hl7.escaping import STANDARD
-from bus.hl7.header import Header, glimpse
+from bus.hl7.header import Header
 from bus.hl7.problem import INTERNAL, SEGMENT_SEQUENCE, HL7Error
 from consortium.errors import PermanentError, RetryableError
 
 if TYPE_CHECKING:
+    from adapters.mllp.ordered import Ordered
     from adapters.mllp.server import Listener
 
 
@@ -38,8 +44,13 @@ class Turn:
         if isinstance(outcome, Exception) or header is None:
             connection.failed(self, outcome)
             return
+        connection.listener.accepted += 1
         self.answer = connection.listener.answers.accept(header.fields, header.codec, header.delimiters)
         connection.flush()
+
+
+def _broken(frame: Broken) -> Wrong:
+    return Wrong(SEGMENT_SEQUENCE, "", frame.reason, frame.code)
 
 
 class Connection(asyncio.Protocol):
@@ -48,6 +59,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
         self.peer = ""
+        self.sender: Sender | None = None
+        """Whom its certificate makes of it; None: it may send for every campus."""
         self._transport: asyncio.Transport | None = None
         self._deframer = Deframer(listener.settings.body_limit, listener.settings.keep_limit)
         self._turns: deque[Turn] = deque()
@@ -55,6 +68,7 @@ class Connection(asyncio.Protocol):
         self._writable = True
         self._closing = False
         self._buffered = 0
+        self._batches = 0
         self.active = listener.clock()
         """When something last came in, on the listener's clock."""
 
@@ -63,6 +77,10 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]  # a server's transport reads and writes
         host, port = (transport.get_extra_info("peername") or ("", 0))[:2]
         self.peer = f"{host}:{port}"
+        keep_alive(transport)
+        if self.listener.senders is not None:
+            tls = transport.get_extra_info("ssl_object")
+            self.sender = self.listener.senders.known(tls.getpeercert(binary_form=True) if tls else None)
         if not self.listener.join(self):
             transport.close()
 
@@ -88,7 +106,7 @@ class Connection(asyncio.Protocol):
             if isinstance(frame, bytes):
                 self._message(frame)
             else:
-                self._refuse(frame.code, Wrong(SEGMENT_SEQUENCE, "", frame.reason, frame.code), frame)
+                self._refuse(_broken(frame), frame.body, frame.size)
         self._account()
 
     def pause_writing(self) -> None:
@@ -103,45 +121,77 @@ class Connection(asyncio.Protocol):
 
     def _message(self, raw: bytes) -> None:
         listener = self.listener
+        if listener.ordered is not None:
+            turn = Turn(self, b"", None)
+            self._turns.append(turn)
+            listener.spawn(self._numbered(turn, listener.ordered, raw))
+            return
         try:
-            header, arrival = read(raw, listener.settings.campuses, listener.settings.endpoint)
+            header, arrival = read(raw, listener.settings.campuses, listener.settings.endpoint, self.sender)
         except HL7Error as problem:
-            self._refuse(problem.code, Wrong.of(problem), Broken(problem.code, problem.reason, raw, len(raw)))
+            if is_batch(raw):
+                self._batch(raw)
+            else:
+                self._refuse(Wrong.of(problem), raw, len(raw))
             return
         turn = Turn(self, raw, header)
         self._turns.append(turn)
         listener.inbox.take(arrival, turn.stored)
 
-    def _refuse(self, code: str, wrong: Wrong, broken: Broken) -> None:
-        turn = Turn(self, broken.body, None)
-        self._turns.append(turn)
-        self.listener.spawn(self._refused(turn, code, wrong, broken.size))
-
-    async def _refused(self, turn: Turn, code: str, wrong: Wrong, size: int) -> None:
-        """Keep what is refused, then answer AR; AE where it should be sent again: we are busy, or could not
-        keep it.
-        """
-        fields = glimpse(turn.raw)[:17]  # the answer is ASCII, whatever MSH-18 was
-        answers = self.listener.answers
-        try:
-            await self.listener.refuse(self._refusal(turn.raw, code, wrong.reason, size, fields))
-            said = Code.ERROR if code == "busy" else Code.REJECT
-            turn.answer = answers.answer(fields, said, wrong=wrong)
-        except RetryableError as error:
-            turn.answer = answers.answer(
-                fields, Code.ERROR, wrong=Wrong(INTERNAL, "", str(error), "store_away")
-            )
+    async def _numbered(self, turn: Turn, ordered: Ordered, raw: bytes) -> None:
+        turn.answer = await ordered.answer(self, raw)
         self.flush()
 
-    def _refusal(self, raw: bytes, code: str, reason: str, size: int, fields: list[str]) -> Refusal:
+    def _batch(self, raw: bytes) -> None:
+        """Start storing a batch; nothing more is read from this sender until it is answered."""
+        try:
+            intake = Intake(self, raw)
+        except HL7Error as problem:
+            self._refuse(Wrong.of(problem), raw, len(raw))
+            return
+        turn = Turn(self, b"", None)
+        self._turns.append(turn)
+        self._batches += 1
+        self.listener.spawn(self._taken(turn, intake))
+
+    async def _taken(self, turn: Turn, intake: Intake) -> None:
+        try:
+            turn.answer = await intake.answer()
+        finally:
+            self._batches -= 1
+        self.flush()
+
+    def _refuse(self, wrong: Wrong, raw: bytes, size: int) -> None:
+        turn = Turn(self, raw, None)
+        self._turns.append(turn)
+        self.listener.spawn(self._refused(turn, wrong, size))
+
+    async def _refused(self, turn: Turn, wrong: Wrong, size: int) -> None:
+        fields = answerable(turn.raw)  # the answer is ASCII, whatever MSH-18 was
+        code, wrong = await self.keep(turn.raw, wrong, size, fields)
+        turn.answer = self.listener.answers.answer(fields, code, wrong=wrong)
+        self.flush()
+
+    async def keep(self, raw: bytes, wrong: Wrong, size: int, fields: Sequence[str]) -> tuple[Code, Wrong]:
+        """Keep what is refused; return what to answer: AR, or AE where it should be sent again: we are busy,
+        or could not keep it.
+        """
+        try:
+            await self.listener.refuse(self._refusal(raw, wrong, size, fields))
+        except RetryableError as error:
+            self.listener.unavailable += 1
+            return Code.ERROR, Wrong(INTERNAL, "", str(error), "store_away")
+        return Code.ERROR if wrong.code == "busy" else Code.REJECT, wrong
+
+    def _refusal(self, raw: bytes, wrong: Wrong, size: int, fields: Sequence[str]) -> Refusal:
         settings = self.listener.settings
         known = [*fields, *[""] * (10 - len(fields))]
         return Refusal(
             protocol="mllp",
             endpoint=settings.endpoint,
             peer=self.peer,
-            code=code,
-            reason=reason,
+            code=wrong.code,
+            reason=wrong.reason,
             body=raw[: settings.keep_limit],
             size=size,
             facility=known[3].partition("^")[0] or None,
@@ -154,8 +204,9 @@ class Connection(asyncio.Protocol):
         header = turn.header
         if isinstance(error, PermanentError):
             wrong = Wrong(INTERNAL, "", str(error), "not_storable")
-            self.listener.spawn(self._refused(turn, "not_storable", wrong, len(turn.raw)))
+            self.listener.spawn(self._refused(turn, wrong, len(turn.raw)))
             return
+        self.listener.unavailable += 1
         wrong = Wrong(INTERNAL, "", str(error), "store_away")
         fields = header.fields if header else []
         delimiters = header.delimiters if header else STANDARD
@@ -191,7 +242,7 @@ class Connection(asyncio.Protocol):
         """Refuse what is unfinished and close once every answer is out."""
         broken = self._deframer.finish()
         if broken is not None:
-            self._refuse(code, Wrong(SEGMENT_SEQUENCE, "", reason, code), broken)
+            self._refuse(Wrong(SEGMENT_SEQUENCE, "", reason, code), broken.body, broken.size)
         self._account_nothing()
         self.stop()
 
@@ -199,8 +250,7 @@ class Connection(asyncio.Protocol):
         """Keep an unfinished message as a refusal: the connection ended inside it."""
         broken = self._deframer.finish()
         if broken is not None:
-            wrong = Wrong(SEGMENT_SEQUENCE, "", broken.reason, broken.code)
-            self._refuse(broken.code, wrong, broken)
+            self._refuse(_broken(broken), broken.body, broken.size)
         self._account_nothing()
 
     def _account_nothing(self) -> None:
@@ -228,9 +278,15 @@ class Connection(asyncio.Protocol):
             return
         waiting = len(self._turns)
         most = self.listener.settings.in_flight
-        if self._reading and (waiting >= most or not self._writable or self._closing):
+        if self._reading and (waiting >= most or self._batches or not self._writable or self._closing):
             self._reading = False
             transport.pause_reading()
-        elif not self._reading and waiting <= most // 2 and self._writable and not self._closing:
+        elif (
+            not self._reading
+            and waiting <= most // 2
+            and not self._batches
+            and self._writable
+            and not self._closing
+        ):
             self._reading = True
             transport.resume_reading()

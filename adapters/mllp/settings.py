@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from adapters.mllp.tls import Tls
 from bus.hl7.charset import codec_for
+from runtime.mllp import MllpEndpoint
 from runtime.settings import Settings
 
 
@@ -41,6 +43,11 @@ class MllpSettings:
     """Whether MSH-15 is obeyed (CA, CE, CR). Most senders fill it in and expect AA, AE, AR all the same."""
     window: timedelta = timedelta(days=30)
     """How long a control id stays known."""
+    sequence: bool = False
+    """Whether senders are held to the sequence number protocol (MSH-13, HL7 v2.5 §2.10.1)."""
+    batch_limit: int = 5000
+    """Messages in one frame of a batch."""
+    tls: Tls | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> MllpSettings:
@@ -54,3 +61,33 @@ class MllpSettings:
             settings.body_limit,
             window=timedelta(days=settings.dedupe_days),
         )
+
+    @classmethod
+    def every(cls, settings: Settings) -> tuple[MllpSettings, ...]:
+        """Return what each listener is told: the plain one first, then `mllp_endpoints`. Raises HL7Error."""
+        plain = cls.of(settings)
+        return (plain, *(plain.at(endpoint) for endpoint in settings.mllp_endpoints))
+
+    def at(self, endpoint: MllpEndpoint) -> MllpSettings:
+        """Return the same for another endpoint."""
+        return replace(
+            self,
+            host=endpoint.host,
+            port=endpoint.port,
+            endpoint=endpoint.name,
+            enhanced=endpoint.enhanced,
+            sequence=endpoint.sequence,
+            tls=_tls(endpoint),
+        )
+
+
+def _tls(endpoint: MllpEndpoint) -> Tls | None:
+    if endpoint.certificate is None or endpoint.key is None:
+        return None
+    return Tls(
+        endpoint.certificate,
+        endpoint.key,
+        endpoint.client_ca,
+        endpoint.client_certificate == "required",
+        {sender.subject: frozenset(sender.campuses) for sender in endpoint.senders} or None,
+    )

@@ -65,17 +65,19 @@ def acknowledge(
     codec: str = "ascii",
     delimiters: Delimiters = STANDARD,
     wrong: Wrong | None = None,
+    expected: str = "",
 ) -> bytes:
     """Answer the message whose MSH is `fields` (`fields[k - 1]` is MSH-k; [] where it had none), as bytes
     without frame.
 
-    `now` is MSH-7 and `control_id` the answer's own MSH-10.
+    `now` is MSH-7 and `control_id` the answer's own MSH-10. `expected` is MSA-4, of the sequence number
+    protocol (§2.10.1).
     """
     known = [*fields, *[""] * (18 - len(fields))]
     f, c = delimiters.field, delimiters.component
     kind = known[8].split(c)
     event = kind[1] if len(kind) > 1 else ""
-    answer = c.join(("ACK", event, "ACK")) if event else "ACK"
+    answer = c.join(("ACK", event, "ACK")[: _parts_of_type(known[11])]) if event else "ACK"
     head = [
         "MSH" + f + (known[1] or "^~\\&"),
         *(known[4], known[5], known[2], known[3], now, "", answer, control_id),
@@ -83,30 +85,38 @@ def acknowledge(
     ]
     lines = [f.join(head).rstrip(f) if delimiters is STANDARD else f.join(head)]
     if wrong is None:
-        lines.append(f.join(("MSA", code, known[9])))
+        lines.append(f.join(("MSA", code, known[9], *(("", expected) if expected else ()))))
     else:
-        lines += _explained(code, known[9], known[11], wrong, delimiters)
+        answer_to = (code, known[9], expected)
+        lines += _explained(answer_to, known[11], wrong, delimiters)
     return ("\r".join(lines) + "\r").encode(codec, "replace")
 
 
-def _explained(code: str, control_id: str, version: str, wrong: Wrong, delimiters: Delimiters) -> list[str]:
+def _explained(
+    answer_to: tuple[str, str, str], version: str, wrong: Wrong, delimiters: Delimiters
+) -> list[str]:
+    """Return MSA and ERR; `answer_to` is MSA-1, MSA-2 and MSA-4."""
     reason = delimiters.escaped(wrong.reason)
     if before_25(version):
-        return _explained_24(code, control_id, reason, wrong, delimiters)
+        return _explained_24(answer_to, reason, wrong, delimiters)
     f, c = delimiters.field, delimiters.component
     condition = c.join((str(wrong.condition.code), wrong.condition.text, "HL70357"))
     where = c.join(_location(wrong.location, c))
-    msa = f.join(("MSA", code, control_id))
+    code, control_id, expected = answer_to
+    msa = f.join(("MSA", code, control_id, *(("", expected) if expected else ())))
     return [msa, f.join(("ERR", "", where, condition, "E", delimiters.escaped(wrong.code), "", "", reason))]
 
 
-def _explained_24(code: str, control_id: str, reason: str, wrong: Wrong, delimiters: Delimiters) -> list[str]:
+def _explained_24(
+    answer_to: tuple[str, str, str], reason: str, wrong: Wrong, delimiters: Delimiters
+) -> list[str]:
     """Return the form of v2.4 and before: the text in MSA-3, the condition in MSA-6 and ERR-1 (data type
     ELD).
     """
     f, c = delimiters.field, delimiters.component
     parts = (str(wrong.condition.code), wrong.condition.text, "HL70357")
-    msa = f.join(("MSA", code, control_id, reason, "", "", c.join(parts)))
+    code, control_id, expected = answer_to
+    msa = f.join(("MSA", code, control_id, reason, expected, "", c.join(parts)))
     place = [*_location(wrong.location, c), "", "", ""][:3]
     inner = (delimiters.subcomponent or " ").join(parts)
     return [msa, f.join(("ERR", c.join((*place, inner))))]
@@ -118,6 +128,13 @@ def _location(location: str, component: str) -> list[str]:
     if not segment or component in location or " " in segment:
         return []
     return [segment, "1", field] if field else [segment, "1"]
+
+
+def _parts_of_type(version: str) -> int:
+    """Return how many components MSH-9 has: one before v2.3, with the event in v2.3, with the structure from
+    v2.3.1 on.
+    """
+    return {"2.1": 1, "2.2": 1, "2.3": 2}.get(version.partition("^")[0], 3)
 
 
 def before_25(version: str) -> bool:

@@ -28,6 +28,8 @@ TABLE_0211 = {
     "ISO IR87": "iso2022_jp_2",
     "ISO IR159": "iso2022_jp_2",
     "GB 18030-2000": "gb18030",
+    "JAS2020": "iso2022_jp_2",
+    "JIS X 0202": "iso2022_jp_2",
     "KS X 1001": "cp949",
     "BIG-5": "cp950",
     # Only a message whose MSH is plain bytes gets as far as its MSH-18, and of Unicode's forms that is UTF-8
@@ -35,7 +37,9 @@ TABLE_0211 = {
     "UNICODE": "utf-8",
     "UNICODE UTF-8": "utf-8",
 }
-"""Names of HL7 table 0211 (v2.5 §2.15.9.18) and the Python codec of each."""
+"""Names of HL7 table 0211 (v2.5 §2.15.9.18; JAS2020 and JIS X 0202 are v2.3.1's) and the Python codec of
+each.
+"""
 
 _IN_USE = {
     "UTF-8": "utf-8",

@@ -64,7 +64,7 @@ def peek(raw: bytes, defaults: Mapping[str, str]) -> Header:
         declared = fields[17] if len(fields) > 17 else ""
         codec = _codec(declared) if declared else defaults.get(_facility(fields), "utf-8")
     else:
-        codec = _codec_of_campus(raw, defaults)
+        codec = codec_of_campus(raw, defaults)
         text = decode_raw(msh, codec)
         fields = text.split(text[3])
     if codec != "utf-8" or not raw.isascii():
@@ -79,7 +79,7 @@ def _facility(fields: list[str]) -> str:
     return fields[3].split("^", 1)[0] if len(fields) > 3 else ""
 
 
-def _codec_of_campus(raw: bytes, defaults: Mapping[str, str]) -> str:
+def codec_of_campus(raw: bytes, defaults: Mapping[str, str]) -> str:
     """Find the codec of an MSH that is not plain ASCII, where MSH-4 may read differently under each
     default.
     """

@@ -120,6 +120,12 @@ def _nth(parts: list[str], number: int) -> str:
 def parse_hl7(body: bytes, charset: str, envelope: Envelope) -> Hl7Source:
     """Return the source of one HL7 v2 message in a Python codec; raises `UnreadableError`."""
     try:
-        return Hl7Source(Message(decode(body, charset), charset).all, envelope)
+        segments = Message(decode(body, charset), charset).all
     except HL7Error as error:
         raise UnreadableError(error.code, error.reason) from error
+    if any(segment.name == "MSH" for segment in segments[1:]):  # one patient's results would be another's
+        reason = (
+            "a second MSH in one message: the sender must frame each, or send a batch (BHS, messages, BTS)"
+        )
+        raise UnreadableError("batch", reason)
+    return Hl7Source(segments, envelope)

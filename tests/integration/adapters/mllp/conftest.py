@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
@@ -14,6 +18,7 @@ from adapters.mllp.client import Client
 from adapters.mllp.server import Listener
 from adapters.mllp.settings import MllpSettings
 from bus.inbox import Inbox
+from tests.conftest import CHECKOUT
 
 SETTINGS = MllpSettings(
     "127.0.0.1", 0, {"MAIN": "utf-8", "HP": "gb18030"}, body_limit=32 * 1024 * 1024, patience=0.0
@@ -41,6 +46,27 @@ async def client(listener: Listener) -> AsyncIterator[Client]:
     """A client of that listener."""
     async with Client("127.0.0.1", listener.port, timeout=20) as client:
         yield client
+
+
+@pytest.fixture
+def messages_list(database_url: str) -> Callable[..., list[dict[str, Any]]]:
+    """`./yilian messages list --json`, as a program calls it."""
+
+    def ask(*arguments: str) -> list[dict[str, Any]]:
+        program = "import sys; from bus.console import messages_main; sys.exit(messages_main(sys.argv[1:]))"
+        done = subprocess.run(
+            [sys.executable, "-c", program, "list", "--json", *arguments],
+            env={**os.environ, "YILIAN_DATABASE_URL": database_url},
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        found: list[dict[str, Any]] = json.loads(done.stdout)["messages"]
+        return found
+
+    return ask
 
 
 Rows = Callable[[str], list[tuple[Any, ...]]]

@@ -101,3 +101,9 @@ def test_what_cannot_be_read_says_why(body: bytes) -> None:
     with pytest.raises(UnreadableError) as caught:
         parse_hl7(body, "utf-8", ENVELOPE)
     assert caught.value.code
+
+
+def test_two_messages_in_one_are_never_read_as_one() -> None:
+    with pytest.raises(UnreadableError, match="a second MSH") as caught:
+        source(MESSAGE + "\r" + MESSAGE)
+    assert caught.value.code == "batch"
