@@ -34,6 +34,8 @@ class Action(enum.StrEnum):
     MESSAGE_BODY_READ = "message-body.read"
     """The bytes as they arrived, which name the patient."""
     MESSAGE_REPLAY = "message.replay"
+    MESSAGE_EDIT = "message.edit"
+    """Sending a corrected body in place of a message."""
     CRITICAL_VALUE_READ = "critical-value.read"
     CRITICAL_VALUE_ACKNOWLEDGE = "critical-value.acknowledge"
     PATIENT_READ = "patient.read"

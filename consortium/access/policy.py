@@ -96,6 +96,14 @@ TABLE = (
         permission=Permission.MESSAGE_BODY,
     ),
     Line(
+        frozenset({Role.ENGINEER, Role.OPS}),
+        frozenset({Action.MESSAGE_EDIT}),
+        frozenset({Relation.CAMPUS, Relation.GROUP}),
+        frozenset({Purpose.OPERATIONS}),
+        "who may read a message's bytes sends corrected ones in its place",
+        permission=Permission.MESSAGE_BODY,
+    ),
+    Line(
         frozenset({Role.ADMIN}),
         frozenset({Action.AUDIT_READ}),
         frozenset({Relation.SHARED}),
