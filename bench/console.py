@@ -8,13 +8,14 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import ingest
+from bench import ingest, search
 from bench.result import MissingError, Result
 
 _NAMES: dict[
     str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Result]]
 ] = {
     "ingest": (ingest.arguments, ingest.measure),
+    "search": (search.arguments, search.measure),
 }
 
 
