@@ -15,7 +15,7 @@ from api.edge import Edge
 from api.fhir import router as fhir
 from api.limits import ORDINARY, BodyLimit
 from api.platform import Platform
-from api.v1 import audit, critical_values, health, messages, replays, sign_in
+from api.v1 import audit, critical_values, forms, health, messages, replays, sign_in
 from bus.heartbeat import beat
 from consortium.access.tokens import checked_key
 from runtime.settings import Settings
@@ -59,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.platform = parts
     handlers.install(app)
     app.include_router(docs.router)
-    for part in (health, sign_in, replays, messages, critical_values, audit):
+    for part in (health, sign_in, replays, messages, forms, critical_values, audit):
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(fhir.router)
     uploads.mount(app, parts, doorway)

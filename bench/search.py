@@ -50,7 +50,7 @@ def kinds(rng: random.Random, rows: int) -> Mapping[str, Filters]:
     """Return one search of each kind, for something that is there."""
     one = rng.randrange(1, rows)
     since = BEGAN + EVERY * rng.randrange(rows)
-    window = {"since": since, "until": since + timedelta(hours=6)}
+    window: dict[str, Any] = {"since": since, "until": since + timedelta(hours=6)}
     return {
         "patient": Filters(patient_number=f"P{rng.randrange(rows // 20)}"),
         "visit": Filters(visit_number=f"V{one // 5}"),

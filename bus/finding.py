@@ -73,11 +73,13 @@ held = sa.table(
     "held", *map(sa.column, ["id", "message_id", "code", "reason", "rule", "released_at"]), schema="bus"
 )
 trace = sa.table("trace", *map(sa.column, ["message_id", "at", "step", "detail"]), schema="bus")
+_ends = trace.alias("ends")
 LAST_END = (
-    sa.select(trace.c.step)
-    .where(trace.c.message_id == inbox.c.id, trace.c.step.in_(("recorded", "discarded")))
-    .order_by(trace.c.at.desc())
+    sa.select(_ends.c.step)
+    .where(_ends.c.message_id == inbox.c.id, _ends.c.step.in_(("recorded", "discarded")))
+    .order_by(_ends.c.at.desc())
     .limit(1)
+    .correlate(inbox)
     .scalar_subquery()
 )
 """How a message that is not at work ended last."""
@@ -127,7 +129,7 @@ def find_ids(connection: sa.Connection, filters: Filters, window: Window, limit:
     window = _within(connection, filters, window)
     select = _pending(filters, window) if _is_pending(filters) else None
     if select is None and filters.rule is not None:
-        select = _by_rule(filters, window)
+        select = _by_rule(filters, window, limit)
     if select is None and filters.state is State.DISCARDED:
         select = _given_up(filters, window)
     if select is None:
@@ -205,20 +207,25 @@ def _reasons(filters: Filters) -> list[sa.ColumnElement[bool]]:
     return conditions
 
 
-def _by_rule(filters: Filters, window: Window) -> sa.Select[Any]:
+def _by_rule(filters: Filters, window: Window, limit: int) -> sa.Select[Any]:
     """From the trace of what a rule recorded, and from what is held for it."""
     t, h = trace.c, held.c
-    recorded = sa.select(t.message_id.label("id")).where(
-        sa.text("detail->>'rule' = :rule AND step = 'recorded'").bindparams(rule=filters.rule),
-        t.message_id > window.low,
-        t.message_id < window.high,
+    fits = [*_conditions(filters, window), *_ended(filters)]
+    ruled = sa.text("trace.detail->>'rule' = :rule AND trace.step = 'recorded'").bindparams(rule=filters.rule)
+    recorded = (
+        sa.select(t.message_id.label("id"))
+        .distinct()
+        .select_from(trace.join(inbox, inbox.c.id == t.message_id))
+        .where(ruled, t.message_id > window.low, t.message_id < window.high, *fits)
     )
-    still = sa.select(h.message_id.label("id")).where(h.rule == filters.rule, h.released_at.is_(None))
-    order: sa.UnaryExpression[Any] = sa.desc("id") if window.newest_first else sa.asc("id")
-    ruled = sa.union_all(recorded, still).subquery("both")
-    found = sa.select(ruled.c.id).distinct().order_by(order).subquery("ruled")
-    joined = found.join(inbox, inbox.c.id == found.c.id)
-    return sa.select(found.c.id).select_from(joined).where(*_conditions(filters, window), *_ended(filters))
+    still = (
+        sa.select(h.message_id.label("id"))
+        .select_from(held.join(inbox, inbox.c.id == h.message_id))
+        .where(h.rule == filters.rule, h.released_at.is_(None), *fits)
+    )
+    pages = [_page(one, window, limit).subquery() for one in (recorded, still)]
+    both = sa.union(*(sa.select(page.c.id) for page in pages)).subquery("both")
+    return sa.select(both.c.id)
 
 
 def _given_up(filters: Filters, window: Window) -> sa.Select[Any]:
