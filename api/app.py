@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import Lifespan
 
-from api import docs, handlers, uploads
+from api import docs, handlers, metrics, uploads
 from api.database import engine
 from api.edge import Edge
 from api.fhir import router as fhir
@@ -57,10 +57,12 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan(parts, doorway),
     )
     app.state.platform = parts
+    app.state.metrics = metrics.Kept()
     handlers.install(app)
     app.include_router(docs.router)
     for part in (health, sign_in, replays, messages, forms, critical_values, audit):
         app.include_router(part.router, prefix="/api/v1")
+    app.include_router(metrics.router)
     app.include_router(fhir.router)
     uploads.mount(app, parts, doorway)
     app.add_middleware(BodyLimit, limit=_limit)

@@ -108,14 +108,85 @@ DROP INDEX bus.inbox_visit, bus.inbox_type, bus.work_open, bus.held_code, bus.he
   bus.trace_discarded, bus.refusal_code;
 """
 
+SYSTEMS = """
+-- What each system of a campus sent, counted once for each message as it is passed.
+CREATE TABLE bus.system (
+  facility     text NOT NULL,
+  sender       text NOT NULL,
+  protocol     text NOT NULL,
+  endpoint     text NOT NULL,
+  message_type text NOT NULL,
+  first_seen   timestamptz NOT NULL,
+  last_seen    timestamptz NOT NULL,
+  messages     bigint NOT NULL,
+  day          date NOT NULL,                   -- of last_seen, in China's time
+  today        bigint NOT NULL,                 -- messages of that day
+  PRIMARY KEY (facility, sender, protocol, endpoint, message_type)
+) WITH (fillfactor = 70);
+
+-- How far the counting is. Ids are given before their commit, so it goes up to a marker only, and that when
+-- every transaction of the marker's time has ended.
+CREATE TABLE bus.system_position (
+  single      boolean PRIMARY KEY DEFAULT true CHECK (single),
+  position    bigint NOT NULL DEFAULT 0,
+  marker      bigint NOT NULL DEFAULT 0,
+  marker_xmax xid8 NOT NULL DEFAULT '0',
+  marker_at   timestamptz NOT NULL DEFAULT '-infinity'
+);
+INSERT INTO bus.system_position DEFAULT VALUES;
+CREATE INDEX held_at ON bus.held (held_at);
+"""
+
+UNDO_SYSTEMS = """
+DROP INDEX bus.held_at;
+DROP TABLE bus.system, bus.system_position;
+"""
+
+ALERTS = """
+CREATE TABLE bus.alert (
+  id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  name            text NOT NULL,                -- queue_age, error_rate, silence, unmapped, process, disk
+  subject         text NOT NULL,                -- a campus or a process; '' for the whole platform
+  value           double precision NOT NULL,    -- when it was last looked at
+  threshold       double precision NOT NULL,
+  detail          text NOT NULL,                -- for a person; no patient data
+  raised_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+  cleared_at      timestamptz,
+  acknowledged_at timestamptz,
+  acknowledged_by text,
+  note            text
+);
+CREATE UNIQUE INDEX alert_open ON bus.alert (name, subject) WHERE cleared_at IS NULL;
+CREATE INDEX alert_raised ON bus.alert (raised_at);
+
+CREATE TABLE bus.alert_notice (
+  id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  alert_id     bigint NOT NULL REFERENCES bus.alert,
+  event        text NOT NULL CHECK (event IN ('raised', 'cleared')),
+  channel      text NOT NULL CHECK (channel IN ('webhook', 'email')),
+  attempts     int NOT NULL DEFAULT 0,
+  not_before   timestamptz NOT NULL DEFAULT clock_timestamp(),
+  last_error   text,
+  delivered_at timestamptz,
+  UNIQUE (alert_id, event, channel)
+);
+CREATE INDEX alert_notice_due ON bus.alert_notice (not_before) WHERE delivered_at IS NULL;
+"""
+
+UNDO_ALERTS = "DROP TABLE bus.alert_notice, bus.alert;"
+
 
 def upgrade() -> None:
     """Create what operations need."""
     op.execute(REPLAYS)
     op.execute(FINDING)
+    op.execute(SYSTEMS)
+    op.execute(ALERTS)
 
 
 def downgrade() -> None:
     """Drop it."""
+    op.execute(UNDO_ALERTS)
+    op.execute(UNDO_SYSTEMS)
     op.execute(UNDO_FINDING)
     op.execute(UNDO_REPLAYS)
