@@ -15,10 +15,12 @@ from api.edge import Edge
 from api.fhir import router as fhir
 from api.limits import ORDINARY, BodyLimit
 from api.platform import Platform
-from api.v1 import audit, critical_values, forms, health, messages, replays, sign_in
+from api.v1 import alerts, audit, critical_values, forms, health, messages, replays, sign_in
 from bus.heartbeat import beat
+from bus.tending import tending
 from consortium.access.tokens import checked_key
 from runtime.settings import Settings
+from runtime.tended import tended
 
 DESCRIPTION = """医疗联合体集成总线的接口。 The API of a medical consortium's integration bus.
 
@@ -30,6 +32,7 @@ nothing allows, and puts reads of patients, refusals and changes in the audit. E
 TAGS = [
     {"name": "sign-in", "description": "Tokens, and who one is"},
     {"name": "messages", "description": "Where is message X, why is it held, send it on"},
+    {"name": "alerts", "description": "告警: what is wrong with the bus"},
     {"name": "critical values", "description": "危急值: what must be known at once, and who took note"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
     {
@@ -60,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = metrics.Kept()
     handlers.install(app)
     app.include_router(docs.router)
-    for part in (health, sign_in, replays, messages, forms, critical_values, audit):
+    for part in (health, sign_in, replays, messages, forms, alerts, critical_values, audit):
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(metrics.router)
     app.include_router(fhir.router)
@@ -80,8 +83,9 @@ def _lifespan(parts: Platform, doorway: uploads.Doorway) -> Lifespan[FastAPI]:
         del app
         beating = asyncio.create_task(beat(parts.settings.database_url, "api"), name="heartbeat")
         try:
-            async with uploads.opened(parts, doorway):
-                yield
+            with tending(tended(parts.settings)):
+                async with uploads.opened(parts, doorway):
+                    yield
         finally:
             beating.cancel()
             await asyncio.gather(beating, return_exceptions=True)

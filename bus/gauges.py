@@ -114,17 +114,33 @@ def read(connection: sa.Connection) -> Gauges:
     """Ask for every number."""
     quantiles, _ = connection.execute(LATENCY, {"recent": RECENT}).one()
     return Gauges(
-        queue_age=connection.execute(QUEUE_AGE).scalar_one(),
+        queue_age=queue_age(connection),
         relay_lag=connection.execute(RELAY_LAG).scalar_one(),
         received=_rows(connection, RECEIVED),
         work=_rows(connection, WORK),
         held=_rows(connection, HELD),
         refused=_rows(connection, REFUSED),
-        unmapped=[Unmapped(*row) for row in connection.execute(UNMAPPED)],
-        beats=_rows(connection, BEATS),
+        unmapped=unmapped(connection),
+        beats=beats(connection),
         latency=list(zip(QUANTILES, quantiles or (), strict=False)),
         outbox=_rows(connection, OUTBOX),
     )
+
+
+def queue_age(connection: sa.Connection) -> float:
+    """Return the seconds that the oldest ready message has waited since it came or was replayed."""
+    age: float = connection.execute(QUEUE_AGE).scalar_one()
+    return age
+
+
+def unmapped(connection: sa.Connection) -> list[Unmapped]:
+    """Return the codes that no table knows, counted by campus and table."""
+    return [Unmapped(*row) for row in connection.execute(UNMAPPED)]
+
+
+def beats(connection: sa.Connection) -> list[tuple[str, float]]:
+    """Return each process and the seconds since its last sign of life."""
+    return _rows(connection, BEATS)
 
 
 def silence(connection: sa.Connection) -> list[tuple[str, float]]:
