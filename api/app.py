@@ -15,7 +15,7 @@ from api.edge import Edge
 from api.fhir import router as fhir
 from api.limits import ORDINARY, BodyLimit
 from api.platform import Platform
-from api.v1 import alerts, audit, critical_values, forms, health, messages, replays, sign_in
+from api.v1 import alerts, audit, critical_values, forms, health, messages, replays, sign_in, systems
 from bus.heartbeat import beat
 from bus.tending import tending
 from consortium.access.tokens import checked_key
@@ -32,6 +32,7 @@ nothing allows, and puts reads of patients, refusals and changes in the audit. E
 TAGS = [
     {"name": "sign-in", "description": "Tokens, and who one is"},
     {"name": "messages", "description": "Where is message X, why is it held, send it on"},
+    {"name": "systems", "description": "服务注册: who sends what, and whether they still do"},
     {"name": "alerts", "description": "告警: what is wrong with the bus"},
     {"name": "critical values", "description": "危急值: what must be known at once, and who took note"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
@@ -63,7 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = metrics.Kept()
     handlers.install(app)
     app.include_router(docs.router)
-    for part in (health, sign_in, replays, messages, forms, alerts, critical_values, audit):
+    for part in (health, sign_in, replays, messages, forms, alerts, systems, critical_values, audit):
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(metrics.router)
     app.include_router(fhir.router)

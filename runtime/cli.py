@@ -11,7 +11,7 @@ from types import ModuleType
 from consortium.errors import YilianError
 from runtime.words import complain, words
 
-VERBS = ("up", "test", "status", "logs", "down", "token", "rules", "messages", "alerts", "bench")
+VERBS = ("up", "test", "status", "logs", "down", "token", "rules", "messages", "alerts", "systems", "bench")
 
 
 def _verb(name: str) -> ModuleType:

@@ -15,6 +15,13 @@ def tended(settings: Settings) -> Tended:
     return Tended(settings.database_url, settings.routing_key, home(), limits(settings), sends)
 
 
+def patience(settings: Settings) -> dict[str, float]:
+    """Return by campus the seconds of silence that mean nothing; a campus that may be silent is not in it."""
+    known = limits(settings)
+    waits = {one.code: known.patience(one.code) for one in settings.campuses}
+    return {code: seconds for code, seconds in waits.items() if seconds > 0}
+
+
 def limits(settings: Settings) -> Limits:
     """Return the thresholds of the alerts."""
     return Limits(
