@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import Lifespan
 
-from api import docs, handlers, uploads
+from api import docs, handlers, metrics, uploads
 from api.database import engine
 from api.edge import Edge
 from api.fhir import router as fhir
@@ -17,20 +17,26 @@ from api.fhir import terminology
 from api.limits import ORDINARY, RULE_SETS, BodyLimit
 from api.platform import Platform
 from api.v1 import (
+    alerts,
     audit,
     codes,
     critical_values,
     destinations,
+    forms,
     health,
     master_data,
     messages,
+    replays,
     rules,
     sign_in,
     subscribers,
+    systems,
 )
 from bus.heartbeat import beat
+from bus.tending import tending
 from consortium.access.tokens import checked_key
 from runtime.settings import Settings
+from runtime.tended import tended
 
 DESCRIPTION = """医疗联合体集成总线的接口。 The API of a medical consortium's integration bus.
 
@@ -49,6 +55,8 @@ TAGS = [
         "name": "master data",
         "description": "主数据: departments, staff, beds, items, drugs, diagnoses",
     },
+    {"name": "systems", "description": "服务注册: who sends what, and whether they still do"},
+    {"name": "alerts", "description": "告警: what is wrong with the bus"},
     {"name": "critical values", "description": "危急值: what must be known at once, and who took note"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
     {
@@ -80,23 +88,29 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan(parts, doorway),
     )
     app.state.platform = parts
+    app.state.metrics = metrics.Kept()
     handlers.install(app)
     app.include_router(docs.router)
     # subscribers before master_data, which would take that word for a kind
     v1 = (
         health,
         sign_in,
+        replays,
         messages,
+        forms,
         rules,
         destinations,
         codes,
         subscribers,
         master_data,
+        alerts,
+        systems,
         critical_values,
         audit,
     )
     for part in v1:
         app.include_router(part.router, prefix="/api/v1")
+    app.include_router(metrics.router)
     app.include_router(fhir.router)
     app.include_router(terminology.router)
     uploads.mount(app, parts, doorway)
@@ -121,8 +135,9 @@ def _lifespan(parts: Platform, doorway: uploads.Doorway) -> Lifespan[FastAPI]:
             beat(parts.settings.database_url, "api", doorway.detail), name="heartbeat"
         )
         try:
-            async with uploads.opened(parts, doorway):
-                yield
+            with tending(tended(parts.settings)):
+                async with uploads.opened(parts, doorway):
+                    yield
         finally:
             beating.cancel()
             await asyncio.gather(beating, return_exceptions=True)

@@ -12,6 +12,7 @@ from fastapi import Request
 from sqlalchemy import Engine
 
 from activities.client import acknowledge_critical_value
+from bus.forms import CurrentRules
 from consortium.access.sign_in import Remembered
 from runtime.settings import Settings
 from workflows.critical_value.model import Acknowledged
@@ -33,6 +34,11 @@ class Platform:
     now: Callable[[], datetime] = _now
     remembered: Remembered = field(default_factory=Remembered)
     acknowledge: Acknowledge = acknowledge_critical_value
+
+    @cached_property
+    def rules(self) -> CurrentRules:
+        """The rules as they are now, for looking at what they would do."""
+        return CurrentRules(self.settings.rules_dir)
 
     @cached_property
     def statements(self) -> Engine:

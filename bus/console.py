@@ -15,10 +15,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bus import held, replay
-from bus.journal import BadCursorError, Entry, Filters, Page, State, search
+from bus import held
+from bus.finding import State
+from bus.journal import Entry, Page, search
 from bus.journey import Journey, journey
+from bus.replay import console as replaying
+from bus.replay.ledger import Replayed
 from bus.rules.dates import ImpossibleDateError, parse_datetime
+from consortium.errors import PermanentError
 from runtime import settings
 
 
@@ -36,7 +40,7 @@ def messages_main(argv: Sequence[str]) -> int:
     )
     try:
         return int(options.run(engine, options))
-    except (held.NotHeldError, BadCursorError) as error:
+    except PermanentError as error:
         return _fail(str(error))
     except sa.exc.OperationalError:
         return _fail("the database cannot be reached: see ./yilian status")
@@ -48,25 +52,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="yilian messages", description="Find messages and let them go on.")
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("list", help="messages and refusals, newest first")
-    one.add_argument("--facility", help="campus code, such as MAIN")
-    one.add_argument("--type", dest="message_type", help="such as ADT^A01 or soap:patient")
-    one.add_argument("--control-id")
-    one.add_argument("--patient", dest="patient_number", help="patient number at its campus")
-    one.add_argument("--state", type=State, choices=list(State), metavar="{" + ",".join(State) + "}")
-    one.add_argument("--since", type=_time, help="YYYY-MM-DD or YYYY-MM-DDTHH:MM")
-    one.add_argument("--until", type=_time)
-    one.add_argument("--text", help="part of the reason")
+    _filters(one)
     one.add_argument("--limit", type=int, default=50)
     one.add_argument("--after", help="cursor of the next page, as the page before gave it")
     one.set_defaults(run=_list)
     one = commands.add_parser("show", help="the whole way of one message")
     one.add_argument("id", help="its id, or r123 for a refusal")
     one.set_defaults(run=_show)
-    one = commands.add_parser("replay", help="let held messages go through the rules again")
-    one.add_argument("id", type=int, nargs="?")
-    one.add_argument("--code", help="all that are held for this reason")
-    one.add_argument("--facility")
-    one.add_argument("--by", default=None, help="who does this; by default the user of this machine")
+    one = commands.add_parser("replay", help="let messages go through the rules again")
+    replaying.arguments(one)
+    _filters(one)
     one.set_defaults(run=_replay)
     one = commands.add_parser(
         "discard", help="give a held message up; it has no effect, those behind it go on"
@@ -80,6 +75,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _filters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--facility", help="campus code, such as MAIN")
+    parser.add_argument("--type", dest="message_type", help="such as ADT^A01 or soap:patient")
+    parser.add_argument("--control-id")
+    parser.add_argument("--patient", dest="patient_number", help="patient number at its campus")
+    parser.add_argument("--visit", dest="visit_number", help="visit number at its campus")
+    parser.add_argument("--state", type=State, choices=list(State), metavar="{" + ",".join(State) + "}")
+    parser.add_argument("--code", help="why it is held or was refused, such as unmapped_code")
+    parser.add_argument("--rule", help="the rule that recorded it, or for which it is held")
+    parser.add_argument("--since", type=_time, help="YYYY-MM-DD or YYYY-MM-DDTHH:MM")
+    parser.add_argument("--until", type=_time)
+    parser.add_argument("--text", help="part of the reason")
+
+
 def _time(text: str) -> datetime:
     try:
         return parse_datetime(text)
@@ -88,8 +97,7 @@ def _time(text: str) -> datetime:
 
 
 def _list(engine: sa.Engine, options: argparse.Namespace) -> int:
-    names = [field.name for field in dataclasses.fields(Filters)]
-    filters = Filters(**{name: getattr(options, name) for name in names})
+    filters = replaying.filters_of(options)
     with engine.connect() as connection:
         found = search(connection, filters, Page(options.limit, options.after))
     if options.json:
@@ -129,6 +137,7 @@ def _tell(found: Journey) -> int:
         ),
         ("same control id", found.same_control_id),
         ("waiting behind it", found.waiting),
+        ("replays", [_again(replayed) for replayed in found.replays]),
         ("outgoing", [f"{o.destination} {o.dedupe_key} delivered {o.delivered_at}" for o in found.outgoing]),
     ):
         if lines:
@@ -139,19 +148,22 @@ def _tell(found: Journey) -> int:
     return 0
 
 
+def _again(replayed: Replayed) -> str:
+    edited = f"{replayed.original_id} → {replayed.message_id}"
+    way = edited if replayed.effect == "edited" else replayed.effect
+    return f"{replayed.at.astimezone():%Y-%m-%d %H:%M:%S}  {way}  by {replayed.by}: {replayed.reason}"
+
+
 def _brief(detail: dict[str, Any]) -> str:
     return json.dumps(detail, ensure_ascii=False) if detail else ""
 
 
 def _replay(engine: sa.Engine, options: argparse.Namespace) -> int:
-    by = options.by or getpass.getuser()
-    if options.id is None and options.code is None:
-        return _fail("say which: an id, or --code for all that are held for one reason")
-    if options.id is not None:
-        ready = replay.replay(engine, options.id, by)
-    else:
-        ready = list(replay.replay_all(engine, by, code=options.code, facility=options.facility))
-    return _ready(ready, options)
+    def tell(result: dict[str, Any], sentence: str) -> int:
+        return _json(result) if options.json else _write(sentence)
+
+    say = Console(stderr=True, markup=False, highlight=False).print
+    return replaying.replay_main(engine, options, settings.load().routing_key, tell, say)
 
 
 def _discard(engine: sa.Engine, options: argparse.Namespace) -> int:
@@ -181,5 +193,6 @@ def _fail(text: str) -> int:
     return 1
 
 
-def _write(text: str) -> None:
+def _write(text: str) -> int:
     Console(markup=False, highlight=False, soft_wrap=True).print(text)
+    return 0

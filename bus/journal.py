@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,40 +9,12 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
+from bus.finding import LAST_END, NEWEST, Filters, State, Window, find_ids, inbox, work
 from consortium.errors import PermanentError
 
 LARGEST_PAGE = 500
-
-
-class State(enum.StrEnum):
-    """Where a message is."""
-
-    STORED = "stored"
-    PUBLISHED = "published"
-    RECORDED = "recorded"
-    HELD = "held"
-    CONFLICT = "conflict"
-    """Held, because its control id was used before with other content."""
-    WAITING = "waiting"
-    """Behind a held one of the same patient."""
-    DISCARDED = "discarded"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What to look for; None: everything."""
-
-    facility: str | None = None
-    message_type: str | None = None
-    control_id: str | None = None
-    patient_number: str | None = None
-    state: State | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    text: str | None = None
-    """Part of the reason or its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,29 +65,6 @@ class BadCursorError(PermanentError):
     """A cursor that this service did not give."""
 
 
-inbox = sa.table(
-    "inbox",
-    *map(
-        sa.column,
-        [
-            "id",
-            "received_at",
-            "facility",
-            "sender",
-            "control_id",
-            "generation",
-            "message_type",
-            "protocol",
-            "endpoint",
-            "charset",
-            "patient_number",
-            "visit_number",
-            "body",
-        ],
-    ),
-    schema="bus",
-)
-work = sa.table("work", *map(sa.column, ["id", "state", "published_at", "blocked_by"]), schema="bus")
 refusal = sa.table(
     "refusal",
     *map(
@@ -138,22 +86,11 @@ refusal = sa.table(
     ),
     schema="bus",
 )
-# Strings below: the open reason of a message, and whether a person gave it up.
 HELD_NOW = sa.text(
     "SELECT h.code, h.reason, h.rule, h.step, h.field FROM bus.held h"
     " WHERE h.message_id = inbox.id AND h.released_at IS NULL ORDER BY h.id DESC LIMIT 1"
 ).columns(code=sa.Text, reason=sa.Text, rule=sa.Text, step=sa.Text, field=sa.Text)
-DISCARDED = sa.text("EXISTS (SELECT FROM bus.trace t WHERE t.message_id = inbox.id AND t.step = 'discarded')")
-SENDERS = sa.text(
-    "WITH RECURSIVE pairs AS ("
-    " (SELECT facility, sender FROM bus.inbox ORDER BY facility, sender LIMIT 1) UNION ALL"
-    " SELECT n.facility, n.sender FROM pairs p CROSS JOIN LATERAL ("
-    " SELECT facility, sender FROM bus.inbox WHERE (facility, sender) > (p.facility, p.sender)"
-    " ORDER BY facility, sender LIMIT 1) n) SELECT facility, sender FROM pairs"
-)
-"""Who sends at all, by hops through the unique index, which a search by control id alone could not use."""
 CURSOR = re.compile(r"m(\d+)\.r(\d+)", re.ASCII)
-NEWEST = 2**63 - 1
 
 
 def search(connection: sa.Connection, filters: Filters, page: Page | None = None) -> Found:
@@ -164,7 +101,8 @@ def search(connection: sa.Connection, filters: Filters, page: Page | None = None
     entries: list[Entry] = []
     if filters.state is not State.REFUSED:
         entries += _messages(connection, filters, message_before, limit + 1)
-    if filters.state in (None, State.REFUSED) and filters.patient_number is None:
+    messages_only = (filters.patient_number, filters.visit_number, filters.rule)
+    if filters.state in (None, State.REFUSED) and messages_only == (None, None, None):
         entries += _refusals(connection, filters, refusal_before, limit + 1)
     entries.sort(key=lambda entry: (entry.at, entry.id), reverse=True)
     shown = entries[:limit]
@@ -191,7 +129,7 @@ def select_messages() -> sa.Select[Any]:
     """Return the select of message entries, without conditions."""
     held = HELD_NOW.subquery("held").lateral()
     state = sa.case(
-        (sa.and_(work.c.id.is_(None), DISCARDED), "discarded"),
+        (sa.and_(work.c.id.is_(None), LAST_END == "discarded"), "discarded"),
         (work.c.id.is_(None), "recorded"),
         (sa.and_(work.c.state.in_((1, 3)), held.c.code == "control_id_conflict"), "conflict"),
         (work.c.state.in_((1, 3)), "held"),
@@ -209,30 +147,11 @@ def select_messages() -> sa.Select[Any]:
 
 
 def _messages(connection: sa.Connection, filters: Filters, before: int, limit: int) -> list[Entry]:
-    query = select_messages()
-    columns = query.selected_columns
-    conditions = [inbox.c.id < before, *_equal(inbox, filters), *_times(inbox.c.received_at, filters)]
-    if filters.patient_number is not None:
-        conditions.append(inbox.c.patient_number == filters.patient_number)
-    if filters.control_id is not None:
-        senders = [tuple(row) for row in connection.execute(SENDERS)]
-        conditions.append(sa.tuple_(inbox.c.facility, inbox.c.sender).in_(senders))
-    conditions += _in_state(columns, filters.state)
-    if filters.text is not None:
-        reason = columns["reason"].icontains(filters.text, autoescape=True)
-        conditions.append(sa.or_(reason, columns["code"].icontains(filters.text, autoescape=True)))
-    rows = connection.execute(query.where(*conditions).order_by(inbox.c.id.desc()).limit(limit))
-    return [message_entry(row) for row in rows]
-
-
-def _in_state(columns: Any, state: State | None) -> list[sa.ColumnElement[bool]]:
-    if state is None:
+    ids = find_ids(connection, filters, Window(high=before), limit)
+    if not ids:
         return []
-    # The first of these two is what an index can answer; the label says the rest.
-    pending = {State.STORED: (0,), State.PUBLISHED: (0,), State.WAITING: (2,)}.get(state, (1, 3))
-    done = state in (State.RECORDED, State.DISCARDED)
-    narrow = work.c.id.is_(None) if done else work.c.state.in_(pending)
-    return [narrow, columns["state"] == state.value]
+    query = select_messages().where(inbox.c.id == sa.func.any(sa.cast(ids, ARRAY(sa.BigInteger))))
+    return [message_entry(row) for row in connection.execute(query.order_by(inbox.c.id.desc()))]
 
 
 def message_entry(row: Any) -> Entry:
@@ -267,7 +186,7 @@ def select_refusals() -> sa.Select[Any]:
 
 
 def _refusals(connection: sa.Connection, filters: Filters, before: int, limit: int) -> list[Entry]:
-    conditions = [refusal.c.id < before, *_equal(refusal, filters), *_times(refusal.c.at, filters)]
+    conditions = [refusal.c.id < before, *_equal(filters), *_times(filters)]
     if filters.text is not None:
         reason = refusal.c.reason.icontains(filters.text, autoescape=True)
         conditions.append(sa.or_(reason, refusal.c.code.icontains(filters.text, autoescape=True)))
@@ -299,15 +218,15 @@ def refusal_entry(row: Any) -> Entry:
     )
 
 
-def _equal(table: sa.TableClause, filters: Filters) -> list[sa.ColumnElement[bool]]:
-    wanted = {name: getattr(filters, name) for name in ("facility", "message_type", "control_id")}
-    return [table.c[name] == value for name, value in wanted.items() if value is not None]
+def _equal(filters: Filters) -> list[sa.ColumnElement[bool]]:
+    wanted = {name: getattr(filters, name) for name in ("facility", "message_type", "control_id", "code")}
+    return [refusal.c[name] == value for name, value in wanted.items() if value is not None]
 
 
-def _times(at: sa.ColumnClause[Any], filters: Filters) -> list[sa.ColumnElement[bool]]:
+def _times(filters: Filters) -> list[sa.ColumnElement[bool]]:
     conditions = []
     if filters.since is not None:
-        conditions.append(at >= filters.since)
+        conditions.append(refusal.c.at >= filters.since)
     if filters.until is not None:
-        conditions.append(at < filters.until)
+        conditions.append(refusal.c.at < filters.until)
     return conditions

@@ -8,7 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bus.journal import Entry, inbox, message_entry, refusal, refusal_entry, select_messages, select_refusals
+from bus.finding import inbox
+from bus.journal import Entry, message_entry, refusal, refusal_entry, select_messages, select_refusals
+from bus.replay.ledger import Replayed, of_message
 
 SHOWN_BYTES = 1024 * 1024
 """Of a body, the first so many bytes are decoded for people."""
@@ -81,6 +83,8 @@ class Journey:
     waiting: tuple[str, ...] = ()
     """Messages that wait behind it."""
     outgoing: tuple[Outgoing, ...] = ()
+    replays: tuple[Replayed, ...] = ()
+    """Each time it was let go again, as original or as edited from one."""
 
 
 def journey(connection: sa.Connection, id: str) -> Journey | None:  # noqa: A002 - the journal's word for it
@@ -108,6 +112,7 @@ def _message(connection: sa.Connection, id_: int) -> Journey | None:
         holds=tuple(Holding(**r) for r in connection.execute(HOLDS, key).mappings()),
         same_control_id=tuple(str(i) for i in connection.execute(SAME_CONTROL_ID, key).scalars()),
         waiting=tuple(str(i) for i in connection.execute(WAITING, key).scalars()),
+        replays=tuple(of_message(connection, id_)),
         outgoing=tuple(Outgoing(**r) for r in connection.execute(DELIVERIES, key).mappings()),
     )
 

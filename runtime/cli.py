@@ -23,6 +23,8 @@ VERBS = (
     "destinations",
     "codes",
     "master",
+    "alerts",
+    "systems",
     "bench",
 )
 

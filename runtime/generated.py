@@ -25,6 +25,7 @@ SECRETS = (
     "airflow_password",
     "airflow_key",
     "sample_password",
+    "metrics_token",
 )
 DATABASES = {"database_url": "yilian", "huiya_url": "huiya", "airflow_database_url": "airflow"}
 """Setting → the database, and its owning role, on our own server."""

@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     amqp_password: str = Field(default="", repr=False)
     airflow_password: str = Field(default="", repr=False)
     airflow_key: str = Field(default="", repr=False, description="from it Airflow's own keys are derived")
+    metrics_token: str = Field(
+        default="", repr=False, description="bearer token with which a scraper reads /metrics"
+    )
     sample_password: str = Field(default="", repr=False, description="password of every sample user")
 
     # The bus.
@@ -132,6 +135,35 @@ class Settings(BaseSettings):
         default_factory=dict,
         repr=False,
         description="signing secrets of webhooks by the name that rules/destinations/*.yaml uses",
+    )
+    # Alerts: thresholds above which one is raised; 0 turns it off.
+    alert_queue_seconds: float = Field(default=120.0, ge=0, description="age of the oldest ready message")
+    alert_error_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="share of a campus's messages of the last 10 minutes that are held",
+    )
+    alert_silence_minutes: float = Field(
+        default=60.0, ge=0, description="how long a campus that has sent may be silent"
+    )
+    alert_silence: dict[str, float] = Field(
+        default={}, description="the same for one campus: code to minutes, 0 for never"
+    )
+    alert_unmapped_codes: float = Field(
+        default=5.0, ge=0, description="codes of a campus seen for the first time within a day, in no table"
+    )
+    alert_process_seconds: float = Field(default=30.0, ge=0, description="age of a process's sign of life")
+    alert_processes: tuple[str, ...] = Field(
+        default=("relay", "router", "mllp", "tables", "api", "worker"), description="those that must live"
+    )
+    alert_disk_free: float = Field(default=0.1, ge=0, le=1, description="least free share of the home's disk")
+    alert_webhook: str = Field(default="", description="URL that alerts are posted to as JSON")
+    alert_webhook_token: str = Field(default="", repr=False, description="bearer token for the webhook")
+    alert_mail_to: tuple[str, ...] = Field(default=(), description="addresses that alerts are mailed to")
+    alert_mail_from: str = "yilian@localhost"
+    smtp_url: str = Field(
+        default="", repr=False, description="mail server: smtp://user:password@host:port, or smtps://"
     )
 
     # Workflows.

@@ -7,15 +7,17 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from fastapi import APIRouter, Depends, Header, Path, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.caller import Caller, gate
 from api.failures import not_found
-from bus import replay
+from bus.finding import Filters, State
 from bus.held import NotHeldError
-from bus.journal import Entry, Filters, Page, State, search
+from bus.journal import Entry, Page, search
 from bus.journey import Journey, journey
+from bus.replay import one
+from bus.replay.ledger import Who
 from consortium.access.model import GROUP, SHARED, Action, Resource
 from consortium.errors import ConflictError
 from consortium.identity.service import person_of
@@ -95,7 +97,37 @@ class Way(Message):
     same_control_id: list[str] = Field(description="other messages under the same control id")
     waiting: list[str] = Field(description="messages that wait behind it")
     outgoing: list[Outgoing]
+    replays: list[Again] = Field(description="who let it go again and why")
     body: str | None = Field(description="decoded for people; only with `body=true` and permission")
+
+
+class Why(BaseModel):
+    """Why it is done, kept with it; no patient data."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "代码表已补齐"}]})
+
+    reason: str = Field(min_length=1, max_length=500)
+
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key", min_length=1, max_length=100, description="the same again: the first answer"
+    ),
+]
+
+
+class Again(BaseModel):
+    """A time when it was let go again."""
+
+    replay_id: int
+    at: datetime
+    by: str
+    reason: str
+    kind: str = Field(description="one, query or edit")
+    effect: str = Field(description="released, again or edited")
+    original_id: str
+    message_id: str = Field(description="the original itself, or the message edited from it")
 
 
 class Replayed(BaseModel):
@@ -117,6 +149,11 @@ def list_messages(
     ] = None,
     control_id: Annotated[str | None, Query(max_length=200)] = None,
     patient_number: Annotated[str | None, Query(max_length=100, description="at its campus")] = None,
+    visit_number: Annotated[str | None, Query(max_length=100, description="at its campus")] = None,
+    code: Annotated[
+        str | None, Query(max_length=100, description="why it is held or refused, as unmapped_code")
+    ] = None,
+    rule: Annotated[str | None, Query(max_length=200, description="that recorded or holds it")] = None,
     state: State | None = None,
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,
@@ -124,7 +161,7 @@ def list_messages(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     after: Annotated[str | None, Query(max_length=60)] = None,
 ) -> Messages:
-    """Return the newest first. A search by patient number is audited."""
+    """Return the newest first. A search by patient or visit number is audited."""
     organisation = caller.user.organisation
     wanted = facility or (None if organisation == GROUP else organisation)
     decision = caller.allow(Resource(organisation=wanted) if wanted else SHARED)
@@ -133,6 +170,9 @@ def list_messages(
         message_type=type,
         control_id=control_id,
         patient_number=patient_number,
+        visit_number=visit_number,
+        code=code,
+        rule=rule,
         state=state,
         since=since,
         until=until,
@@ -140,12 +180,12 @@ def list_messages(
     )
     with caller.parts.statements.connect() as connection:
         found = search(connection, filters, Page(limit, after))
-    if patient_number is not None:
-        caller.note(decision.reason, _persons(caller, *found.entries))
+    if patient_number is not None or visit_number is not None:
+        caller.note(decision.reason, persons_of(caller, *found.entries))
     return Messages(items=[Message(**_fields(Message, entry)) for entry in found.entries], next=found.next)
 
 
-def _persons(caller: Caller, *entries: Entry) -> list[UUID]:
+def persons_of(caller: Caller, *entries: Entry) -> list[UUID]:
     numbers = {(e.facility, e.patient_number) for e in entries}
     known = [(facility, number) for facility, number in numbers if facility and number]
     with caller.parts.statements.connect() as connection:
@@ -153,7 +193,7 @@ def _persons(caller: Caller, *entries: Entry) -> list[UUID]:
     return sorted(person for person in found if person)
 
 
-def _journey(caller: Caller, id_: str) -> Journey:
+def journey_of(caller: Caller, id_: str) -> Journey:
     with caller.parts.statements.connect() as connection:
         found = journey(connection, id_)
     if found is None:
@@ -168,10 +208,10 @@ def show_message(
     body: Annotated[bool, Query(description="show the body too; needs a permission given by name")] = False,
 ) -> Way:
     """Return every step, hold and delivery. Looking is audited, with the patient."""
-    way = _journey(caller, id)
+    way = journey_of(caller, id)
     asked = Resource(organisation=way.entry.facility)
     decision = caller.allow(asked)
-    persons = _persons(caller, way.entry)
+    persons = persons_of(caller, way.entry)
     if body:
         decision = caller.allow(asked, Action.MESSAGE_BODY_READ)
     shown = Action.MESSAGE_BODY_READ if body else Action.MESSAGE_READ
@@ -196,24 +236,37 @@ def _shown(way: Journey, *, body: bool) -> Way:
             )
             for out in way.outgoing
         ],
+        replays=[
+            Again(**asdict(r) | {"original_id": str(r.original_id), "message_id": str(r.message_id)})
+            for r in way.replays
+        ],
         body=way.body if body else None,
     )
 
 
 @router.post(
     "/{id}/replay",
-    summary="Let a held message go on",
-    responses={409: {"description": "it is not held; the detail says what it is"}},
+    summary="Let a message go through the rules again",
+    responses={409: {"description": "it is on its way, or waits behind another; the detail says which"}},
 )
-def replay_message(caller: Replayer, id: Id) -> Replayed:  # noqa: A002 - the path's name of it
-    """Send it through the rules of now; those that wait behind it follow in inbox order."""
-    way = _journey(caller, id)
+def replay_message(
+    caller: Replayer,
+    id: Id,  # noqa: A002 - the path's name of it
+    body: Why,
+    idempotency_key: Key = None,
+) -> Replayed:
+    """Send it through the rules of now; those that wait behind it follow in inbox order.
+
+    One that was recorded is recorded again, which changes what the rules of now say otherwise.
+    """
+    way = journey_of(caller, id)
     decision = caller.allow(Resource(organisation=way.entry.facility))
     if id.startswith("r"):
         raise ConflictError("a refused message was never taken; its sender has to send it again")
     try:
-        ready = replay.replay(caller.parts.engine, int(id), caller.user.username)
+        who = Who(caller.user.username, body.reason, idempotency_key)
+        ready = one.replay(caller.parts.engine, int(id), who, caller.parts.settings.routing_key)
     except NotHeldError as error:
         raise ConflictError(str(error)) from error
-    caller.note(decision.reason, _persons(caller, way.entry), what=f"message {id}")
+    caller.note(decision.reason, persons_of(caller, way.entry), what=f"message {id}")
     return Replayed(ready=[str(number) for number in ready])

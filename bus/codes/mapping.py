@@ -8,9 +8,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bus import held, replay
+from bus import held
 from bus.codes.decide import checked
 from bus.master_data import outbox
+from bus.replay.ledger import Who
+from bus.replay.one import release
 from bus.rules.codes import CodeTable, Target, load_tables
 from bus.rules.marks import RuleError
 from bus.rules.versions import store
@@ -84,10 +86,10 @@ def map_code(
         entry = None if addition is None else maps.add(connection, addition, by=by, why=why)
         if entry is not None:
             outbox.publish_map(connection, entry)
-    return Mapped(entry, list(_released(engine, wanted, by)))
+    return Mapped(entry, list(_released(engine, wanted, Who(by, f"{wanted.code_table}: {why}"))))
 
 
-def _released(engine: sa.Engine, wanted: Mapping, by: str) -> Iterator[int]:
+def _released(engine: sa.Engine, wanted: Mapping, who: Who) -> Iterator[int]:
     after = 0
     while True:
         values = {"code_table": wanted.code_table, "code": wanted.code, "facility": wanted.facility}
@@ -95,7 +97,7 @@ def _released(engine: sa.Engine, wanted: Mapping, by: str) -> Iterator[int]:
             found = connection.execute(_WAITING, {**values, "after": after, "limit": PAGE}).scalars().all()
         for message in found:
             try:
-                replay.replay(engine, message, by)
+                release(engine, message, who)
             except held.NotHeldError:
                 continue  # somebody else released it meanwhile
             yield message

@@ -138,8 +138,8 @@ class Storing:
                 return Receipt(decision.id, decision.outcome)
             held = decision.outcome is Outcome.CONFLICT
             reason = _conflict(seen) if held else ""
-            values = [*_values(arrival), decision.generation, key, other, int(held), reason, held]
-            rows = yield INSERT_AGAIN, values
+            row = [*values(arrival), decision.generation, key, other, int(held), reason, held]
+            rows = yield INSERT_AGAIN, row
             if rows:
                 if held:
                     _alert(arrival, rows[0][0], decision.generation)
@@ -163,7 +163,8 @@ class Storing:
         return [self.window, places, *texts]
 
 
-def _values(arrival: Arrival) -> list[Any]:
+def values(arrival: Arrival) -> list[Any]:
+    """Return the columns of a message as INSERT_AGAIN takes them first."""
     return [*(getattr(arrival, name) for name in _TEXTS), arrival.digest, arrival.body]
 
 

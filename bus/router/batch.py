@@ -178,7 +178,7 @@ class Pass:
             self._hold(row, decision.outcome, decision)
             return
         provenance = Provenance(
-            message_id=row.id,
+            message_id=row.place,
             facility=message.facility,
             received_at=message.received_at,
             source_version=decision.version,

@@ -12,7 +12,7 @@ class Line:
     """The rows of one batch, in inbox order."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        self._blockers: dict[int, int] = {}
+        self._blockers: dict[int, tuple[int, int]] = {}
         self._stopped: dict[int, datetime] = {}
         for row in rows:
             if row.state == HELD:
@@ -21,12 +21,13 @@ class Line:
     def block(self, row: Row) -> None:
         """A held row: later ones of its patients wait."""
         for key in row.keys:
-            self._blockers[key] = min(row.id, self._blockers.get(key, row.id))
+            self._blockers[key] = min((row.place, row.id), self._blockers.get(key, (row.place, row.id)))
 
     def blocker(self, row: Row) -> int | None:
         """Return the held message that stands before this one."""
-        before = [b for key in row.keys if (b := self._blockers.get(key)) is not None and b < row.id]
-        return min(before, default=None)
+        mine = (row.place, row.id)
+        before = [b for key in row.keys if (b := self._blockers.get(key)) is not None and b < mine]
+        return min(before)[1] if before else None
 
     def stop(self, row: Row, until: datetime) -> None:
         """A row that was put off: nothing of its patients passes before then."""

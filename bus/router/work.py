@@ -18,14 +18,17 @@ BODIES_AT_ONCE = 32 * 1024 * 1024
 KEYS = sa.text("SELECT patient_key, other_key FROM bus.work WHERE id = ANY(:ids)")
 MORE_KEYS = sa.text(
     "SELECT patient_key, other_key FROM bus.work"
-    " WHERE other_key IS NOT NULL AND id <= :last AND (patient_key = ANY(:keys) OR other_key = ANY(:keys))"
+    " WHERE other_key IS NOT NULL AND coalesce(place, id) <= :last"
+    " AND (patient_key = ANY(:keys) OR other_key = ANY(:keys))"
 )
 LOCK = sa.text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k")
 ROWS = sa.text(
     "SELECT w.id, w.patient_key, w.other_key, w.state, w.attempts, w.not_before,"
+    " coalesce(w.place, w.id) AS place,"
     " w.not_before > now() AS early, octet_length(i.body) AS size"
     " FROM bus.work w JOIN bus.inbox i USING (id)"
-    " WHERE (w.patient_key = ANY(:keys) OR w.other_key = ANY(:keys)) AND w.id <= :last ORDER BY w.id"
+    " WHERE (w.patient_key = ANY(:keys) OR w.other_key = ANY(:keys)) AND coalesce(w.place, w.id) <= :last"
+    " ORDER BY place, w.id"
 )
 MESSAGES = sa.text(
     "SELECT id, received_at, facility, sender, control_id, message_type, protocol, endpoint, charset,"
@@ -46,6 +49,8 @@ class Row:
     """Whether it was put off and is not due yet."""
     size: int
     """Bytes of its body."""
+    place: int
+    """Where it stands in inbox order: its id, unless it was edited from another message."""
 
 
 def lock_patients(connection: sa.Connection, ids: Sequence[int]) -> list[int]:
@@ -93,6 +98,7 @@ def read_rows(connection: sa.Connection, keys: Sequence[int], last: int) -> list
             row.not_before,
             bool(row.early),
             row.size,
+            row.place,
         )
         for row in found
     ]

@@ -153,6 +153,28 @@ TABLE = (
         "engineers say what the codes of their campus mean",
     ),
     Line(
+        frozenset({Role.ENGINEER, Role.OPS}),
+        frozenset({Action.MESSAGE_EDIT}),
+        frozenset({Relation.CAMPUS, Relation.GROUP}),
+        frozenset({Purpose.OPERATIONS}),
+        "who may read a message's bytes sends corrected ones in its place",
+        permission=Permission.MESSAGE_BODY,
+    ),
+    Line(
+        frozenset({Role.ENGINEER, Role.OPS, Role.ADMIN}),
+        frozenset({Action.METRICS_READ, Action.ALERT_READ}),
+        frozenset({Relation.SHARED}),
+        frozenset({Purpose.OPERATIONS}),
+        "those who keep the bus running see its numbers and alerts",
+    ),
+    Line(
+        frozenset({Role.ENGINEER, Role.OPS}),
+        frozenset({Action.ALERT_ACKNOWLEDGE}),
+        frozenset({Relation.SHARED}),
+        frozenset({Purpose.OPERATIONS}),
+        "engineers and ops take note of alerts",
+    ),
+    Line(
         frozenset({Role.ADMIN}),
         frozenset({Action.AUDIT_READ}),
         frozenset({Relation.SHARED}),

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from bus import journal
+from bus.finding import Filters, State
 from bus.sources.opening import open_source
 from bus.sources.source import Envelope
 from tests.conftest import replace_path
@@ -175,7 +176,7 @@ def test_bad_input_is_refused_with_a_reason_that_can_be_found_and_costs_nothing_
     else:
         assert harness.bad_code in answer.reason
         [entry] = refused(database_url)
-        assert (entry.code, entry.state) == (harness.bad_code, journal.State.REFUSED)
+        assert (entry.code, entry.state) == (harness.bad_code, State.REFUSED)
         assert entry.reason
         assert entry.size > 0
     assert running.detail()[said["counters"]["refused"]] == 1
@@ -190,7 +191,7 @@ def refused(database_url: str) -> tuple[journal.Entry, ...]:
         engine = sa.create_engine(url)
         opened.callback(engine.dispose)
         connection = opened.enter_context(engine.connect())
-        return journal.search(connection, journal.Filters(state=journal.State.REFUSED)).entries
+        return journal.search(connection, Filters(state=State.REFUSED)).entries
 
 
 def test_the_heartbeat_counts_what_came(running: Running, said: dict[str, Any]) -> None:

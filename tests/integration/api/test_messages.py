@@ -19,6 +19,7 @@ from tests.integration.api.conftest import As, settings_for
 from tests.integration.api.records import everything
 
 PATH = "/api/v1/messages"
+WHY = {"reason": "代码表已补齐"}
 BODY = "MSH|^~\\&|LIS|MAIN|||20261120||ORU^R01|7|P|2.4\rPID|||M1||王珅\r".encode("gb18030")
 
 
@@ -157,17 +158,17 @@ async def test_a_held_message_is_let_go_on_once(
     hold(engine, sent[1])
     [held] = (await listed(client, as_("ops"), "state=held"))["items"]
     assert (held["id"], held["code"], held["reason"]) == (sent[1], "unmapped_code", "代码未映射")
-    done = await client.post(f"{PATH}/{sent[1]}/replay", headers=as_("ops"))
+    done = await client.post(f"{PATH}/{sent[1]}/replay", json=WHY, headers=as_("ops"))
     assert done.json() == {"ready": [sent[1]]}
     assert newest(engine)[:2] == ("message.replay", "allowed")
-    again = await client.post(f"{PATH}/{sent[1]}/replay", headers=as_("ops"))
+    again = await client.post(f"{PATH}/{sent[1]}/replay", json=WHY, headers=as_("ops"))
     assert again.status_code == 409
     way = (await client.get(f"{PATH}/{sent[1]}", headers=as_("ops"))).json()
     assert [hold["released_by"] for hold in way["holds"]] == ["ops"]
 
 
 async def test_a_refusal_cannot_be_replayed(client: httpx.AsyncClient, as_: As, sent: list[str]) -> None:
-    answer = await client.post(f"{PATH}/{sent[-1]}/replay", headers=as_("engineer"))
+    answer = await client.post(f"{PATH}/{sent[-1]}/replay", json=WHY, headers=as_("engineer"))
     assert answer.status_code == 403  # of no campus: nobody replays it
 
 

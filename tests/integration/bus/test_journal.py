@@ -11,14 +11,15 @@ import pytest
 import sqlalchemy as sa
 
 from bus import console
-from bus.journal import BadCursorError, Entry, Filters, Page, State, search
+from bus.finding import Filters, State
+from bus.journal import BadCursorError, Entry, Page, search
 from bus.journey import journey
 from bus.router.effects import Services
 from bus.router.router import Router
 from bus.rules.ruleset import RuleSet
 from runtime import settings
 from runtime.settings import CHECKOUT, Settings
-from tests.integration.bus.clinic import engine_of, hl7, lab, store
+from tests.integration.bus.clinic import KEY, engine_of, hl7, lab, store
 
 REFUSAL = (
     "INSERT INTO bus.refusal (protocol, endpoint, peer, facility, code, reason, size, body)"
@@ -148,7 +149,7 @@ def test_what_is_not_there_has_no_journey(engine: sa.Engine, id_: str) -> None:
 
 @pytest.fixture
 def at_console(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "load", lambda: Settings(database_url=database_url))
+    monkeypatch.setattr(settings, "load", lambda: Settings(database_url=database_url, routing_key=KEY))
 
 
 @pytest.mark.usefixtures("at_console")
@@ -158,8 +159,14 @@ def test_the_console_lists_shows_and_replays(day: dict[str, str], capsys: pytest
     assert [m["id"] for m in listed["messages"]] == [day["held"]]
     assert console.messages_main(["show", day["held"]]) == 0
     assert "unmapped_code" in capsys.readouterr().out
-    assert console.messages_main(["replay", "--code", "unmapped_code", "--by", "chen", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"ready": [day["held"]]}
+    assert console.messages_main(["replay", "--code", "unmapped_code", "--by", "chen", "--dry-run"]) == 0
+    assert "1 would go again" in capsys.readouterr().out
+    many = ["replay", "--code", "unmapped_code", "--by", "chen", "--json"]
+    assert console.messages_main(many) == 1
+    assert "--why" in capsys.readouterr().err
+    assert console.messages_main([*many, "--why", "mended"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ready"], told["state"], told["done"]) == ([day["held"], day["waiting"]], "done", 1)
     assert console.messages_main(["list", "--state", "stored", "--json"]) == 0
     stored = json.loads(capsys.readouterr().out)["messages"]
     assert {m["id"] for m in stored} == {day["held"], day["waiting"], day["stored"]}
@@ -168,7 +175,7 @@ def test_the_console_lists_shows_and_replays(day: dict[str, str], capsys: pytest
 @pytest.mark.usefixtures("at_console")
 def test_the_console_says_what_to_do(day: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert console.messages_main(["show", "999"]) == 1
-    assert console.messages_main(["replay", day["waiting"]]) == 1
+    assert console.messages_main(["replay", day["waiting"], "--why", "mended"]) == 1
     assert console.messages_main(["discard", day["held"], "--why", "sent twice"]) == 0
     assert console.messages_main(["nonsense"]) == 2
     told = capsys.readouterr()

@@ -48,6 +48,10 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
         (role, where, "operations") for role in ("engineer", "ops") for where in ("campus", "group")
     },
     Action.MESSAGE_BODY_READ: set(),
+    Action.MESSAGE_EDIT: set(),
+    Action.METRICS_READ: {(role, "shared", "operations") for role in ("admin", "engineer", "ops")},
+    Action.ALERT_READ: {(role, "shared", "operations") for role in ("admin", "engineer", "ops")},
+    Action.ALERT_ACKNOWLEDGE: {(role, "shared", "operations") for role in ("engineer", "ops")},
     Action.CRITICAL_VALUE_READ: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
     Action.CRITICAL_VALUE_ACKNOWLEDGE: {("doctor", "campus", "treatment")},
     Action.RULES_READ: {(role, "shared", "operations") for role in ("engineer", "ops")},

@@ -1,0 +1,102 @@
+"""The forms of one message: for who was given the permission by name."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from api.caller import Caller, gate
+from api.failures import not_found
+from api.v1.messages import Id
+from bus.forms import Forms, forms
+from bus.rules.decision import Decision, Hold
+from consortium.access.model import Action, Resource
+from consortium.identity.service import person_of
+
+router = APIRouter(prefix="/messages", tags=["messages"])
+BodyReader = Annotated[Caller, Depends(gate(Action.MESSAGE_BODY_READ))]
+
+
+class Part(BaseModel):
+    """One field, element or key."""
+
+    place: str = Field(examples=["PID-5"])
+    value: str
+
+
+class Outcome(BaseModel):
+    """What the rules of now make of it; nothing is written."""
+
+    rule: str | None
+    change: dict[str, Any] | None = Field(description="the canonical change that would be recorded")
+    code: str | None = Field(description="why it would be held")
+    reason: str | None
+    step: str | None
+    field: str | None
+    unmapped: list[str] = Field(description="codes that no table knows, as table and code")
+
+
+class Answer(BaseModel):
+    """What its sender was told, as it follows from what is kept."""
+
+    at: datetime
+    code: str = Field(description="AA or AR; an HTTP status; read, of a polled table", examples=["AA"])
+    reason: str | None
+
+
+class MessageForms(BaseModel):
+    """One message in every form."""
+
+    id: str
+    charset: str
+    size: int = Field(description="bytes that arrived")
+    raw: str = Field(description="base64")
+    text: str
+    parts: list[Part]
+    outcome: Outcome | None
+    answer: Answer
+
+
+@router.get("/{id}/forms", summary="Show a message in every form")
+def show_forms(caller: BodyReader, id: Id) -> MessageForms:  # noqa: A002 - the path's name of it
+    """Return bytes, text, parts, what the rules of now make of it, and the answer. Audited as a read."""
+    with caller.parts.statements.connect() as connection:
+        found = forms(connection, id, caller.parts.rules)
+        if found is None:
+            raise not_found("message")
+        decision = caller.allow(Resource(organisation=found.facility))
+        known = found.facility and found.patient_number
+        person = person_of(connection, found.facility or "", found.patient_number or "") if known else None
+    caller.note(decision.reason, [person] if person else [], what=f"message {id} in every form")
+    return _shown(found)
+
+
+def _shown(found: Forms) -> MessageForms:
+    return MessageForms(
+        id=found.id,
+        charset=found.charset,
+        size=found.size,
+        raw=base64.b64encode(found.raw).decode(),
+        text=found.text,
+        parts=[Part(place=part.place, value=part.value) for part in found.parts],
+        outcome=None if found.decision is None else _outcome(found.decision),
+        answer=Answer(at=found.answer.at, code=found.answer.code, reason=found.answer.reason),
+    )
+
+
+def _outcome(decision: Decision) -> Outcome:
+    made = decision.outcome
+    hold = made if isinstance(made, Hold) else None
+    return Outcome(
+        rule=decision.rule,
+        change=None if isinstance(made, Hold) else made.model_dump(mode="json", exclude_none=True),
+        code=hold.code if hold else None,
+        reason=hold.reason if hold else None,
+        step=hold.step if hold else None,
+        field=hold.field if hold else None,
+        unmapped=[f"{miss.table} {miss.code}" for miss in decision.misses],
+    )

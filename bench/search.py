@@ -1,0 +1,191 @@
+"""Finding messages in a large store: each filter of `messages list`, beside the same page by primary key.
+
+The store is generated: the real schema, three campuses in the ratio of the consortium, small bodies. Every
+statement of a search is explained as well, and one that reads the whole inbox is a fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from bench.engines import CHECKOUT, database
+from bench.result import Result
+from bus.finding import Filters, State, inbox
+from bus.journal import Page, search, select_messages
+
+CHUNK = 100_000
+"""Rows made in one transaction."""
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+EVERY = timedelta(seconds=10)
+"""Between two messages of the store."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; the defaults are those of docs/benchmarks.md."""
+    parser.add_argument("--rows", type=int, default=2_000_000, help="messages in the store")
+    parser.add_argument("--searches", type=int, default=40, help="of each kind")
+    parser.add_argument("--server", default="", help="URL of a PostgreSQL superuser; empty: one of our own")
+
+
+def kinds(rng: random.Random, rows: int) -> Mapping[str, Filters]:
+    """Return one search of each kind, for something that is there."""
+    one = rng.randrange(1, rows)
+    since = BEGAN + EVERY * rng.randrange(rows)
+    window: dict[str, Any] = {"since": since, "until": since + timedelta(hours=6)}
+    return {
+        "patient": Filters(patient_number=f"P{rng.randrange(rows // 20)}"),
+        "visit": Filters(visit_number=f"V{one // 5}"),
+        "control id": Filters(control_id=f"C{one}"),
+        "type": Filters(message_type=rng.choice(("ORU^R01", "SIU^S12"))),
+        "campus": Filters(facility=rng.choice(("MAIN", "HP", "HY"))),
+        "campus and type, in a window": Filters(facility="HY", message_type="MDM^T02", **window),
+        "window": Filters(**window),
+        "nothing there": Filters(facility="HY", message_type="ADT^A99"),
+        "held": Filters(state=State.HELD),
+        "waiting": Filters(state=State.WAITING),
+        "recorded": Filters(state=State.RECORDED, facility="HP"),
+        "discarded": Filters(state=State.DISCARDED),
+        "code": Filters(code=rng.choice(("unmapped_code", "no_rule"))),
+        "rule": Filters(rule=rng.choice(("hy-adt-a08", "main-oru-r01"))),
+        "text of the reason": Filters(text="benchmark"),
+    }
+
+
+@dataclass(slots=True)
+class Measured:
+    """The seconds of the searches of one kind, of the same pages by primary key, and what was scanned."""
+
+    ours: list[float] = field(default_factory=list)
+    control: list[float] = field(default_factory=list)
+    whole: set[str] = field(default_factory=set)
+
+
+def measure(args: argparse.Namespace) -> Result:
+    """Fill a store, search it in every way, and explain each way once."""
+    with tempfile.TemporaryDirectory(prefix="yilian-bench-") as folder, ExitStack() as stack:
+        Path(folder).chmod(0o755)  # PostgreSQL runs as another user below it
+        server = args.server
+        if not server:
+            from runtime.services.postgres import ephemeral
+
+            server = stack.enter_context(ephemeral(Path(folder)))
+        name = f"search_{os.getpid()}"
+        url = database(server, name)
+        stack.callback(_drop, server, name)
+        _fill(url, args.rows)
+        engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+        stack.callback(engine.dispose)
+        measured = _measured(engine, args)
+        return _result(measured, args, server)
+
+
+def _drop(server: str, name: str) -> None:
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def _fill(url: str, rows: int) -> None:
+    upgrade = (sys.executable, "-m", "alembic", "-x", f"url={url}", "upgrade", "head")
+    subprocess.run(upgrade, cwd=CHECKOUT, check=True, capture_output=True)
+    statements = (CHECKOUT / "bench" / "archive.sql").read_text(encoding="utf-8").split(";\n")
+    with psycopg.connect(url, autocommit=True) as connection:
+        for first in range(1, rows + 1, CHUNK):
+            values = {"first": first, "last": min(first + CHUNK - 1, rows), "rows": rows}
+            with connection.transaction():
+                for statement in filter(str.strip, statements):
+                    connection.execute(statement.encode(), values)
+            print(f"{values['last']} of {rows} rows", file=sys.stderr)
+        connection.execute("VACUUM ANALYZE")
+
+
+def _measured(engine: sa.Engine, args: argparse.Namespace) -> Mapping[str, Measured]:
+    rng = random.Random(7)
+    measured: dict[str, Measured] = {}
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for turn in range(args.searches):
+            for kind, filters in kinds(rng, args.rows).items():
+                one = measured.setdefault(kind, Measured())
+                if turn == 0:
+                    one.whole |= set(_whole(connection, filters))
+                began = time.perf_counter()
+                found = search(connection, filters, Page(50))
+                one.ours.append(time.perf_counter() - began)
+                ids = [int(entry.id) for entry in found.entries if not entry.id.startswith("r")]
+                began = time.perf_counter()
+                _by_key(connection, ids)
+                one.control.append(time.perf_counter() - began)
+    return measured
+
+
+def _by_key(connection: sa.Connection, ids: Sequence[int]) -> None:
+    wanted = sa.cast(list(ids), ARRAY(sa.BigInteger))
+    connection.execute(select_messages().where(inbox.c.id == sa.func.any(wanted))).all()
+
+
+def _whole(connection: sa.Connection, filters: Filters) -> Iterator[str]:
+    """Give the tables that a search reads from end to end."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, _context: Any, _many: Any) -> None:
+        asked.append((statement, values))
+
+    sa.event.listen(connection, "before_cursor_execute", note)
+    search(connection, filters, Page(50))
+    sa.event.remove(connection, "before_cursor_execute", note)
+    for statement, values in asked:
+        for line in connection.exec_driver_sql(f"EXPLAIN {statement}", values).scalars():
+            if "Seq Scan on inbox" in line or "Seq Scan on trace" in line:
+                yield line.strip()
+
+
+def _p95(seconds: Sequence[float]) -> float:
+    return statistics.quantiles(seconds, n=20)[18] * 1000 if len(seconds) > 1 else seconds[0] * 1000
+
+
+def _result(measured: Mapping[str, Measured], args: argparse.Namespace, server: str) -> Result:
+    with psycopg.connect(server) as connection:
+        version = connection.execute("SHOW server_version").fetchone()
+    ours = _p95([s for one in measured.values() for s in one.ours])
+    control = _p95([s for one in measured.values() for s in one.control])
+    rows = {
+        kind: {
+            "p50_ms": round(statistics.median(one.ours) * 1000, 2),
+            "p95_ms": round(_p95(one.ours), 2),
+            "key_p95_ms": round(_p95(one.control), 2),
+            "whole_tables": sorted(one.whole),
+        }
+        for kind, one in measured.items()
+    }
+    conditions = {
+        "rows": args.rows,
+        "searches_of_each_kind": args.searches,
+        "page": 50,
+        "cpus": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "python": platform.python_version(),
+        "postgres": version[0] if version else None,
+        "faults": sum(len(one.whole) for one in measured.values()),
+        "kinds": rows,
+    }
+    name = "the same page by primary key, p95"
+    ratio = round(control / ours, 3)
+    return Result("search", round(ours, 2), "ms p95", round(control, 2), name, ratio, conditions)

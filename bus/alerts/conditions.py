@@ -1,0 +1,140 @@
+"""What is watched, as readings of one moment, and when a reading raises or clears an alert. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from bus.gauges import Unmapped
+
+EASED = 0.8
+"""An alert is cleared at this share of its threshold, so that it does not come and go around it."""
+FEWEST = 20
+"""Messages of a campus below which a share of errors says nothing."""
+ERROR_WINDOW = 600.0
+"""Seconds over which the share of errors is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The thresholds; 0: not watched."""
+
+    queue_seconds: float = 120.0
+    error_share: float = 0.2
+    silence_seconds: float = 3600.0
+    silence_of: Mapping[str, float] = field(default_factory=dict)
+    """By campus, in seconds; 0: it may be silent."""
+    unmapped_codes: float = 5.0
+    process_seconds: float = 30.0
+    processes: Sequence[str] = ()
+    disk_free: float = 0.1
+    """Least free share."""
+
+    def patience(self, facility: str) -> float:
+        """Return how many seconds a campus may be silent; 0: forever."""
+        return self.silence_of.get(facility, self.silence_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the readings are made of."""
+
+    queue_age: float
+    """Seconds that the oldest ready message has waited."""
+    unmapped: Sequence[Unmapped]
+    silent_processes: Mapping[str, float]
+    """Seconds since each process's last sign of life, or since it was first found to give none."""
+    errors: Sequence[tuple[str, int, int]]
+    """Campus, messages received within the window, how many of those are held."""
+    silence: Sequence[tuple[str, float]]
+    disk_used: float
+    """Share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One thing watched: above the threshold is bad."""
+
+    name: str
+    subject: str
+    """A campus or a process; "" for the whole platform."""
+    value: float
+    threshold: float
+    detail: str
+    """What, where, and what to do; no patient data."""
+
+
+class Turn(Enum):
+    """What a reading does to an alert."""
+
+    RAISE = "raised"
+    KEEP = "keep"
+    CLEAR = "cleared"
+    NONE = "none"
+
+
+def turn(reading: Reading, *, open_: bool) -> Turn:
+    """Decide: raised above the threshold, cleared only well below it."""
+    if not open_:
+        return Turn.RAISE if reading.value > reading.threshold else Turn.NONE
+    eased = reading.threshold * (EASED if reading.name != "disk" else 0.98)
+    return Turn.CLEAR if reading.value <= eased else Turn.KEEP
+
+
+def readings(state: State, limits: Limits) -> list[Reading]:
+    """Return a reading of everything that is watched."""
+    watched = (_queue, _errors, _silence, _unmapped, _processes, _disk)
+    return [reading for watch in watched for reading in watch(state, limits) if reading.threshold > 0]
+
+
+def _queue(state: State, limits: Limits) -> Iterator[Reading]:
+    age = state.queue_age
+    detail = (
+        f"the oldest ready message has waited {age:.0f} s; see relay, router and rabbitmq in ./yilian status"
+    )
+    yield Reading("queue_age", "", age, limits.queue_seconds, detail)
+
+
+def _errors(state: State, limits: Limits) -> Iterator[Reading]:
+    for facility, received, held in state.errors:
+        if received >= FEWEST:
+            detail = (
+                f"{held} of {received} messages of the last 10 minutes are held;"
+                f" see ./yilian messages list --state held --facility {facility}"
+            )
+            yield Reading("error_rate", facility, held / received, limits.error_share, detail)
+
+
+def _silence(state: State, limits: Limits) -> Iterator[Reading]:
+    for facility, seconds in state.silence:
+        detail = f"nothing came for {seconds / 60:.0f} minutes; ask the campus, and see ./yilian systems list"
+        yield Reading("silence", facility, seconds, limits.patience(facility), detail)
+
+
+def _unmapped(state: State, limits: Limits) -> Iterator[Reading]:
+    new: dict[str, int] = {}
+    for one in state.unmapped:
+        new[one.facility] = new.get(one.facility, 0) + one.new
+    for facility, codes in new.items():
+        detail = (
+            f"{codes} codes that no table knows came for the first time today; add them to rules/codes,"
+            f" then ./yilian messages replay --code unmapped_code --facility {facility}"
+        )
+        yield Reading("unmapped", facility, codes, limits.unmapped_codes, detail)
+
+
+def _processes(state: State, limits: Limits) -> Iterator[Reading]:
+    for process in limits.processes:
+        age = state.silent_processes.get(process, 0.0)
+        since = f"no sign of life for {age:.0f} s"
+        yield Reading(
+            "process", process, age, limits.process_seconds, f"{since}; see ./yilian logs {process}"
+        )
+
+
+def _disk(state: State, limits: Limits) -> Iterator[Reading]:
+    if limits.disk_free <= 0:
+        return
+    detail = f"{state.disk_used:.0%} of the disk is used; make room before PostgreSQL stops"
+    yield Reading("disk", "", state.disk_used, 1 - limits.disk_free, detail)

@@ -1,0 +1,194 @@
+"""The forms of one message: its bytes, its text, its parts, and what the rules of now make of it.
+
+Bytes are kept; the rest is made anew, and nothing is written. The answer is told as it follows from what is
+kept: its own bytes are not stored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import sqlalchemy as sa
+from lxml import etree
+
+from bus.envelope import Stored
+from bus.hl7.charset import decode
+from bus.hl7.message import Message, Segment
+from bus.hl7.problem import HL7Error
+from bus.journey import readable
+from bus.rules.decision import Decision
+from bus.rules.ruleset import RuleSet, unreadable
+from bus.sources.opening import ROW_TYPES, XML_TYPES, open_stored
+from bus.sources.source import UnreadableError
+from bus.sources.xml_parser import ForbiddenXmlError, MalformedXmlError, parse_xml
+
+MESSAGE = sa.text(
+    "SELECT id, received_at, facility, sender, control_id, message_type, protocol, endpoint, charset,"
+    " patient_number, visit_number, message_time, body FROM bus.inbox WHERE id = :id"
+)
+REFUSAL = sa.text(
+    "SELECT id, at, facility, control_id, message_type, protocol, endpoint, code, reason, size, body"
+    " FROM bus.refusal WHERE id = :id"
+)
+LONGEST_FIELD = 10_000
+"""Characters shown of one part; the whole is in the raw form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One field of a segment, one element, or one key."""
+
+    place: str
+    """`PID-5`, `OBX(3)-5`, `Patient/Name`, `patient.name`."""
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What its sender was told."""
+
+    at: datetime
+    code: str
+    """AA or AR for HL7 v2; the HTTP status for SOAP and REST; read, for tables that were polled."""
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """One message in every form."""
+
+    id: str
+    facility: str | None
+    patient_number: str | None
+    charset: str
+    raw: bytes
+    """As it arrived; of a refusal, cut at the endpoint's keeping limit."""
+    size: int
+    text: str
+    """Decoded for people: what does not decode is shown as \\xNN."""
+    parts: Sequence[Part]
+    """Unescaped, in order; empty where it does not parse."""
+    decision: Decision | None
+    """What the rules of now say; None for a refusal."""
+    answer: Answer
+
+
+class CurrentRules:
+    """The rules of a folder, read again when one of its files changed."""
+
+    def __init__(self, rules_dir: Path) -> None:
+        self._dir = rules_dir
+        self._stamp: tuple[int, int] = (0, 0)
+        self._rules: RuleSet | None = None
+        self._lock = Lock()
+
+    def get(self) -> RuleSet:
+        """Return the compiled rules. Raises `InvalidRulesError`."""
+        with self._lock:
+            files = [path.stat().st_mtime_ns for path in self._dir.rglob("*") if path.is_file()]
+            stamp = (len(files), max(files, default=0))
+            if self._rules is None or stamp != self._stamp:
+                self._rules, self._stamp = RuleSet.load(self._dir), stamp
+            return self._rules
+
+
+def forms(connection: sa.Connection, id: str, rules: CurrentRules) -> Forms | None:  # noqa: A002 - the journal's word
+    """Return the forms of a message or refusal (`r123`); None when there is none."""
+    if id.startswith("r"):
+        row = connection.execute(REFUSAL, {"id": int(id[1:])}).mappings().one_or_none()
+        return None if row is None else _refused(id, row)
+    row = connection.execute(MESSAGE, {"id": int(id)}).mappings().one_or_none()
+    return None if row is None else _stored(Stored(**row), rules)
+
+
+def _stored(stored: Stored, rules: CurrentRules) -> Forms:
+    body = bytes(stored.body)
+    accepted = {"mllp": "AA", "tables": "read", "soap": "200"}.get(stored.protocol, "202")
+    return Forms(
+        id=str(stored.id),
+        facility=stored.facility,
+        patient_number=stored.patient_number,
+        charset=stored.charset,
+        raw=body,
+        size=len(body),
+        text=readable(body, stored.charset),
+        parts=parts(body, stored.charset, stored.message_type),
+        decision=decide(stored, rules.get()),
+        answer=Answer(stored.received_at, accepted, None),
+    )
+
+
+def _refused(id_: str, row: Any) -> Forms:
+    body, refused = bytes(row["body"]), {"mllp": "AR"}.get(row["protocol"], "4xx")
+    return Forms(
+        id=id_,
+        facility=row["facility"],
+        patient_number=None,
+        charset="utf-8",
+        raw=body,
+        size=row["size"],
+        text=readable(body, "utf-8"),
+        parts=parts(body, "utf-8", row["message_type"] or ""),
+        decision=None,
+        answer=Answer(row["at"], refused, f"{row['code']}: {row['reason']}"),
+    )
+
+
+def decide(stored: Stored, rules: RuleSet) -> Decision:
+    """Say what rules make of a message, without any effect."""
+    try:
+        return rules.decide(open_stored(stored), stored.facility, stored.message_type)
+    except UnreadableError as error:
+        return unreadable(error)
+
+
+def parts(body: bytes, charset: str, message_type: str) -> Sequence[Part]:
+    """Take a body apart for people; () where it does not parse."""
+    try:
+        if message_type.startswith(XML_TYPES):
+            found = _elements(parse_xml(body))
+        elif message_type.startswith(ROW_TYPES):
+            found = _keys(json.loads(body.decode(charset)), "")
+        else:
+            found = _fields(Message(decode(body, charset), charset).all)
+        return [Part(part.place, part.value[:LONGEST_FIELD]) for part in found]
+    except (HL7Error, ForbiddenXmlError, MalformedXmlError, ValueError, LookupError, RecursionError):
+        return ()
+
+
+def _fields(segments: Sequence[Segment]) -> Iterator[Part]:
+    total: dict[str, int] = {}
+    for segment in segments:
+        total[segment.name] = total.get(segment.name, 0) + 1
+    seen: dict[str, int] = {}
+    for segment in segments:
+        seen[segment.name] = seen.get(segment.name, 0) + 1
+        name = f"{segment.name}({seen[segment.name]})" if total[segment.name] > 1 else segment.name
+        for number in range(1, segment.text.count(segment.delimiters.field) + 2):
+            value = segment.get(str(number))
+            if value is not None:
+                yield Part(f"{name}-{number}", value)
+
+
+def _elements(element: etree._Element, within: str = "") -> Iterator[Part]:
+    for child in element.iterchildren(tag=etree.Element):
+        place = f"{within}{etree.QName(child).localname}"
+        text = (child.text or "").strip()
+        if text:
+            yield Part(place, text)
+        yield from _elements(child, f"{place}/")
+
+
+def _keys(value: Any, place: str) -> Iterator[Part]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if isinstance(value, dict | list):
+        for key, inner in items:
+            yield from _keys(inner, f"{place}.{key}" if place else str(key))
+    elif value is not None:
+        yield Part(place, str(value))

@@ -1,0 +1,104 @@
+"""`yilian messages replay`: one message, many by the filters of `list`, or an edited one."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import sqlalchemy as sa
+
+from bus.finding import Filters
+from bus.replay import edit, one, run
+from bus.replay.ledger import ReasonMissingError, Who
+from consortium.errors import PermanentError
+
+Say = Callable[[str], None]
+Tell = Callable[[dict[str, Any], str], int]
+"""Gives a result: as JSON, or as the sentence."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `messages replay` takes beside the filters."""
+    parser.add_argument("id", type=int, nargs="?", help="one message; without it all that the filters name")
+    parser.add_argument("--why", help="kept with the replay; no patient data. Required")
+    parser.add_argument("--by", default=None, help="who does this; by default the user of this machine")
+    parser.add_argument("--edited", type=Path, metavar="FILE", help="send this corrected body in its place")
+    parser.add_argument("--dry-run", action="store_true", help="say how many and which, and change nothing")
+
+
+def filters_of(options: argparse.Namespace) -> Filters:
+    """Return the filters that were given."""
+    return Filters(**{field.name: getattr(options, field.name) for field in fields(Filters)})
+
+
+def replay_main(
+    engine: sa.Engine, options: argparse.Namespace, routing_key: str, tell: Tell, say: Say
+) -> int:
+    """Run the command; returns its exit code. Raises PermanentError with what to do."""
+    if options.id is None:
+        return _many(engine, options, routing_key, tell, say)
+    who = Who(options.by or getpass.getuser(), _why(options))
+    if options.edited is not None:
+        made = edit.edit(engine, options.id, options.edited.read_bytes(), who, routing_key)
+        return tell(
+            {"ready": [str(made)], "edited_from": str(options.id)}, f"message {made} goes in its place"
+        )
+    ready = one.replay(engine, options.id, who, routing_key)
+    named = ", ".join(map(str, ready[:20]))
+    return tell({"ready": [str(id_) for id_ in ready]}, f"{len(ready)} on their way again: {named}")
+
+
+def _why(options: argparse.Namespace) -> str:
+    if options.why is None and sys.stdin.isatty():
+        options.why = input("why? ")
+    if not (options.why or "").strip():
+        raise ReasonMissingError("say why with --why: a replay keeps its reason for those who look later")
+    return str(options.why)
+
+
+def _many(engine: sa.Engine, options: argparse.Namespace, routing_key: str, tell: Tell, say: Say) -> int:
+    filters = filters_of(options)
+    if filters.empty:
+        raise PermanentError("say which: an id, or filters such as --code or --state held")
+    if options.dry_run:
+        with engine.connect() as connection:
+            found = run.preview(connection, filters)
+        codes = ", ".join(f"{code} {n}" for code, n in sorted(found.by_code.items())) or "none is held"
+        going = found.total - found.passed
+        return tell(
+            asdict(found), f"{going} would go again, {found.passed} would be passed by; held: {codes}"
+        )
+    started = run.start(engine, filters, Who(options.by or getpass.getuser(), _why(options)))
+    ready: list[int] = []
+    with _stopping(engine, started.id):
+        for page in run.drive(engine, started.id, routing_key):
+            ready += page
+            say(f"replay {started.id}: {len(ready)} of {started.total}")
+    with engine.connect() as connection:
+        ended = run.show(connection, started.id) or started
+    shown = {"replay": ended.id, "state": ended.state, "done": ended.done, "skipped": ended.skipped}
+    sentence = f"replay {ended.id} {ended.state}: {ended.done} on their way again, {ended.skipped} passed by"
+    return tell({"ready": [str(id_) for id_ in ready], **shown}, sentence)
+
+
+@contextmanager
+def _stopping(engine: sa.Engine, replay_id: int) -> Iterator[None]:
+    """Let Ctrl-C end the replay after the message it is at."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        with engine.begin() as connection:
+            run.stop(connection, replay_id)
+
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

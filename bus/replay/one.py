@@ -1,0 +1,111 @@
+"""Replaying one message: a held one goes on, one that was done or given up goes through the rules again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from bus import held, trace
+from bus.hl7.header import peek
+from bus.hl7.problem import HL7Error
+from bus.partition import message_key, patient_key
+from bus.replay import ledger
+from bus.replay.ledger import Effect, Who
+from bus.sources.opening import ROW_TYPES, XML_TYPES
+
+STORED = sa.text(
+    "SELECT id, facility, control_id, message_type, charset, patient_number, body"
+    " FROM bus.inbox WHERE id = :id"
+)
+STATE = sa.text("SELECT i.id, w.state FROM bus.inbox i LEFT JOIN bus.work w USING (id) WHERE i.id = :id")
+LOCK = sa.text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k")
+WORK = sa.text(
+    "INSERT INTO bus.work (id, patient_key, other_key, place) VALUES (:id, :key, :other, :place)"
+    " ON CONFLICT (id) DO NOTHING RETURNING id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a replay of one message did."""
+
+    effect: Effect
+    ready: Sequence[int]
+    """It, and those that waited behind it, in inbox order."""
+
+
+def replay(engine: sa.Engine, message_id: int, who: Who, routing_key: str) -> list[int]:
+    """Let a message go through the rules of now; those that wait behind it follow in inbox order.
+
+    Returns the ids that are ready again; a repeated key changes nothing and gives the message. Raises
+    `held.NotHeldError` for one that is on its way or waits behind another, and as `ledger.begin`.
+    """
+    with engine.begin() as connection:
+        replay_id, new = ledger.begin(connection, who, "one", {"message": message_id})
+        if not new:
+            return ledger.made(connection, replay_id)
+        return list(put_back(connection, replay_id, message_id, who.by, routing_key).ready)
+
+
+def release(engine: sa.Engine, message_id: int, who: Who) -> list[int]:
+    """Let a held message go on, and none that is not held; returns the ids that are ready again.
+
+    Raises `held.NotHeldError`.
+    """
+    with engine.begin() as connection:
+        replay_id, _ = ledger.begin(connection, who, "one", {"message": message_id})
+        ready = held.release(connection, message_id, who.by)
+        place = ledger.place_of(connection, message_id)
+        ledger.link(connection, replay_id, message_id, "released", place=place)
+        trace.write(connection, [trace.Step(message_id, trace.REPLAYED, {"replay": replay_id, "by": who.by})])
+    return ready
+
+
+def put_back(connection: sa.Connection, replay_id: int, message_id: int, by: str, routing_key: str) -> Done:
+    """Let one message go as part of a replay, in the caller's transaction. Raises `held.NotHeldError`."""
+    row = connection.execute(STATE, {"id": message_id}).one_or_none()
+    done = _again(connection, message_id, routing_key) if row is not None and row.state is None else None
+    if done is None:
+        done = Done("released", held.release(connection, message_id, by))
+    place = ledger.place_of(connection, message_id)
+    ledger.link(connection, replay_id, message_id, done.effect, place=place)
+    trace.write(connection, [trace.Step(message_id, trace.REPLAYED, {"replay": replay_id, "by": by})])
+    return done
+
+
+def _again(connection: sa.Connection, message_id: int, routing_key: str) -> Done:
+    stored = connection.execute(STORED, {"id": message_id}).one()
+    key, other = keys_of(stored, routing_key)
+    lock(connection, key, other)
+    place = ledger.place_of(connection, message_id)
+    values = {"id": message_id, "key": key, "other": other, "place": None if place == message_id else place}
+    if connection.execute(WORK, values).one_or_none() is None:
+        raise held.NotHeldError(f"message {message_id} is on its way; it is not held")
+    return Done("again", [message_id])
+
+
+def lock(connection: sa.Connection, *keys: int | None) -> None:
+    """Take the locks of patients, in one order for everybody."""
+    connection.execute(LOCK, {"keys": sorted({key for key in keys if key is not None})})
+
+
+def keys_of(stored: Any, routing_key: str) -> tuple[int, int | None]:
+    """Return the keys of a stored message's patients: its own, and that of the second one of a merge."""
+    if stored.patient_number is None:
+        return message_key(stored.facility, stored.control_id, routing_key), None
+    other = other_number(stored.message_type, bytes(stored.body), stored.facility, stored.charset)
+    key = patient_key(stored.facility, stored.patient_number, routing_key)
+    return key, None if other is None else patient_key(stored.facility, other, routing_key)
+
+
+def other_number(message_type: str, body: bytes, facility: str, charset: str) -> str | None:
+    """Return the second patient's number of a merge; of all protocols only HL7 has one."""
+    if message_type.startswith((*XML_TYPES, *ROW_TYPES)):
+        return None
+    try:
+        return peek(body, {facility: charset}).other_patient_number
+    except HL7Error:
+        return None  # the router holds it, with this as its reason

@@ -1,0 +1,154 @@
+"""The bus's own housekeeping, in threads beside an existing process: counting, alerts, replays begun over
+the API.
+
+It runs in the API and in the worker. One of them looks at a time, under a lock; so the end of either is seen
+by the other, and no process of its own costs memory.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy as sa
+import structlog
+
+from bus import gauges, systems
+from bus.alerts import conditions, delivery, store
+from bus.alerts.conditions import Limits
+from bus.alerts.delivery import Send
+from bus.replay import run
+from consortium.errors import YilianError
+
+log = structlog.get_logger("bus.tending")
+
+LOOK = 5.0
+"""Seconds between looks."""
+LOCK = 0x59_69_6C_69_61_6E_08
+"""Advisory lock of whoever looks."""
+TAKE = sa.text("SELECT pg_try_advisory_xact_lock(:lock)")
+
+
+@dataclass(frozen=True)
+class Tended:
+    """What is tended, and by which thresholds."""
+
+    database_url: str
+    routing_key: str
+    home: Path
+    """A folder on the disk that must not run full."""
+    limits: Limits = field(default_factory=Limits)
+    sends: Mapping[str, Send] = field(default_factory=dict)
+    """How people are told, by channel."""
+
+    def engine(self) -> sa.Engine:
+        """Return an engine for the two threads."""
+        url = sa.make_url(self.database_url).set(drivername="postgresql+psycopg")
+        arguments = {"connect_timeout": 5, "application_name": "tending"}
+        return sa.create_engine(
+            url, pool_size=2, max_overflow=1, pool_pre_ping=True, hide_parameters=True, connect_args=arguments
+        )
+
+
+class Watch:
+    """Looks again and again; it remembers since when a process gives no sign of life at all."""
+
+    def __init__(
+        self, engine: sa.Engine, tended: Tended, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._engine = engine
+        self._tended = tended
+        self._clock = clock
+        self._absent: dict[str, float] = {}
+
+    def look(self) -> bool:
+        """Count on, raise and clear alerts, tell people; False when another process does at this moment."""
+        with self._engine.begin() as connection:
+            if not connection.execute(TAKE, {"lock": LOCK}).scalar_one():
+                return False
+            while systems.advance(self._engine):
+                continue
+            found = conditions.readings(self._state(connection), self._tended.limits)
+            raised, cleared = store.settle(connection, found, list(self._tended.sends))
+        for event, ids in (("alert_raised", raised), ("alert_cleared", cleared)):
+            for id_ in ids:
+                log.warning(event, alert=id_)
+        while self._tended.sends and delivery.deliver_one(self._engine, self._tended.sends):
+            continue
+        return True
+
+    def _state(self, connection: sa.Connection) -> conditions.State:
+        return conditions.State(
+            queue_age=gauges.queue_age(connection),
+            unmapped=gauges.unmapped(connection),
+            silent_processes=self._silent(dict(gauges.beats(connection))),
+            errors=gauges.errors(connection, conditions.ERROR_WINDOW),
+            silence=gauges.silence(connection),
+            disk_used=_used(self._tended.home),
+        )
+
+    def _silent(self, ages: dict[str, float]) -> dict[str, float]:
+        now = self._clock()
+        for process in self._tended.limits.processes:
+            if process in ages:
+                self._absent.pop(process, None)
+            else:
+                ages[process] = now - self._absent.setdefault(process, now)
+        return ages
+
+
+def _used(folder: Path) -> float:
+    usage = shutil.disk_usage(folder if folder.exists() else Path("/"))
+    return usage.used / (usage.used + usage.free)
+
+
+def replays(engine: sa.Engine, tended: Tended) -> bool:
+    """Drive a replay that nobody drives to its end; False when there is none."""
+    with engine.connect() as connection:
+        replay_id = run.left(connection)
+    if replay_id is None:
+        return False
+    for page in run.drive(engine, replay_id, tended.routing_key):
+        log.info("replaying", replay=replay_id, count=len(page))
+    return True
+
+
+def _loop(stop: threading.Event, name: str, pause: float, once: Callable[[], object]) -> None:
+    failing = False
+    while not stop.is_set():
+        try:
+            once()
+            failing = False
+        except (sa.exc.SQLAlchemyError, YilianError, OSError) as error:
+            if not failing:
+                log.warning("tending_interrupted", task=name, error=type(error).__name__)
+            failing = True
+        stop.wait(pause)
+
+
+@contextmanager
+def tending(tended: Tended) -> Iterator[None]:
+    """Tend from threads of their own inside the `with` block."""
+    stop, engine = threading.Event(), tended.engine()
+    tasks: dict[str, tuple[float, Callable[[], object]]] = {
+        "look": (LOOK, Watch(engine, tended).look),
+        "replays": (1.0, lambda: replays(engine, tended)),
+    }
+    threads = [
+        threading.Thread(target=_loop, args=(stop, name, pause, once), name=f"tending-{name}", daemon=True)
+        for name, (pause, once) in tasks.items()
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=5)
+        engine.dispose()
