@@ -42,6 +42,20 @@ class Campus(BaseModel):
     charset: str = Field(default="UNICODE UTF-8", description="HL7 table 0211 name used when MSH-18 is empty")
 
 
+class FilePlace(BaseModel):
+    """Where files are exchanged, and how to sign in there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(description="a folder, as /srv/drop/ns, or sftp://user@host:22/folder")
+    host_key: str = Field(
+        default="", description="SFTP: the server's public key, as ssh-keyscan prints it; pinned"
+    )
+    password: str = Field(default="", repr=False, description="SFTP: password, unless key_file is given")
+    key_file: Path | None = Field(default=None, description="SFTP: file of our private key")
+    key_passphrase: str = Field(default="", repr=False, description="SFTP: opens key_file")
+
+
 SAMPLE_CAMPUSES = (
     Campus(code="MAIN", name="院本部", oid="1.2.156.10011.99.1"),
     Campus(code="HP", name="黄埔院区", oid="1.2.156.10011.99.2"),
@@ -121,6 +135,11 @@ class Settings(BaseSettings):
     )
     router_batch: int = Field(
         default=256, ge=1, le=4096, description="most doorbells answered in one transaction"
+    )
+
+    # Files.
+    file_places: dict[str, FilePlace] = Field(
+        default_factory=dict, description="by source (rules/campuses/*/files/<source>.yaml) or destination"
     )
 
     # Workflows.
