@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -64,6 +65,14 @@ def _public(text: str) -> asyncssh.SSHKey:
         return asyncssh.import_public_key(" ".join(words[start : start + 2]))
     except asyncssh.KeyImportError as error:
         raise PermanentError("host_key is no SSH public key: write it as ssh-ed25519 AAAA…") from error
+
+
+def _private(path: Path, passphrase: str) -> asyncssh.SSHKey:
+    try:
+        return asyncssh.read_private_key(path, passphrase or None)
+    except (OSError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        reason = f"key_file {path} cannot be read ({type(error).__name__}): check path, rights and passphrase"
+        raise PlaceError(reason) from None
 
 
 class Sftp:
@@ -179,8 +188,7 @@ class Sftp:
             target.port,
             username=target.user,
             password=secrets.password or None,
-            client_keys=[str(secrets.key_file)] if secrets.key_file else None,
-            passphrase=secrets.key_passphrase or None,
+            client_keys=[_private(secrets.key_file, secrets.key_passphrase)] if secrets.key_file else None,
             known_hosts=([target.host_key], [], []),
             config=None,
             agent_path=None,
@@ -202,10 +210,8 @@ def _down(target: Target, error: Exception) -> YilianError:
         return PlaceError(
             f"{where} shows another host key than the pinned one: ask its owner before you change it"
         )
-    if isinstance(error, asyncssh.PermissionDenied | asyncssh.KeyImportError | asyncssh.KeyEncryptionError):
-        return PlaceError(
-            f"{where} does not take user {target.user}: check password, key_file and passphrase"
-        )
+    if isinstance(error, asyncssh.PermissionDenied):
+        return PlaceError(f"{where} does not take user {target.user}: check password and key_file")
     return PlaceDownError(f"{where} does not answer as it should: {type(error).__name__}")
 
 

@@ -50,6 +50,7 @@ PROCESSES = (
     Own("router", "bus.router", ("schema", "rabbitmq")),
     Own("mllp", "adapters.mllp", ("schema",)),
     Own("tables", "adapters.tables", ("schema",)),
+    Own("files", "adapters.files", ("schema",)),
     Own("api", "api", ("schema",)),
     Own("worker", "activities", ("schema", "temporal")),
 )
