@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lxml import etree
 
 from consortium.errors import SecurityError
@@ -30,7 +32,7 @@ class MalformedXmlError(ValueError):
         self.line, self.column = line, column
 
 
-HARDENED = {
+HARDENED: dict[str, Any] = {
     "resolve_entities": False,
     "no_network": True,
     "load_dtd": False,

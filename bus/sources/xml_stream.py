@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from lxml import etree
 
@@ -48,7 +48,8 @@ class _Cutter:
         yield from self._events()
 
     def _events(self) -> Iterator[tuple[int, bytes]]:
-        for event, element in self._parser.read_events():
+        for event, found in self._parser.read_events():
+            element = cast("Any", found)  # an element, for the events that are asked for
             if event == "start":
                 self._start(element)
             elif (whole := self._end(element)) is not None:
@@ -63,7 +64,7 @@ class _Cutter:
         if self._inside or self._named(element):
             self._inside += 1
         if self._inside == 1:
-            self._line = element.sourceline or 0
+            self._line = getattr(element, "sourceline", None) or 0
 
     def _end(self, element: etree._Element) -> bytes | None:
         whole = None
@@ -73,14 +74,14 @@ class _Cutter:
                 return None
             whole = etree.tostring(element, encoding="utf-8", with_tail=False)
             self._held = 0
-        element.clear(keep_tail=True)
+        element.clear()
         parent = element.getparent()
         while parent is not None and element.getprevious() is not None:
             del parent[0]
         return whole
 
     def _named(self, element: etree._Element) -> bool:
-        return isinstance(element.tag, str) and etree.QName(element).localname == self._name
+        return etree.QName(element).localname == self._name
 
     def _refuse_doctype(self, block: bytes) -> None:
         if self._checked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from adapters.files.records import Record
 from adapters.files.settings import Source, sources
 from bus.rules.decision import Decision
 from bus.rules.loader import load_rules
@@ -12,7 +13,7 @@ from bus.sources.opening import open_source
 from bus.sources.source import Envelope
 from consortium.records.model import Change
 from runtime.settings import CHECKOUT, SAMPLE_CAMPUSES
-from tests.unit.adapters.files.reading import Record, found
+from tests.unit.adapters.files.reading import found
 
 RULES = CHECKOUT / "rules"
 SOURCES = {source.name: source for source in sources(RULES)}
