@@ -169,8 +169,14 @@ def _own(settings: Settings) -> list[Service]:
             url=urls.get(one.name, ""),
         )
         for one in own.PROCESSES
-        if one.landed
+        if one.landed and (one.name != "files" or _takes_files(settings))
     ]
+
+
+def _takes_files(settings: Settings) -> bool:
+    """Return whether a source of files has a place: without one the process would idle for nothing."""
+    described = {path.stem for path in settings.rules_dir.glob("campuses/*/files/*.yaml")}
+    return not described.isdisjoint(settings.file_places)
 
 
 def _databases(settings: Settings, theirs: bool) -> Callable[[], None]:

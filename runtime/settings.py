@@ -44,6 +44,20 @@ class Campus(BaseModel):
     charset: str = Field(default="UNICODE UTF-8", description="HL7 table 0211 name used when MSH-18 is empty")
 
 
+class FilePlace(BaseModel):
+    """Where files are exchanged, and how to sign in there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(description="a folder, as /srv/drop/ns, or sftp://user@host:22/folder")
+    host_key: str = Field(
+        default="", description="SFTP: the server's public key, as ssh-keyscan prints it; pinned"
+    )
+    password: str = Field(default="", repr=False, description="SFTP: password, unless key_file is given")
+    key_file: Path | None = Field(default=None, description="SFTP: file of our private key")
+    key_passphrase: str = Field(default="", repr=False, description="SFTP: opens key_file")
+
+
 SAMPLE_CAMPUSES = (
     Campus(code="MAIN", name="院本部", oid="1.2.156.10011.99.1"),
     Campus(code="HP", name="黄埔院区", oid="1.2.156.10011.99.2"),
@@ -155,7 +169,8 @@ class Settings(BaseSettings):
     )
     alert_process_seconds: float = Field(default=30.0, ge=0, description="age of a process's sign of life")
     alert_processes: tuple[str, ...] = Field(
-        default=("relay", "router", "mllp", "tables", "api", "worker"), description="those that must live"
+        default=("relay", "router", "mllp", "tables", "delivery", "api", "worker"),
+        description="those that must live",
     )
     alert_disk_free: float = Field(default=0.1, ge=0, le=1, description="least free share of the home's disk")
     alert_webhook: str = Field(default="", description="URL that alerts are posted to as JSON")
@@ -164,6 +179,10 @@ class Settings(BaseSettings):
     alert_mail_from: str = "yilian@localhost"
     smtp_url: str = Field(
         default="", repr=False, description="mail server: smtp://user:password@host:port, or smtps://"
+    )
+    # Files.
+    file_places: dict[str, FilePlace] = Field(
+        default_factory=dict, description="by source (rules/campuses/*/files/<source>.yaml) or destination"
     )
 
     # Workflows.

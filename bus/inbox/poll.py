@@ -8,7 +8,8 @@ from typing import Any
 
 import psycopg
 
-from bus.envelope import Arrival, Receipt
+from bus.envelope import Arrival, Receipt, Refusal
+from bus.inbox import refusals
 from bus.inbox.storing import Storing
 
 
@@ -32,3 +33,10 @@ def accept_in(
             except StopIteration as done:
                 receipts: list[Receipt] = done.value
                 return receipts
+
+
+def refuse_in(connection: psycopg.Connection[Any], refused: Sequence[Refusal]) -> list[int]:
+    """Keep what was refused, in the caller's transaction; return the numbers. psycopg's errors pass."""
+    with connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
+        rows = [cursor.execute(refusals.INSERT, refusals.values(one)).fetchone() for one in refused]
+    return [int(row[0]) for row in rows if row]

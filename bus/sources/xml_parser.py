@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lxml import etree
 
 from consortium.errors import SecurityError
@@ -30,20 +32,24 @@ class MalformedXmlError(ValueError):
         self.line, self.column = line, column
 
 
+HARDENED: dict[str, Any] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "dtd_validation": False,
+    "attribute_defaults": False,
+    "huge_tree": False,
+    "remove_comments": False,
+    "remove_pis": False,
+    "strip_cdata": True,
+    "recover": False,
+}
+"""No entities, network, DTD and huge trees: what every parser of XML from outside is made with."""
+
+
 def hardened_parser() -> etree.XMLParser:
-    """Return a parser without entities, network, DTD and huge trees."""
-    return etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        attribute_defaults=False,
-        huge_tree=False,
-        remove_comments=False,
-        remove_pis=False,
-        strip_cdata=True,
-        recover=False,
-    )
+    """Return a parser for a whole document."""
+    return etree.XMLParser(**HARDENED)
 
 
 def parse_xml(body: bytes, *, size_limit: int = SIZE_LIMIT) -> etree._Element:
@@ -60,7 +66,7 @@ def parse_xml(body: bytes, *, size_limit: int = SIZE_LIMIT) -> etree._Element:
         root = etree.fromstring(body, hardened_parser())
     except etree.XMLSyntaxError as error:
         line, column = error.position
-        raise MalformedXmlError(line or 0, column or 0, _without_content(error)) from None
+        raise MalformedXmlError(line or 0, column or 0, without_content(error)) from None
     _clean(root)
     return root
 
@@ -69,11 +75,16 @@ def _refuse_doctype(body: bytes) -> None:
     # libxml2 expands internal entities while it parses: refused before it begins, in any encoding that has
     # NULs.
     if b"<!DOCTYPE" in body.replace(b"\0", b""):
-        raise ForbiddenXmlError("xml_doctype", "a DOCTYPE is not accepted; send the document without it")
+        raise doctype()
 
 
-def _without_content(error: etree.XMLSyntaxError) -> str:
-    # The text of libxml2 may quote names of the document; the name of the rule that was broken does not.
+def doctype() -> ForbiddenXmlError:
+    """Return what a DOCTYPE is refused with."""
+    return ForbiddenXmlError("xml_doctype", "a DOCTYPE is not accepted; send the document without it")
+
+
+def without_content(error: etree.XMLSyntaxError) -> str:
+    """Return the name of the rule that was broken: libxml2's own text may quote the document."""
     names = (name for name, code in vars(etree.ErrorTypes).items() if code == getattr(error, "code", None))
     return next(names, "not well-formed").removeprefix("ERR_").lower().replace("_", " ")
 

@@ -7,7 +7,7 @@
 from alembic import op
 
 revision = "0008_operations"
-down_revision = "0006_delivery"
+down_revision = "0007_files"
 branch_labels = None
 depends_on = None
 
@@ -50,12 +50,6 @@ CREATE TABLE bus.replay_run (
 );
 CREATE INDEX replay_run_open ON bus.replay_run (replay_id) WHERE state = 'running';
 
-CREATE FUNCTION bus.append_only() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  RAISE EXCEPTION '%.% is append-only: % is refused', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_OP
-    USING ERRCODE = 'insufficient_privilege';
-END
-$$;
 CREATE TRIGGER replay_append_only BEFORE UPDATE OR DELETE ON bus.replay
   FOR EACH ROW EXECUTE FUNCTION bus.append_only();
 CREATE TRIGGER replay_no_truncate BEFORE TRUNCATE ON bus.replay
@@ -68,7 +62,6 @@ CREATE TRIGGER replayed_no_truncate BEFORE TRUNCATE ON bus.replayed
 
 UNDO_REPLAYS = """
 DROP TABLE bus.replay_run, bus.replayed, bus.replay;
-DROP FUNCTION bus.append_only();
 ALTER TABLE bus.work DROP COLUMN place;
 """
 

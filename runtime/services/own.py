@@ -51,6 +51,7 @@ PROCESSES = (
     Own("delivery", "bus.delivery", ("schema",)),
     Own("mllp", "adapters.mllp", ("schema",)),
     Own("tables", "adapters.tables", ("schema",)),
+    Own("files", "adapters.files", ("schema",)),
     Own("api", "api", ("schema",)),
     Own("worker", "activities", ("schema", "temporal")),
 )

@@ -16,6 +16,7 @@ from bus.finding import Filters, State
 from bus.sources.opening import open_source
 from bus.sources.source import Envelope
 from tests.conftest import replace_path
+from tests.contract.adapters.files_harness import FilesHarness
 from tests.contract.adapters.harness import Answer, Harness, Patient, Running, manifest
 from tests.contract.adapters.mllp_harness import MllpHarness
 from tests.contract.adapters.rest_harness import RestHarness
@@ -23,6 +24,7 @@ from tests.contract.adapters.soap_harness import SoapHarness
 from tests.contract.adapters.tables_harness import TablesHarness
 
 HARNESSES: dict[str, Callable[[], Harness]] = {
+    "files": FilesHarness,
     "mllp": MllpHarness,
     "rest": RestHarness,
     "soap": SoapHarness,
@@ -44,7 +46,7 @@ def harness(kind: str, postgres_url: str) -> Iterator[Harness]:
     """The harness of that adapter."""
     made = HARNESSES[kind]()
     yield made
-    if isinstance(made, TablesHarness):
+    if isinstance(made, FilesHarness | TablesHarness):
         made.close()
 
 

@@ -90,7 +90,7 @@ def test_mapping_a_code_releases_what_waited_for_it_and_nothing_else(
         ("M1", "female"),  # the visit behind it says so
         ("M2", "unknown"),
     ]
-    assert steps(database_url, bad) == ["held", "released", "recorded"]
+    assert steps(database_url, bad) == ["held", "released", "replayed", "recorded"]
     assert rows(database_url, "SELECT DISTINCT released_by FROM bus.held WHERE released_at IS NOT NULL") == [
         ("chen",)
     ]
@@ -110,7 +110,7 @@ def test_mapping_it_again_changes_nothing_and_releases_what_a_crash_left(
     assert again.released == ids
     router.answer(ids)
     assert map_sex(engine) == Mapped(None, [])
-    assert steps(database_url, ids[0]) == ["held", "released", "recorded"]
+    assert steps(database_url, ids[0]) == ["held", "released", "replayed", "recorded"]
 
 
 async def test_a_running_router_takes_a_mapping_in_without_a_restart(

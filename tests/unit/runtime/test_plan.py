@@ -8,7 +8,7 @@ import pytest
 
 from runtime.catalogue import platform
 from runtime.plan import Condition, levels
-from runtime.settings import Settings
+from runtime.settings import FilePlace, Settings
 from runtime.start import changes
 
 
@@ -51,6 +51,21 @@ def test_the_platforms_plan_can_be_ordered_and_has_every_service(settings: Setti
     assert level["postgres"] < level["databases"] < level["schema"] < level["router"]
     assert level["rabbitmq"] < level["relay"]
     assert level["temporal"] < level["worker"]
+
+
+def test_files_are_taken_only_where_a_source_has_a_place(settings: Settings, tmp_path: Path) -> None:
+    def names(*places: str) -> set[str]:
+        told = {name: FilePlace(url="/drop") for name in places}
+        given = settings.model_copy(update={"rules_dir": tmp_path, "file_places": told})
+        return {service.name for service in platform(given).services}
+
+    described = tmp_path / "campuses" / "nansha" / "files" / "ns_lab.yaml"
+    assert "files" not in names("ns_lab")
+    described.parent.mkdir(parents=True)
+    described.touch()
+    assert "files" not in names()
+    assert "files" not in names("a_destination")
+    assert "files" in names("ns_lab", "a_destination")
 
 
 def test_a_server_that_somebody_else_runs_is_asked_but_not_started(
