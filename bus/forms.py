@@ -24,6 +24,8 @@ from bus.hl7.problem import HL7Error
 from bus.journey import readable
 from bus.rules.decision import Decision
 from bus.rules.ruleset import RuleSet, unreadable
+from bus.rules.versions import store
+from bus.rules.versions.folder import compiled
 from bus.sources.opening import ROW_TYPES, XML_TYPES, open_stored
 from bus.sources.source import UnreadableError
 from bus.sources.xml_parser import ForbiddenXmlError, MalformedXmlError, parse_xml
@@ -80,22 +82,25 @@ class Forms:
 
 
 class CurrentRules:
-    """The rules of a folder, read again when one of its files changed."""
+    """The rules that decide now, compiled again when another set is deployed."""
 
     def __init__(self, rules_dir: Path) -> None:
+        """`rules_dir`: where they are before the first set is deployed."""
         self._dir = rules_dir
-        self._stamp: tuple[int, int] = (0, 0)
-        self._rules: RuleSet | None = None
+        self._compiled: dict[str, RuleSet] = {}
         self._lock = Lock()
 
-    def get(self) -> RuleSet:
-        """Return the compiled rules. Raises `InvalidRulesError`."""
+    def get(self, connection: sa.Connection) -> RuleSet:
+        """Return the compiled rules, with the codes mapped since. Raises `InvalidRulesError`."""
         with self._lock:
-            files = [path.stat().st_mtime_ns for path in self._dir.rglob("*") if path.is_file()]
-            stamp = (len(files), max(files, default=0))
-            if self._rules is None or stamp != self._stamp:
-                self._rules, self._stamp = RuleSet.load(self._dir), stamp
-            return self._rules
+            digest = store.active_digest(connection)
+            if digest is None:
+                return RuleSet.load(self._dir)
+            if digest not in self._compiled:
+                self._compiled = {digest: compiled(store.files(connection, digest))}
+            rules = self._compiled[digest]
+            rules.additions.refresh(connection)
+            return rules
 
 
 def forms(connection: sa.Connection, id: str, rules: CurrentRules) -> Forms | None:  # noqa: A002 - the journal's word
@@ -104,10 +109,10 @@ def forms(connection: sa.Connection, id: str, rules: CurrentRules) -> Forms | No
         row = connection.execute(REFUSAL, {"id": int(id[1:])}).mappings().one_or_none()
         return None if row is None else _refused(id, row)
     row = connection.execute(MESSAGE, {"id": int(id)}).mappings().one_or_none()
-    return None if row is None else _stored(Stored(**row), rules)
+    return None if row is None else _stored(Stored(**row), rules.get(connection))
 
 
-def _stored(stored: Stored, rules: CurrentRules) -> Forms:
+def _stored(stored: Stored, rules: RuleSet) -> Forms:
     body = bytes(stored.body)
     accepted = {"mllp": "AA", "tables": "read", "soap": "200"}.get(stored.protocol, "202")
     return Forms(
@@ -119,7 +124,7 @@ def _stored(stored: Stored, rules: CurrentRules) -> Forms:
         size=len(body),
         text=readable(body, stored.charset),
         parts=parts(body, stored.charset, stored.message_type),
-        decision=decide(stored, rules.get()),
+        decision=decide(stored, rules),
         answer=Answer(stored.received_at, accepted, None),
     )
 

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bus.rules.ruleset import RuleSet
+from bus.rules.versions.deciding import deciding
 from bus.systems import System, systems
 from consortium.errors import PermanentError
 from runtime import settings
@@ -34,7 +35,8 @@ def systems_main(argv: Sequence[str]) -> int:
     engine = sa.create_engine(url, connect_args={"connect_timeout": 5})
     try:
         with engine.connect() as connection:
-            rules = RuleSet.load(known.rules_dir)
+            with deciding(connection, known.rules_dir) as folder:
+                rules = RuleSet.load(folder)
             found = systems(connection, rules, patience(known), options.facility)
     except sa.exc.OperationalError:
         Console(stderr=True).print("the database cannot be reached: see ./yilian status")

@@ -42,6 +42,6 @@ def list_systems(
     wanted = facility or (None if own == GROUP else own)
     caller.allow(Resource(organisation=wanted) if wanted else SHARED)
     with caller.parts.statements.connect() as connection:
-        rules = caller.parts.rules.get()
+        rules = caller.parts.rules.get(connection)
         found = systems(connection, rules, patience(caller.parts.settings), wanted)
     return [System(**asdict(one)) for one in found]

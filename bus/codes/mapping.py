@@ -15,8 +15,7 @@ from bus.replay.ledger import Who
 from bus.replay.one import release
 from bus.rules.codes import CodeTable, Target, load_tables
 from bus.rules.marks import RuleError
-from bus.rules.versions import store
-from bus.rules.versions.folder import laid_out
+from bus.rules.versions.deciding import deciding
 from consortium.terminology import maps
 from consortium.terminology.errors import UnknownMapError
 from consortium.terminology.maps import MapEntry, Mapping
@@ -43,12 +42,8 @@ def tables_in_force(connection: sa.Connection, rules_dir: Path) -> dict[str, Cod
     """Return the code tables of the deployed rule set, and what was mapped since; of the folder before the
     first is deployed. Raises `RuleError`.
     """
-    digest = store.active_digest(connection)
-    if digest is None:
-        tables = _tables(rules_dir)
-    else:
-        with laid_out(store.files(connection, digest)) as folder:
-            tables = _tables(folder)
+    with deciding(connection, rules_dir) as folder:
+        tables = _tables(folder)
     for entry in maps.current(connection):
         if table := tables.get(entry.code_table):
             table.added[entry.facility, entry.code] = Target(entry.target, entry.name, entry.system)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from bus.rules.additions import Additions
+from bus.rules.codes import CodeTable
 from bus.rules.masking import Show, masked, plain
 from bus.rules.message import Message, from_file, from_inbox
 from bus.rules.verbs.output import CommandError
+from bus.rules.versions.deciding import deciding
 from bus.sources.source import Envelope
 from runtime import settings
+
+Refresh = Callable[[dict[str, CodeTable]], None]
 
 
 def takes_message(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +38,39 @@ def takes_message(parser: argparse.ArgumentParser) -> None:
 def message_of(options: argparse.Namespace) -> Message:
     """Read the message. Raises `NoMessageError`, `CommandError`."""
     name: str = options.message
-    if not (name.isascii() and name.isdecimal() and len(name) <= 18):
+    if not _of_inbox(name):
         known = Envelope(options.facility, options.sender, options.message_type, options.protocol)
         return from_file(Path(name), options.charset, known)
+    with _database() as connection:
+        return from_inbox(connection, int(name))
+
+
+@contextmanager
+def rules_of(options: argparse.Namespace, chosen: Path | None) -> Iterator[tuple[Path, Refresh]]:
+    """Give the folder of the rules that the message is held against: the chosen one; for a message of the
+    inbox the deployed set; else the setting rules_dir. What it gives beside takes mapped codes into tables.
+    """
+    if chosen is not None or not _of_inbox(options.message):
+        yield chosen or settings.load().rules_dir, _as_read
+        return
+    with _database() as connection, deciding(connection, settings.load().rules_dir) as folder:
+        yield folder, lambda tables: _refresh(connection, tables)
+
+
+def _as_read(tables: dict[str, CodeTable]) -> None:
+    del tables  # a folder of files, and nothing beside
+
+
+def _refresh(connection: sa.Connection, tables: dict[str, CodeTable]) -> None:
+    Additions(tables).refresh(connection)
+
+
+def _of_inbox(name: str) -> bool:
+    return name.isascii() and name.isdecimal() and len(name) <= 18
+
+
+@contextmanager
+def _database() -> Iterator[sa.Connection]:
     url = settings.load().database_url
     if not url:
         raise CommandError("the database is not known: run ./yilian up first, or set YILIAN_DATABASE_URL")
@@ -42,7 +79,7 @@ def message_of(options: argparse.Namespace) -> Message:
     )
     try:
         with engine.connect() as connection:
-            return from_inbox(connection, int(name))
+            yield connection
     except sa.exc.OperationalError as error:
         raise CommandError("the database cannot be reached: see ./yilian status") from error
     finally:

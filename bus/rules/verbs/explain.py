@@ -7,8 +7,8 @@ import argparse
 from bus.rules.explain import Asked, Explanation, Part, explain
 from bus.rules.loader import load_rules
 from bus.rules.recorder import Reading, Recorder
-from bus.rules.verbs.asked import message_of, show_of, takes_message
-from bus.rules.verbs.output import rules_dir, takes_rules, write, write_json
+from bus.rules.verbs.asked import message_of, rules_of, show_of, takes_message
+from bus.rules.verbs.output import takes_rules, write, write_json
 from runtime.words import words
 
 HELP = words("why each rule did or did not take a message", "逐条解释规则为何处理或不处理某条消息")
@@ -29,7 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Explain; returns 0 for a message that would be held, too. Raises when something cannot be read."""
     recorder = Recorder()
-    loaded = load_rules(rules_dir(options), recorder)
+    with rules_of(options, options.rules) as (folder, refresh):
+        loaded = load_rules(folder, recorder)
+        refresh(loaded.tables)
     explanation = explain(loaded, recorder, message_of(options), show_of(options))
     if options.json:
         write_json(explanation.as_json())

@@ -8,9 +8,8 @@ from typing import Any
 
 from bus.rules.difference import Difference, differences
 from bus.rules.ruleset import RuleSet
-from bus.rules.verbs.asked import message_of, show_of, takes_message
+from bus.rules.verbs.asked import message_of, rules_of, show_of, takes_message
 from bus.rules.verbs.output import write, write_json
-from runtime import settings
 from runtime.words import words
 
 HELP = words("what other rules would make of a message", "预览另一套规则对某条消息的处理差异")
@@ -27,14 +26,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--present",
         type=Path,
         metavar="DIR",
-        help="folder of the rules now; by default the setting rules_dir",
+        help="folder of the rules now; by default the deployed set, or for a file the setting rules_dir",
     )
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def run(options: argparse.Namespace) -> int:
     """Compare; returns 0 whether or not something differs. Raises when rules or message cannot be read."""
-    present = RuleSet.load(options.present or settings.load().rules_dir)
+    with rules_of(options, options.present) as (folder, refresh):
+        present = RuleSet.load(folder)
+        refresh(present.tables)
     changed = RuleSet.load(options.rules)
     message, show = message_of(options), show_of(options)
     found = differences(message.decide(present), message.decide(changed))
