@@ -6,7 +6,7 @@ A held message names the code it waits for, so that mapping that code releases e
 
 from alembic import op
 
-revision = "0010_master_data"
+revision = "0009_master_data"
 down_revision = "0008_operations"
 branch_labels = None
 depends_on = None

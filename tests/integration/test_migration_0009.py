@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import CHECKOUT, replace_path
 from tests.integration.bus.clinic import rows
 
-BEFORE, AFTER = "0004_workflow", "0010_master_data"
+BEFORE, AFTER = "0004_workflow", "0009_master_data"
 MESSAGE = (
     "INSERT INTO bus.inbox (facility, sender, control_id, message_type, protocol, endpoint, charset,"
     " digest, body) SELECT 'MAIN', 'HIS', count(*)::text, 'ADT^A28', 'mllp', 'test', 'utf-8', '', ''"
