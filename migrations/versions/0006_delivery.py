@@ -16,7 +16,7 @@ SQL = """
 CREATE TABLE bus.delivery (
   id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   destination text NOT NULL,
-  message_id  bigint NOT NULL REFERENCES bus.inbox,
+  message_id  bigint NOT NULL,
   patient_key bigint NOT NULL,                 -- as in bus.work: order is kept by it
   other_key   bigint,                          -- second patient of a merge
   form        text NOT NULL CHECK (form IN ('raw', 'canonical')),

@@ -7,6 +7,8 @@ import psycopg
 import pytest
 from hl7.client import MLLPClient
 
+from tests.interop.sources import PART_OF_A_BATCH
+
 
 def answer_to(client, body):
     """Send, and return MSA-1 and the whole answer, in whatever delimiters it came."""
@@ -17,14 +19,25 @@ def answer_to(client, body):
     return msa.split(msa[3:4])[1].decode(), raw
 
 
+def is_batch(sample):
+    """Say whether it is an envelope of messages (HL7 v2.5 section 2.10.3)."""
+    return sample.body[:3] in {b"FHS", b"BHS"}
+
+
 @pytest.fixture
-async def answers(samples, listener):
-    """Every sample with its answer, all over one connection."""
+def singles(samples):
+    """The samples that are one message, or none."""
+    return [sample for sample in samples if not is_batch(sample)]
+
+
+@pytest.fixture
+async def answers(singles, listener):
+    """Every one of them with its answer, all over one connection."""
 
     def send_all():
         with MLLPClient("127.0.0.1", listener.port) as client:
             client.socket.settimeout(20)
-            return [(sample, *answer_to(client, sample.body)) for sample in samples]
+            return [(sample, *answer_to(client, sample.body)) for sample in singles]
 
     return await asyncio.to_thread(send_all)
 
@@ -62,7 +75,7 @@ async def test_what_is_refused_is_kept_with_its_reason(answers, database_url):
     assert Counter(bytes(body) for body, _, _ in rows) == refused
     assert all(code and len(reason) > 10 for _, code, reason in rows)
     reasons = {code for _, code, _ in rows}
-    assert {"unknown_type", "unknown_campus", "missing_msh", "unknown_charset"} <= reasons
+    assert {"unknown_type", "unknown_campus", "missing_field", "unknown_charset"} <= reasons
 
 
 async def test_each_is_found_again_by_messages_list(answers, messages_list):
@@ -81,14 +94,42 @@ async def test_a_control_id_used_for_another_message_is_held_and_told(answers, m
 
 
 async def test_the_same_samples_again_get_the_same_answers_and_no_second_row(
-    answers, samples, listener, messages_list
+    answers, singles, listener, messages_list
 ):
     before = [entry["id"] for entry in messages_list() if entry["state"] != "refused"]
 
     def send_again():
         with MLLPClient("127.0.0.1", listener.port) as client:
             client.socket.settimeout(20)
-            return [answer_to(client, sample.body)[0] for sample in samples]
+            return [answer_to(client, sample.body)[0] for sample in singles]
 
     assert await asyncio.to_thread(send_again) == [code for _, code, _ in answers]
     assert [entry["id"] for entry in messages_list() if entry["state"] != "refused"] == before
+
+
+async def test_batches_are_answered_and_every_message_in_them_is_found_again(samples, listener, database_url):
+    batches = [sample for sample in samples if is_batch(sample)]
+    assert len(batches) >= 10
+
+    def send_all():
+        with MLLPClient("127.0.0.1", listener.port) as client:
+            client.socket.settimeout(20)
+            return [client.send_message(batch.body) for batch in batches]
+
+    answers = await asyncio.to_thread(send_all)
+    with psycopg.connect(database_url) as connection:
+        kept = {bytes(body).strip() for (body,) in connection.execute("SELECT body FROM bus.inbox")}
+        refused = [bytes(body) for (body,) in connection.execute("SELECT body FROM bus.refusal")]
+    taken = 0
+    for batch, answer in zip(batches, answers, strict=True):
+        if answer[1:4] in {b"FHS", b"BHS"}:
+            messages = [part for part in PART_OF_A_BATCH.split(batch.body.decode()) if part.startswith("MSH")]
+            taken += len(messages)
+            for message in messages:
+                body = message.strip().encode()
+                assert body in kept or any(body in one for one in refused), batch.where
+        else:
+            assert b"MSA|AR|" in answer, batch.where
+            assert b"ERR" in answer, batch.where
+            assert batch.body in refused, batch.where
+    assert taken >= 10
