@@ -23,7 +23,9 @@ from runtime import ports
 EVERY = 0.5
 """Seconds between two probes."""
 LOOK = 0.01
-"""Seconds between two looks for one report: what a probe can be late."""
+"""Seconds between the first looks for one report; later ones are a tenth of the wait apart, so that looking
+costs the engine little. So late a probe can be.
+"""
 LOST = 60.0
 
 
@@ -62,7 +64,7 @@ class Probe:
                 while not visible(number):
                     if time.monotonic() - began > LOST:
                         raise RuntimeError(f"a probe was not visible after {LOST:.0f} s")
-                    time.sleep(LOOK)
+                    time.sleep(max(LOOK, (time.monotonic() - began) / 10))
                 seen.append(time.monotonic() - began)
 
 
