@@ -22,6 +22,7 @@ from bus.journey import Journey, journey
 from bus.replay import console as replaying
 from bus.replay.ledger import Replayed
 from bus.rules.dates import ImpossibleDateError, parse_datetime
+from bus.terminal import show_json
 from consortium.errors import PermanentError
 from runtime import settings
 
@@ -101,7 +102,7 @@ def _list(engine: sa.Engine, options: argparse.Namespace) -> int:
     with engine.connect() as connection:
         found = search(connection, filters, Page(options.limit, options.after))
     if options.json:
-        return _json({"messages": [dataclasses.asdict(e) for e in found.entries], "next": found.next})
+        return show_json({"messages": [dataclasses.asdict(e) for e in found.entries], "next": found.next})
     table = Table("id", "at", "state", "facility", "type", "control id", "reason", box=None)
     for entry in found.entries:
         table.add_row(*map(escape, _line(entry)))
@@ -122,7 +123,7 @@ def _show(engine: sa.Engine, options: argparse.Namespace) -> int:
         found = journey(connection, options.id)
     if found is None:
         return _fail(f"there is no message {options.id}; find it with ./yilian messages list")
-    return _json(dataclasses.asdict(found)) if options.json else _tell(found)
+    return show_json(dataclasses.asdict(found)) if options.json else _tell(found)
 
 
 def _tell(found: Journey) -> int:
@@ -160,7 +161,7 @@ def _brief(detail: dict[str, Any]) -> str:
 
 def _replay(engine: sa.Engine, options: argparse.Namespace) -> int:
     def tell(result: dict[str, Any], sentence: str) -> int:
-        return _json(result) if options.json else _write(sentence)
+        return show_json(result) if options.json else _write(sentence)
 
     say = Console(stderr=True, markup=False, highlight=False).print
     return replaying.replay_main(engine, options, settings.load().routing_key, tell, say)
@@ -174,18 +175,9 @@ def _discard(engine: sa.Engine, options: argparse.Namespace) -> int:
 
 def _ready(ids: Sequence[int], options: argparse.Namespace) -> int:
     if options.json:
-        return _json({"ready": [str(id_) for id_ in ids]})
+        return show_json({"ready": [str(id_) for id_ in ids]})
     _write(f"{len(ids)} on their way again" + (f": {', '.join(map(str, ids[:20]))}" if ids else ""))
     return 0
-
-
-def _json(value: Any) -> int:
-    _write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
-    return 0
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _fail(text: str) -> int:

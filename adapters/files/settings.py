@@ -7,15 +7,16 @@ setting `file_places` under the source's name, so that no secret and no address 
 from __future__ import annotations
 
 import fnmatch
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from bus.hl7.charset import codec_for
 from bus.hl7.problem import HL7Error
-from bus.rules.marks import read_marked
+from bus.rules.marks import checked, read_marked
 from consortium.errors import PermanentError
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -178,15 +179,7 @@ def load(path: Path, shown: str = "") -> Source:
     marked = read_marked(path, shown or path.name)
     if not isinstance(marked.data, dict):
         raise marked.error((), "write keys and values, as adapters/files/README.md shows")
-    try:
-        return Source.model_validate({**marked.data, "name": path.stem})
-    except ValidationError as error:
-        # A key that is spelled wrong is also missing: name what is written before what is not.
-        errors = error.errors(include_url=False, include_context=False)
-        first = min(errors, key=lambda each: each["type"] == "missing")
-        at = ".".join(str(step) for step in first["loc"])
-        told = f"{at}: {first['msg']}" if at else first["msg"]
-        raise marked.error(first["loc"], told) from error
+    return checked(Source, replace(marked, data={**marked.data, "name": path.stem}))
 
 
 def sources(rules_dir: Path) -> tuple[Source, ...]:

@@ -7,10 +7,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import getpass
-import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from rich.console import Console
@@ -22,6 +19,7 @@ from bus.delivery.control import Mode
 from bus.delivery.decide import State
 from bus.journey import readable
 from bus.rules.destinations import AnyDestination, load_destinations
+from bus.terminal import show_json
 from consortium.access import audit
 from consortium.access.model import Action
 from consortium.errors import PermanentError
@@ -100,7 +98,7 @@ def _list(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
     with engine.connect() as connection:
         found = overview.standings(connection, specs)
     if options.json:
-        return _json({"destinations": [dataclasses.asdict(one) for one in found]})
+        return show_json({"destinations": [dataclasses.asdict(one) for one in found]})
     table = Table("name", "to", "mode", "breaker", "open", "oldest", "last hour: queued, answer", box=None)
     for one in found:
         table.add_row(*map(escape, _line(one)))
@@ -132,7 +130,7 @@ def _show(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
         )
     if options.json:
         shown = [dataclasses.asdict(one) for one in found]
-        return _json({"destination": dataclasses.asdict(standing), "deliveries": shown})
+        return show_json({"destination": dataclasses.asdict(standing), "deliveries": shown})
     _write(" · ".join(filter(None, _line(standing))))
     if standing.why:
         _write(f"{standing.mode.value} by {standing.changed_by}: {standing.why}")
@@ -157,7 +155,7 @@ def _one(connection: sa.Connection, options: argparse.Namespace) -> int:
         "answer": None if kept is None else readable(kept, "utf-8"),
     }
     if options.json:
-        return _json(values)
+        return show_json(values)
     for name, value in values.items():
         if value is not None and name != "answer":
             _write(f"{name.replace('_', ' '):>16}  {value}")
@@ -174,7 +172,7 @@ def _mode(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
         _note(connection, Action.DESTINATION_MANAGE, f"{options.command} {options.name}", by, options.why)
         standing = _standing(connection, specs, options.name)
     if options.json:
-        return _json(dataclasses.asdict(standing))
+        return show_json(dataclasses.asdict(standing))
     _write(f"{options.name} is {standing.mode.value}")
     return 0
 
@@ -194,7 +192,7 @@ def _decide(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int
             what = f"{options.command} {options.name} {options.id or options.code}"
             _note(connection, Action.DELIVERY_DECIDE, what, by, options.why)
     if options.json:
-        return _json({"decided": list(ids)})
+        return show_json({"decided": list(ids)})
     told = ", ".join(map(str, ids[:20])) if ids else "none is stuck for that reason"
     _write(f"{options.command}: {told}")
     return 0
@@ -215,17 +213,6 @@ def _standing(connection: sa.Connection, specs: Specs, name: str) -> overview.St
             return one
     known = ", ".join(sorted(specs)) or "none"
     raise PermanentError(f"there is no destination {name}; rules/destinations has {known}")
-
-
-def _json(value: Any) -> int:
-    _write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
-    return 0
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _fail(text: str) -> int:

@@ -124,7 +124,8 @@ def checked(model: type[Model], marked: Marked) -> Model:
         errors = error.errors(include_url=False, include_context=False)
         first = min(errors, key=lambda each: each["type"] == "missing")
         shown = ".".join(str(step) for step in first["loc"])
-        raise marked.error(first["loc"], f"{shown}: {first['msg']}") from error
+        told = f"{shown}: {first['msg']}" if shown else first["msg"]
+        raise marked.error(first["loc"], told) from error
 
 
 class _Walk:

@@ -19,6 +19,7 @@ from bus.rules.versions.backtest import Tally, backtest
 from bus.rules.versions.folder import compiled, digest_of
 from bus.rules.versions.model import SHORT
 from bus.rules.versions.traffic import Span, read, span
+from bus.terminal import show_json, write
 from runtime.words import words
 
 EVERY = 2.0
@@ -52,7 +53,7 @@ def _time(text: str) -> datetime:
 
 def run(engine: sa.Engine, options: argparse.Namespace) -> int:
     """Run it; Ctrl-C ends it with what was found until then."""
-    from bus.rules.versions.console import files_of, write_json
+    from bus.rules.versions.console import files_of
 
     before = files_of(engine, options.against)
     name = f"{options.rules}/" if options.rules else options.version or "checkout"
@@ -79,7 +80,7 @@ def run(engine: sa.Engine, options: argparse.Namespace) -> int:
         "differences": tally.report(),
     }
     if options.json:
-        write_json(report)
+        show_json(report)
     else:
         _tell(report)
     return 0 if complete else INTERRUPTED
@@ -101,8 +102,6 @@ def _progress(reach: Span, *, quiet: bool) -> Callable[[Tally], None]:
 
 
 def _tell(report: dict[str, Any]) -> None:
-    from bus.rules.versions.console import write
-
     if report["differences"]:
         table = Table("what", "rule", "field", "before", "after", "messages", "such as", box=None)
         for one in report["differences"]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import getpass
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from rich.console import Console
@@ -21,6 +19,7 @@ from bus.rules.versions.compare import compare
 from bus.rules.versions.folder import read_folder
 from bus.rules.versions.model import SHORT, RefusedRulesError
 from bus.rules.versions.status import Status, notice, status
+from bus.terminal import show_json, write
 from consortium.errors import YilianError
 from runtime import settings
 from runtime.rules import UNDEFINED_TABLE, older
@@ -100,7 +99,7 @@ def _rollback(engine: sa.Engine, options: argparse.Namespace) -> int:
 
 def _outcome(outcome: service.Outcome, options: argparse.Namespace) -> int:
     if options.json:
-        return write_json(
+        return show_json(
             {
                 "digest": outcome.digest,
                 "previous": outcome.previous,
@@ -125,7 +124,7 @@ def _outcome(outcome: service.Outcome, options: argparse.Namespace) -> int:
 
 def _refused(error: RefusedRulesError, options: argparse.Namespace) -> int:
     if options.json:
-        write_json({"changed": False, "errors": [dataclasses.asdict(one) for one in error.findings]})
+        show_json({"changed": False, "errors": [dataclasses.asdict(one) for one in error.findings]})
     else:
         _fail(str(error))
     return 1
@@ -137,7 +136,7 @@ def _versions(engine: sa.Engine, options: argparse.Namespace) -> int:
         ledger = store.ledger(connection, options.limit)
         active = store.active_digest(connection)
     if options.json:
-        return write_json(
+        return show_json(
             {
                 "active": active,
                 "versions": [dataclasses.asdict(version) for version in stored],
@@ -161,7 +160,7 @@ def _versions(engine: sa.Engine, options: argparse.Namespace) -> int:
 def _status(engine: sa.Engine, options: argparse.Namespace) -> int:
     found = status(engine, settings.load().rules_dir)
     if options.json:
-        return write_json({**dataclasses.asdict(found), "drifted": found.drifted})
+        return show_json({**dataclasses.asdict(found), "drifted": found.drifted})
     _tell(found)
     return 0
 
@@ -193,7 +192,7 @@ def _tell(found: Status) -> None:
 def _diff(engine: sa.Engine, options: argparse.Namespace) -> int:
     changes = compare(files_of(engine, options.before), files_of(engine, options.after))
     if options.json:
-        return write_json({"files": [dataclasses.asdict(change) for change in changes]})
+        return show_json({"files": [dataclasses.asdict(change) for change in changes]})
     for change in changes:
         write(f"{change.change} {change.path}")
         if change.diff:
@@ -216,16 +215,6 @@ def files_of(engine: sa.Engine, name: str) -> dict[str, bytes]:
         return store.files(connection, store.named(connection, name))
 
 
-def write_json(value: Any) -> int:
-    """Print a value for programs; returns 0."""
-    write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
-    return 0
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
 def _at(time: datetime) -> str:
     return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
 
@@ -233,8 +222,3 @@ def _at(time: datetime) -> str:
 def _fail(text: str) -> int:
     Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(text)
     return 1
-
-
-def write(text: str) -> None:
-    """Print a line."""
-    Console(markup=False, highlight=False, soft_wrap=True).print(text)
