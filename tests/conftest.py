@@ -15,6 +15,9 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.sockets import pytest_configure as pytest_configure
+from tests.sockets import pytest_terminal_summary as pytest_terminal_summary
+
 settings.register_profile(
     "run", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )

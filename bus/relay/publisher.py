@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pika
@@ -18,6 +19,7 @@ from bus.topology import EXCHANGES, INBOX_EXCHANGE, Queue, queue_name, queues
 PERSISTENT = BasicProperties(delivery_mode=2)
 CONNECT_SECONDS = 10.0
 CONFIRM_SECONDS = 15.0
+CLOSE_SECONDS = 5.0
 
 
 class RabbitPublisher:
@@ -44,15 +46,19 @@ class RabbitPublisher:
 
         Raises `BrokerUnavailableError`.
         """
+        dial = _Dial(url)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                connection = await _connection(url)
+                connection = await dial.opened
                 channel = await _opened(connection.channel)
                 publisher = cls(connection, channel, count)
                 await publisher.declare()
                 await publisher.call(channel.confirm_delivery, publisher._answered, takes_ack=True)
                 return publisher
-        except (TimeoutError, OSError, AMQPError) as error:
+        except (TimeoutError, OSError, AMQPError, BrokerUnavailableError) as error:
+            await _left(dial.connection)
+            if isinstance(error, BrokerUnavailableError):
+                raise
             raise BrokerUnavailableError(f"RabbitMQ cannot be reached: {type(error).__name__}") from error
 
     async def declare(self) -> None:
@@ -92,9 +98,8 @@ class RabbitPublisher:
         return ready
 
     async def close(self) -> None:
-        """Leave the broker."""
-        if self._connection.is_open:
-            self._connection.close()
+        """Leave the broker; returns when the socket is closed."""
+        await _left(self._connection)
 
     async def call(
         self, method: Callable[..., Any], *args: Any, takes_ack: bool = False, **kwargs: Any
@@ -157,21 +162,40 @@ class RabbitPublisher:
             raise BrokerUnavailableError(f"RabbitMQ went away: {type(self._lost).__name__}")
 
 
-async def _connection(url: str) -> AsyncioConnection:
-    done: asyncio.Future[AsyncioConnection] = asyncio.get_running_loop().create_future()
+class _Dial:
+    """A connection on its way; `opened` is done when the broker has let us in, or has not."""
 
-    def opened(connection: AsyncioConnection) -> None:
-        if not done.done():
-            done.set_result(connection)
+    def __init__(self, url: str) -> None:
+        self.opened: asyncio.Future[AsyncioConnection] = asyncio.get_running_loop().create_future()
+        parameters = pika.URLParameters(url)
+        parameters.heartbeat = 30
+        self.connection = AsyncioConnection(
+            parameters, on_open_callback=self._open, on_open_error_callback=self._failed
+        )
 
-    def failed(_connection: Any, error: BaseException | str) -> None:
-        if not done.done():
-            done.set_exception(BrokerUnavailableError(f"RabbitMQ cannot be reached: {type(error).__name__}"))
+    def _open(self, connection: AsyncioConnection) -> None:
+        if not self.opened.done():
+            self.opened.set_result(connection)
 
-    parameters = pika.URLParameters(url)
-    parameters.heartbeat = 30
-    AsyncioConnection(parameters, on_open_callback=opened, on_open_error_callback=failed)
-    return await done
+    def _failed(self, _connection: Any, error: BaseException | str) -> None:
+        if not self.opened.done():
+            self.opened.set_exception(
+                BrokerUnavailableError(f"RabbitMQ cannot be reached: {type(error).__name__}")
+            )
+
+
+async def _left(connection: AsyncioConnection) -> None:
+    """Close and wait until it is: a loop that ends before the broker's answer leaves the socket open."""
+    if connection.is_closed:
+        return
+    gone = asyncio.Event()
+    connection.add_on_close_callback(lambda _connection, _reason: gone.set())
+    connection.add_on_open_error_callback(lambda _connection, _error: gone.set())
+    if not connection.is_closing:
+        connection.close()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await gone.wait()
 
 
 async def _opened(channel: Callable[..., Any]) -> Channel:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
 
@@ -34,19 +35,22 @@ class RabbitConsumer:
 
         Raises `BrokerUnavailableError`.
         """
-        try:
-            parameters = pika.URLParameters(url)
-            parameters.heartbeat = 60
-            parameters.blocked_connection_timeout = 60
+        parameters = pika.URLParameters(url)
+        parameters.heartbeat = 60
+        parameters.blocked_connection_timeout = 60
+        with _saying("cannot be reached"):
             connection = BlockingConnection(parameters)
-            channel = connection.channel()
-            declare(channel, count)
-            channel.basic_qos(prefetch_count=prefetch)
-            consumer = cls(connection, channel)
-            for name in names:
-                consumer.consume(name)
-        except (AMQPError, OSError) as error:
-            raise BrokerUnavailableError(f"RabbitMQ cannot be reached: {type(error).__name__}") from error
+        try:
+            with _saying("cannot be reached"):
+                channel = connection.channel()
+                declare(channel, count)
+                channel.basic_qos(prefetch_count=prefetch)
+                consumer = cls(connection, channel)
+                for name in names:
+                    consumer.consume(name)
+        except BrokerUnavailableError:
+            _leave(connection)
+            raise
         return consumer
 
     def consume(self, name: str) -> None:
@@ -61,33 +65,24 @@ class RabbitConsumer:
     def receive(self, limit: int, wait: float) -> Sequence[Delivery]:
         """Return up to `limit` doorbells; see `bus.broker.Consumer`."""
         deadline = monotonic() + wait
-        try:
+        with _saying("went away"):
             self._connection.process_data_events(time_limit=0)
             while not self._ready and (left := deadline - monotonic()) > 0:
                 self._check()
                 self._connection.process_data_events(time_limit=left)
             self._check()
-        except (AMQPError, OSError) as error:
-            raise BrokerUnavailableError(f"RabbitMQ went away: {type(error).__name__}") from error
         return [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Acknowledge these. Tags are handed out in order, so all up to the last are done."""
         if not deliveries:
             return
-        try:
+        with _saying("went away"):
             self._channel.basic_ack(deliveries[-1].tag, multiple=True)
-        except (AMQPError, OSError) as error:
-            raise BrokerUnavailableError(f"RabbitMQ went away: {type(error).__name__}") from error
 
     def close(self) -> None:
         """Leave the broker; what was not acknowledged goes back."""
-        try:
-            if self._connection.is_open:
-                self._connection.close()
-        except (AMQPError, OSError):
-            # It is gone already, which is what was wanted; the broker puts back what was not acknowledged.
-            return
+        _leave(self._connection)
 
     def _on_cancel(self, _frame: Any) -> None:
         self._cancelled = True
@@ -97,6 +92,22 @@ class RabbitConsumer:
             raise BrokerUnavailableError(
                 "RabbitMQ cancelled the consumer: a queue was deleted or failed over"
             )
+
+
+@contextmanager
+def _saying(what: str) -> Iterator[None]:
+    """Turn the client library's errors into `BrokerUnavailableError`."""
+    try:
+        yield
+    except (AMQPError, OSError) as error:
+        raise BrokerUnavailableError(f"RabbitMQ {what}: {type(error).__name__}") from error
+
+
+def _leave(connection: BlockingConnection) -> None:
+    # One that is gone already is what was wanted; the broker puts back what was not acknowledged.
+    with suppress(AMQPError, OSError):
+        if connection.is_open:
+            connection.close()
 
 
 def declare(channel: BlockingChannel, count: int) -> None:
