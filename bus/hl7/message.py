@@ -35,7 +35,7 @@ def _parts(path: str) -> tuple[str, int, int, int, int, int]:
 class Segment:
     """One segment; its fields are split when first asked for."""
 
-    __slots__ = ("_fields", "codec", "delimiters", "name", "text")
+    __slots__ = ("codec", "delimiters", "name", "split", "text")
 
     def __init__(self, text: str, delimiters: Delimiters, codec: str) -> None:
         self.text = text
@@ -43,7 +43,8 @@ class Segment:
         self.name = text[:3]
         self.delimiters = delimiters
         self.codec = codec
-        self._fields: list[str] | None = None
+        self.split: list[str] | None = None
+        """Its fields, once `fields` was asked."""
 
     def __repr__(self) -> str:
         return f"<Segment {self.name}>"
@@ -52,11 +53,16 @@ class Segment:
         """Return a field as sent, with delimiters and escapes; "" when absent. MSH-1 is the field
         separator.
         """
-        if self._fields is None:
-            self._fields = self.text.split(self.delimiters.field)
-            if self.name in _HEADERS:
-                self._fields.insert(1, self.delimiters.field)
-        return self._fields[field] if field < len(self._fields) else ""
+        fields = self.split or self.fields()
+        return fields[field] if field < len(fields) else ""
+
+    def fields(self) -> list[str]:
+        """Return the fields as sent, by their number; at 0 stands the segment's name."""
+        fields = self.text.split(self.delimiters.field)
+        if self.name in _HEADERS:
+            fields.insert(1, self.delimiters.field)
+        self.split = fields
+        return fields
 
     def get(self, path: str) -> str | None:
         r"""Return unescaped text at `3`, `3.1`, `3.1.2` or `3(2).1`, None when absent or empty.
@@ -106,6 +112,11 @@ class Segment:
         return self.delimiters.unescaped(raw, self.codec)
 
 
+@lru_cache(maxsize=1024)
+def _is_name(text: str) -> bool:
+    return len(text) == 3 and text.isascii() and text.isalnum() and text[0].isalpha()
+
+
 def _nth(parts: list[str], n: int) -> str:
     return parts[n - 1] if n <= len(parts) else ""
 
@@ -128,9 +139,7 @@ class Message:
 
     def _segment(self, number: int, line: str) -> Segment:
         name = line[:3]
-        if not (len(name) == 3 and name.isascii() and name.isalnum() and name[0].isalpha()) or (
-            len(line) > 3 and line[3] != self.delimiters.field
-        ):
+        if not _is_name(name) or (len(line) > 3 and line[3] != self.delimiters.field):
             cause = "a carriage return inside a value must be sent as \\.br\\ or \\X0D\\"
             reason = f"line {number} is not a segment: {cause}"
             raise HL7Error("segment", reason, location=f"line {number}")

@@ -10,6 +10,7 @@ import structlog
 
 from bus import logging, tracing
 from bus.heartbeat import beating
+from bus.router import arrays
 from bus.router.consumer import RabbitConsumer
 from bus.router.effects import Services
 from bus.router.loop import Loop
@@ -60,6 +61,7 @@ def main(options: settings.Settings) -> None:
     engine = sa.create_engine(
         url, pool_size=len(spread), pool_pre_ping=True, connect_args={"application_name": "router"}
     )
+    arrays.use(engine)
     rules = Shelf(engine)
     if not opened(rules, engine, options, stop):
         return

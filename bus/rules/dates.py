@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -25,6 +26,7 @@ def parse_date(text: str) -> date:
     return _day(_match(text))
 
 
+@lru_cache(maxsize=4096)  # the twenty results of a report have one time
 def parse_datetime(text: str, zone: ZoneInfo = SHANGHAI) -> datetime:
     """Return the time with its zone, `zone` where it names none. Raises `ImpossibleDateError`."""
     parts = _match(text)

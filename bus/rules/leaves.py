@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bus.rules.codes import CodeTable
-from bus.rules.converters import CONVERTERS, ConversionError
+from bus.rules.converters import CONVERTERS
 from bus.rules.dates import ImpossibleDateError
 from bus.rules.decision import Hold, HoldingError, Miss
 from bus.rules.expression import Expression, ExpressionError
@@ -37,12 +37,15 @@ QUOTED = 40
 def _converted(convert: Convert, name: str, text: str, field: str) -> Any:
     try:
         return convert(text)
-    except ImpossibleDateError as error:
-        reason = f"{field} is {error}; the sender must correct it and send again"
-        raise HoldingError(Hold("impossible_date", reason, step=f"convert {name}", field=field)) from error
-    except (ConversionError, ValueError) as error:
-        reason = f"{field} is {error}; correct it at the sender, or the rule"
-        raise HoldingError(Hold("bad_field", reason, step=f"convert {name}", field=field)) from error
+    except ValueError as error:
+        raise _bad(error, name, field) from error
+
+
+def _bad(error: ValueError, name: str, field: str) -> HoldingError:
+    code, who = "bad_field", "correct it at the sender, or the rule"
+    if isinstance(error, ImpossibleDateError):
+        code, who = "impossible_date", "the sender must correct it and send again"
+    return HoldingError(Hold(code, f"{field} is {error}; {who}", step=f"convert {name}", field=field))
 
 
 def const_leaf(value: Scalar) -> Leaf:
@@ -59,7 +62,12 @@ def path_leaf(path: str, convert: Convert, name: str, default: Scalar) -> Leaf:
 
     def leaf(_run: Run, source: Source) -> Any:
         text = source.get(path)
-        return default if text is None else _converted(convert, name, text, path)
+        if text is None:
+            return default
+        try:
+            return convert(text)
+        except ValueError as error:
+            raise _bad(error, name, path) from error
 
     return leaf
 

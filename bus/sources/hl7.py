@@ -43,14 +43,26 @@ class Hl7Source:
         message's header.
         """
         wanted = parse_path(path)
-        segment = self._by_name.get(wanted.segment) or self._header.get(wanted.segment)
+        name = wanted.segment
+        segment = self._by_name.get(name) or self._header.get(name)
         if segment is None:
             return None
-        raw = segment.raw(wanted.field)
+        fields, field = segment.split or segment.fields(), wanted.field
+        raw = fields[field] if field < len(fields) else ""
         if not raw or raw == NULL:
             return None
-        if wanted.field <= 2 and wanted.segment == "MSH":
+        if field <= 2 and name == "MSH":
             return raw
+        if wanted.choice is None:
+            marks = segment.delimiters
+            if not (
+                marks.component in raw
+                or marks.repetition in raw
+                or marks.escape in raw
+                or marks.subcomponent in raw
+                or raw[-1] == "\n"
+            ):  # as most fields are: one value, which is the first of everything
+                return raw if wanted.first else None
         return _inside(segment, raw, wanted) or None
 
     def each(self, path: str) -> Sequence[Hl7Source]:

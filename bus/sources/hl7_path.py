@@ -40,6 +40,8 @@ class Hl7Path:
     choice: Choice | None
     component: int | None
     sub: int | None
+    first: bool
+    """Whether a field of one value, without parts, has it at this path."""
 
 
 @lru_cache(maxsize=4096)
@@ -54,11 +56,13 @@ def parse_path(text: str) -> Hl7Path:
         choice = Choice(numbers["where"], numbers.get("part"), match["value"])
     component = numbers.get("component")
     whole = component is None and choice is None
+    repetition, sub = numbers.get("index", None if whole else 1), numbers.get("sub")
     return Hl7Path(
         segment=match["segment"],
         field=numbers["field"],
-        repetition=numbers.get("index", None if whole else 1),
+        repetition=repetition,
         choice=choice,
         component=component,
-        sub=numbers.get("sub"),
+        sub=sub,
+        first=all(number in {None, 1} for number in (repetition, component, sub)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -102,6 +102,9 @@ WITH RECURSIVE chain AS (
 SELECT id FROM chain WHERE merged_into IS NULL
 """
 
+_OBSERVED = tuple(each.name for each in fields(Observed))
+_OWN = tuple(e.name for e in fields(SourcePatient) if e.name not in {"facts", "observed", "link"})
+
 Number = tuple[str, str]
 """Facility and patient number."""
 
@@ -175,7 +178,9 @@ def keep(connection: sa.Connection, replaced: Sequence[tuple[SourcePatient, Sour
 
 def write_persons(connection: sa.Connection, people: Sequence[Golden]) -> None:
     """Write golden records as they were computed."""
-    rows = [{"id": p.id, "active": p.active, "changed_at": p.changed_at} | asdict(p.facts) for p in people]
+    rows = [
+        {"id": p.id, "active": p.active, "changed_at": p.changed_at} | _values(p.facts, FACTS) for p in people
+    ]
     _write(connection, _PERSONS, rows)
 
 
@@ -208,11 +213,12 @@ def _patient(row: sa.RowMapping) -> SourcePatient:
 
 
 def _row(patient: SourcePatient) -> dict[str, Any]:
-    row = asdict(patient)
-    del row["link"]
-    facts: dict[str, Any] = row.pop("facts")
-    observed: dict[str, Any] = row.pop("observed")
-    return row | facts | observed
+    own, observed = _values(patient, _OWN), _values(patient.observed, _OBSERVED)
+    return own | _values(patient.facts, FACTS) | observed
+
+
+def _values(of: object, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(of, name) for name in names}
 
 
 def _numbers(numbers: Collection[Number]) -> dict[str, Any]:

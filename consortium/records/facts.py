@@ -235,14 +235,16 @@ def _columns(table: Table, fact: Fact, path: str) -> Row:
     """Return the columns that a fact fills, defaults included."""
     row: Row = {}
     known = fact.__dict__
-    for column, (top, *rest) in table.said.items():
+    for column, top, part in table.places:
         value = known[top]
-        if value is not None and rest:
-            value = value.__dict__[rest[0]]
         if value is None:
             continue
-        if isinstance(value, str) and UNSTORABLE in value:
-            raise unstorable_character(".".join((path, top, *rest)))
+        if part:
+            value = value.__dict__[part]
+            if value is None:
+                continue
+        if value.__class__ is str and UNSTORABLE in value:
+            raise unstorable_character(".".join((path, *table.said[column])))
         row[column] = value
     return row
 

@@ -44,10 +44,14 @@ class Table:
     """Kind of a row in `records.business_key`; None: a part of another record, without a number of its own.
     """
     columns: tuple[str, ...] = field(init=False)
+    places: tuple[tuple[str, str, str], ...] = field(init=False)
+    """`said` as (column, field, its part or "")."""
 
     def __post_init__(self) -> None:
         """List all columns."""
         object.__setattr__(self, "columns", (*self.own, *self.said, *META))
+        places = [(column, path[0], path[1] if path[1:] else "") for column, path in self.said.items()]
+        object.__setattr__(self, "places", tuple(places))
 
 
 def _paths(*names: str, **renamed: str) -> dict[str, tuple[str, ...]]:
