@@ -32,6 +32,8 @@ from bench.engines import CHECKOUT
 from bench.result import Result
 from bench.visible import Probe, visible_in_fhir, visible_in_rows
 from runtime import ports
+from runtime.services.own import processes
+from runtime.settings import Settings
 
 CONNECTIONS = 8
 DRAIN = 300.0
@@ -84,11 +86,13 @@ def ours(server: str, amqp: str, work: Path) -> Iterator[Engine]:
         "YILIAN_MLLP_PORT": str(mllp),
         "YILIAN_API_PORT": str(api),
     }
-    parts = {"bus.router": 0, "bus.relay": 0, "api": api, "adapters.mllp": mllp}
+    routers = {own.name: own for own in processes(Settings()) if own.module == "bus.router"}
+    parts = {"bus.relay": 0, "api": api, "adapters.mllp": mllp} | dict.fromkeys(routers, 0)
     with ExitStack() as stack:
-        for module, port in parts.items():
-            argv = (sys.executable, "-m", module)
-            stack.enter_context(engines.running(module, argv, environment, port, work / f"{module}.log"))
+        for name, port in parts.items():
+            argv = (sys.executable, "-m", routers[name].module if name in routers else name)
+            given = {**environment, **(routers[name].environment if name in routers else {})}
+            stack.enter_context(engines.running(name, argv, given, port, work / f"{name}.log"))
         done = "SELECT count(*) FROM records.report WHERE number LIKE 'R' || %s || '%%'"
         probe = visible_in_fhir(mllp, f"http://{ports.LOOPBACK}:{api}", environment)
         yield Engine("yilian", mllp, url, done, "SELECT count(*) FROM bus.work WHERE state = 0", probe)

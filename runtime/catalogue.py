@@ -168,7 +168,7 @@ def _own(settings: Settings) -> list[Service]:
             prepare=lambda name=one.name: beats.forget(name),  # type: ignore[misc] # the default binds this turn's name
             url=urls.get(one.name, ""),
         )
-        for one in own.PROCESSES
+        for one in own.processes(settings)
         if one.landed and (one.name != "files" or _takes_files(settings))
     ]
 

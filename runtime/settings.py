@@ -135,11 +135,20 @@ class Settings(BaseSettings):
         default=30.0,
         description="after how long the relay rings again for a message that is published and not done",
     )
-    router_threads: int = Field(
-        default=2, ge=1, le=16, description="the router spreads its queues over so many threads"
+    router_processes: int = Field(
+        default_factory=lambda: min(os.cpu_count() or 1, 4),
+        ge=1,
+        le=16,
+        description="router processes that share the queues; as many as there are CPUs, at most 4",
     )
-    router_queues: tuple[int, ...] = Field(
-        default=(), description="queues that this router consumes; empty: all"
+    router_part: int = Field(
+        default=0,
+        ge=0,
+        le=16,
+        description="which of them this process is, from 1; 0: the only one, for all queues",
+    )
+    router_threads: int = Field(
+        default=2, ge=1, le=16, description="each router process spreads its queues over so many threads"
     )
     router_batch: int = Field(
         default=256, ge=1, le=4096, description="most doorbells answered in one transaction"
@@ -208,6 +217,11 @@ class Settings(BaseSettings):
         mllp.check(endpoints, info.data.get("mllp_port", 0), (campus.code for campus in campuses))
         return endpoints
 
+    @property
+    def routers(self) -> tuple[str, ...]:
+        """The names of the router processes, by their parts; there are no more than queues."""
+        return tuple(router_name(part) for part in range(1, min(self.router_processes, self.queues) + 1))
+
     def campus(self, code: str) -> Campus | None:
         """Return the campus of that namespace code, or None."""
         return next((c for c in self.campuses if c.code == code), None)
@@ -226,6 +240,11 @@ class Settings(BaseSettings):
         files = [home() / "settings.toml", home() / "generated.toml"]
         tomls = [TomlConfigSettingsSource(settings_cls, toml_file=f) for f in files]
         return (init_settings, env_settings, *tomls)
+
+
+def router_name(part: int) -> str:
+    """Return what the router process of that part is called: router, router-2, …"""
+    return "router" if part <= 1 else f"router-{part}"
 
 
 @lru_cache(maxsize=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bus.alerts.conditions import Limits
 from bus.alerts.delivery import Mail, channels
 from bus.tending import Tended
@@ -22,6 +24,12 @@ def patience(settings: Settings) -> dict[str, float]:
     return {code: seconds for code, seconds in waits.items() if seconds > 0}
 
 
+def _processes(settings: Settings) -> Iterator[str]:
+    """Give the processes that must live; the router stands for all of its parts."""
+    for name in settings.alert_processes:
+        yield from settings.routers if name == "router" else (name,)
+
+
 def limits(settings: Settings) -> Limits:
     """Return the thresholds of the alerts."""
     return Limits(
@@ -31,6 +39,6 @@ def limits(settings: Settings) -> Limits:
         silence_of={code: minutes * 60 for code, minutes in settings.alert_silence.items()},
         unmapped_codes=settings.alert_unmapped_codes,
         process_seconds=settings.alert_process_seconds,
-        processes=settings.alert_processes,
+        processes=tuple(_processes(settings)),
         disk_free=settings.alert_disk_free,
     )

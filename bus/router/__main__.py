@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 
@@ -18,6 +19,7 @@ from bus.router.router import Router
 from bus.rules.versions.service import ensure_first
 from bus.rules.versions.shelf import Shelf
 from bus.topology import DEAD_QUEUE, queue_name
+from consortium.errors import PermanentError
 from runtime import settings
 
 log = structlog.get_logger("bus.router")
@@ -26,11 +28,19 @@ DATABASE_PAUSE = 0.5
 
 
 def shares(options: settings.Settings) -> list[list[str]]:
-    """Spread the queues over the threads; the first also takes the dead letters."""
-    numbers = list(options.router_queues) or list(range(options.queues))
+    """Spread this process's queues over its threads; the first part also takes the dead letters.
+
+    Raises PermanentError when there are fewer parts than its own.
+    """
+    part, parts, numbers = options.router_part, len(options.routers), range(options.queues)
+    if part > parts:
+        raise PermanentError(f"router_part is {part}, and router_processes and queues make {parts} parts")
+    if part:
+        numbers = numbers[part - 1 :: parts]
     threads = min(options.router_threads, len(numbers))
     spread = [[queue_name(n) for n in numbers[place::threads]] for place in range(threads)]
-    spread[0].append(DEAD_QUEUE)
+    if part <= 1:
+        spread[0].append(DEAD_QUEUE)
     return spread
 
 
@@ -84,7 +94,11 @@ def main(options: settings.Settings) -> None:
         counts = {"recorded": sum(r.recorded for r in routers), "held": sum(r.held for r in routers)}
         return counts | rules.detail()
 
-    with beating(options.database_url, "router", detail):
+    # What was imported lives as long as the process; each batch makes what lives as long as the batch.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    with beating(options.database_url, settings.router_name(options.router_part), detail):
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -92,6 +106,7 @@ def main(options: settings.Settings) -> None:
 
 
 if __name__ == "__main__":
-    logging.configure("router")
+    loaded = settings.load()
+    logging.configure(settings.router_name(loaded.router_part))
     tracing.configure("router")
-    main(settings.load())
+    main(loaded)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 
 import psycopg
@@ -15,7 +15,7 @@ from runtime import ports, process
 from runtime.ask import FAILURES, ask
 from runtime.plan import UnhealthyError
 from runtime.process import Command
-from runtime.settings import CHECKOUT
+from runtime.settings import CHECKOUT, Settings
 
 FRESH = 20.0
 """Seconds after which a heartbeat is stale."""
@@ -28,6 +28,7 @@ class Own:
     name: str
     module: str
     requires: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def landed(self) -> bool:
@@ -42,7 +43,8 @@ class Own:
 
     def command(self) -> Command:
         """Return how it is started; it ends within 10 s of SIGTERM."""
-        return Command(process.python(self.module), {"PYTHONPATH": str(CHECKOUT)}, cwd=CHECKOUT)
+        environment = {"PYTHONPATH": str(CHECKOUT), **self.environment}
+        return Command(process.python(self.module), environment, cwd=CHECKOUT)
 
 
 PROCESSES = (
@@ -55,6 +57,16 @@ PROCESSES = (
     Own("api", "api", ("schema",)),
     Own("worker", "activities", ("schema", "temporal")),
 )
+
+
+def processes(settings: Settings) -> Iterator[Own]:
+    """Give each process under these settings: the router once for each of its parts."""
+    for one in PROCESSES:
+        if one.name != "router":
+            yield one
+            continue
+        for part, name in enumerate(settings.routers, start=1):
+            yield replace(one, name=name, environment={"YILIAN_ROUTER_PART": str(part)})
 
 
 class Heartbeats:

@@ -14,7 +14,9 @@ from bus.rules.versions.model import SHORT, Activation
 
 ROUTERS = sa.text(
     "SELECT detail ->> 'rules' AS rules, detail ->> 'rules_not_loaded' AS not_loaded,"
-    " extract(epoch FROM clock_timestamp() - at)::float8 AS age FROM bus.heartbeat WHERE name = 'router'"
+    " extract(epoch FROM clock_timestamp() - at)::float8 AS age FROM bus.heartbeat"
+    " WHERE name = 'router' OR name LIKE 'router-%'"
+    " ORDER BY nullif(detail ->> 'rules_not_loaded', '') NULLS LAST, detail ->> 'rules' = :active, at LIMIT 1"
 )
 
 
@@ -32,7 +34,7 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """What the router says in its heartbeat."""
+    """What a router process says in its heartbeat."""
 
     rules: str | None
     not_loaded: str
@@ -48,6 +50,7 @@ class Status:
     active: Activation | None
     checkout: Checkout
     router: Router | None
+    """Of its processes the one that is furthest behind."""
 
     @property
     def drifted(self) -> bool:
@@ -60,7 +63,8 @@ def status(engine: sa.Engine, rules_dir: Path) -> Status:
     with engine.connect() as connection:
         newest = store.ledger(connection, 1)
         active = newest[0] if newest else None
-        row = connection.execute(ROUTERS).one_or_none()
+        values = {"active": active.digest[:SHORT] if active else ""}
+        row = connection.execute(ROUTERS, values).one_or_none()
         router = None if row is None else Router(row.rules, row.not_loaded or "", round(row.age, 1))
         return Status(active, _checkout(connection, active, rules_dir), router)
 
