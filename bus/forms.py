@@ -23,6 +23,7 @@ from bus.hl7.message import Message, Segment
 from bus.hl7.problem import HL7Error
 from bus.journey import readable
 from bus.rules.decision import Decision
+from bus.rules.records import KnownRecords, Records
 from bus.rules.ruleset import RuleSet, unreadable
 from bus.rules.versions import store
 from bus.rules.versions.folder import compiled
@@ -109,10 +110,10 @@ def forms(connection: sa.Connection, id: str, rules: CurrentRules) -> Forms | No
         row = connection.execute(REFUSAL, {"id": int(id[1:])}).mappings().one_or_none()
         return None if row is None else _refused(id, row)
     row = connection.execute(MESSAGE, {"id": int(id)}).mappings().one_or_none()
-    return None if row is None else _stored(Stored(**row), rules.get(connection))
+    return None if row is None else _stored(Stored(**row), rules.get(connection), KnownRecords(connection))
 
 
-def _stored(stored: Stored, rules: RuleSet) -> Forms:
+def _stored(stored: Stored, rules: RuleSet, records: Records) -> Forms:
     body = bytes(stored.body)
     accepted = {"mllp": "AA", "tables": "read", "soap": "200"}.get(stored.protocol, "202")
     return Forms(
@@ -124,7 +125,7 @@ def _stored(stored: Stored, rules: RuleSet) -> Forms:
         size=len(body),
         text=readable(body, stored.charset),
         parts=parts(body, stored.charset, stored.message_type),
-        decision=decide(stored, rules),
+        decision=decide(stored, rules, records),
         answer=Answer(stored.received_at, accepted, None),
     )
 
@@ -145,10 +146,10 @@ def _refused(id_: str, row: Any) -> Forms:
     )
 
 
-def decide(stored: Stored, rules: RuleSet) -> Decision:
+def decide(stored: Stored, rules: RuleSet, records: Records) -> Decision:
     """Say what rules make of a message, without any effect."""
     try:
-        return rules.decide(open_stored(stored), stored.facility, stored.message_type)
+        return rules.decide(open_stored(stored), stored.facility, stored.message_type, records)
     except UnreadableError as error:
         return unreadable(error)
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError, FieldError
 from api.v1 import rule_shapes as shapes
+from bus.rules.records import FreshRecords
 from bus.rules.versions import service, store, traffic
 from bus.rules.versions.backtest import Tally, backtest
 from bus.rules.versions.compare import compare
@@ -163,7 +164,8 @@ def _report(
     engine, until = caller.parts.engine, monotonic() + SECONDS
     reach = traffic.span(engine, body.since, facility=body.facility, after=body.after)
     tally = Tally()
-    results = backtest(traffic.read(engine, reach), compiled(before), compiled(after), tally)
+    messages, records = traffic.read(engine, reach), FreshRecords(engine.connect)
+    results = backtest(messages, compiled(before), compiled(after), tally, records)
     for _ in takewhile(lambda so_far: so_far.read < body.limit and monotonic() < until, results):
         pass
     return shapes.BacktestReport(

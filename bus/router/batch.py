@@ -18,6 +18,7 @@ from bus.router.line import Line
 from bus.router.verdicts import Verdicts
 from bus.router.work import READY, Row, read_messages, read_rows
 from bus.rules.decision import Decision, Hold
+from bus.rules.records import KnownRecords, Records
 from bus.rules.ruleset import unreadable
 from bus.rules.spec import OrderClass
 from bus.rules.versions.model import Deployed
@@ -81,12 +82,14 @@ class Batch:
             self._codes = newest
             self._decisions.clear()
 
-    def decision(self, message: Stored) -> Decision:
-        """Return what the rules say of a message."""
+    def decision(self, message: Stored, records: Records) -> Decision:
+        """Return what the rules say of a message. Raises `AgainError`, or of the database, from `records`."""
         found = self._decisions.get(message.id)
         if found is None:
             with tracing.step("decide", message.id):
-                found = self._decisions[message.id] = self._decide(message)
+                found = self._decide(message, records)
+            if not found.enriched:  # another pass may find other records
+                self._decisions[message.id] = found
         return found
 
     def refuse(self, row: Row, decision: Decision, error: Exception) -> Decision:
@@ -111,11 +114,14 @@ class Batch:
         """Return when a message that failed now is tried again."""
         return self._clock() + backoff(row.attempts + 1)
 
-    def _decide(self, message: Stored) -> Decision:
+    def _decide(self, message: Stored, records: Records) -> Decision:
+        rules = self.deployed.rules
         try:
-            return self.deployed.rules.decide(open_stored(message), message.facility, message.message_type)
+            return rules.decide(open_stored(message), message.facility, message.message_type, records)
         except UnreadableError as error:
             return unreadable(error)
+        except (AgainError, sa.exc.SQLAlchemyError):
+            raise
         except Exception as error:
             log.exception("internal_error", message_id=message.id, step="decide")
             reason = f"an unexpected {type(error).__name__}; the router's log has it under this message's id"
@@ -132,6 +138,7 @@ class Pass:
         self._connection = connection
         self._line = line
         self._pending: list[_Pending] = []
+        self._records = KnownRecords(connection, self.flush)
 
     def take(self, row: Row, message: Stored) -> None:
         """Judge the next message."""
@@ -168,7 +175,7 @@ class Pass:
                 self._record(item, outcome)
 
     def _judge(self, row: Row, message: Stored) -> None:
-        decision = self._batch.decision(message)
+        decision = self._batch.decision(message, self._records)
         blocker = self._line.blocker(row)
         if blocker is not None and self._must_wait(message, decision):
             self.verdicts.wait(row, blocker)

@@ -7,11 +7,9 @@ converters, code tables, CEL, fragments.
 from __future__ import annotations
 
 import difflib
-import types
-import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Union
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -33,6 +31,7 @@ from bus.rules.leaves import (
 )
 from bus.rules.marks import Marked, Position, RuleError
 from bus.rules.nodes import Shape, each_node, list_of_nodes, object_node
+from bus.rules.record_leaf import mistake_in, record_leaf
 from bus.rules.spec import (
     CallLeaf,
     CelLeaf,
@@ -42,30 +41,13 @@ from bus.rules.spec import (
     JoinLeaf,
     Node,
     PathLeaf,
+    RecordLeaf,
     TemplateLeaf,
 )
+from bus.rules.target import target_of
 from bus.rules.template import TemplateError, read_template
 from bus.rules.watch import Part, Spot, Watch
 from consortium.records.model import Coded
-
-BY_TYPE: Mapping[str, str] = {
-    "date": "date",
-    "datetime": "datetime",
-    "Decimal": "decimal",
-    "int": "integer",
-    "bool": "bool",
-    "bytes": "bytes",
-}
-"""Converter of a leaf that names none, by the type of its field."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a canonical field takes."""
-
-    model: type[BaseModel] | None
-    many: bool
-    converter: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +127,8 @@ class Compiler:
             return self._template(entry, converter, where)
         if isinstance(entry, CallLeaf):
             return self._call(entry, converter, where)
+        if isinstance(entry, RecordLeaf):
+            return self._record(entry, converter, where)
         if isinstance(entry, FirstLeaf):
             return first_leaf([self._choice(e, converter, where, i) for i, e in enumerate(entry.first)])
         reason = "an object where a value is needed: write a path, or {path, const, cel, first}"
@@ -170,6 +154,13 @@ class Compiler:
         given = [self.entry(e, "text", inside.key("with", i)) for i, e in enumerate(entry.with_)]
         name = entry.as_ or converter
         return call_leaf(function.run, entry.call, given, CONVERTERS[name], name)
+
+    def _record(self, entry: RecordLeaf, converter: str, where: Where) -> Leaf:
+        if wrong := mistake_in(entry.record, entry.field):
+            raise self.marked.error(where.key("field").at, wrong, "unknown-field")
+        number = self.entry(entry.number, "text", replace(where, annotation=None).key("number"))
+        name = entry.as_ or converter
+        return record_leaf(entry, number, CONVERTERS[name], name)
 
     def _choice(self, entry: Entry, converter: str, where: Where, number: int) -> Leaf:
         inside = where.key("first", number)
@@ -280,30 +271,3 @@ def _constants(node: Node) -> frozenset[str]:
     return frozenset(
         name for name, entry in (node.__pydantic_extra__ or {}).items() if isinstance(entry, ConstLeaf)
     )
-
-
-def target_of(annotation: Any) -> Target:
-    """Return what a field of the canonical model takes, from its annotation."""
-    for part in parts_of(annotation):
-        origin = typing.get_origin(part)
-        if origin is tuple:
-            inner = target_of(typing.get_args(part)[0])
-            return Target(inner.model, many=True, converter=inner.converter)
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            return Target(part, many=False, converter="text")
-        name = getattr(part, "__name__", "")
-        if name in BY_TYPE:
-            return Target(None, many=False, converter=BY_TYPE[name])
-        if name == "AwareDatetime":
-            return Target(None, many=False, converter="datetime")
-    return Target(None, many=False, converter="text")
-
-
-def parts_of(annotation: Any) -> list[Any]:
-    """Return the types that an annotation is made of, without None and what constrains them."""
-    origin = typing.get_origin(annotation)
-    if origin is typing.Annotated:
-        return parts_of(typing.get_args(annotation)[0])
-    if origin in (Union, types.UnionType):
-        return [p for a in typing.get_args(annotation) if a is not type(None) for p in parts_of(a)]
-    return [annotation]

@@ -50,6 +50,8 @@ class Decision:
     """`Provenance.source_version`."""
     sendings: tuple[Sending, ...] = ()
     """Where it goes once it is recorded."""
+    enriched: bool = False
+    """Whether the records had a say in it: it holds for this moment only."""
 
 
 class HoldingError(Exception):

@@ -21,6 +21,7 @@ __all__ = [
     "cel_leaf",
     "condition_leaf",
     "const_leaf",
+    "converted",
     "first_leaf",
     "join_leaf",
     "lookup_leaf",
@@ -34,7 +35,8 @@ QUOTED = 40
 """Characters of an unknown code that a reason quotes."""
 
 
-def _converted(convert: Convert, name: str, text: str, field: str) -> Any:
+def converted(convert: Convert, name: str, text: str, field: str) -> Any:
+    """Return a text in its field's type. Raises `HoldingError` naming the field."""
     try:
         return convert(text)
     except ValueError as error:
@@ -80,7 +82,7 @@ def lookup_leaf(leaf: PathLeaf, table: CodeTable, convert: Convert, name: str) -
         text = source.get(path)
         if text is None:
             return default
-        code = text if convert is TEXT else str(_converted(convert, name, text, path))
+        code = text if convert is TEXT else str(converted(convert, name, text, path))
         target = table.find(run.facility, code)
         run.target = target
         if target is not None:
@@ -113,7 +115,7 @@ def cel_leaf(expression: Expression, convert: Convert, name: str) -> Leaf:
         value = evaluated(expression, run, source, "map")
         if value is None or value == "":
             return None
-        return _converted(convert, name, value, "cel") if isinstance(value, str) else value
+        return converted(convert, name, value, "cel") if isinstance(value, str) else value
 
     return leaf
 
@@ -123,7 +125,7 @@ def template_leaf(template: Template, convert: Convert, name: str) -> Leaf:
 
     def filled(_run: Run, source: Source) -> Any:
         text = template.fill(source)
-        return None if text is None else _converted(convert, name, text, "template")
+        return None if text is None else converted(convert, name, text, "template")
 
     return filled
 
@@ -142,7 +144,7 @@ def call_leaf(
         except ValueError as error:
             reason = f"{called}: {error}; correct it at the sender, or the rule"
             raise HoldingError(Hold("bad_field", reason, step=f"call {called}", field=called)) from error
-        return _converted(convert, name, made, called) if isinstance(made, str) else made
+        return converted(convert, name, made, called) if isinstance(made, str) else made
 
     return value
 
@@ -175,7 +177,7 @@ def join_leaf(leaf: JoinLeaf, when: Leaf | None, convert: Convert, name: str) ->
         if all(text is None for text in texts):
             return None
         whole = leaf.join.join(text or "" for text in texts)
-        return _converted(convert, name, whole, f"{leaf.each}/{leaf.path}")
+        return converted(convert, name, whole, f"{leaf.each}/{leaf.path}")
 
     return joined
 

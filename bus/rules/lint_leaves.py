@@ -12,11 +12,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from bus.rules.codes import ANY, CodeTable
-from bus.rules.compile import parts_of
 from bus.rules.finding import Finding, finding
 from bus.rules.paths import Family, fields_in, mistake, mistake_of_each
 from bus.rules.run import Leaf
 from bus.rules.spec import CelLeaf, ConstLeaf, Entry, JoinLeaf, OnMiss, PathLeaf, TemplateLeaf
+from bus.rules.target import parts_of
 from bus.rules.template import read_template
 from bus.rules.watch import Part, Spot
 

@@ -12,6 +12,7 @@ from bus.hl7.message import Message as Hl7Message
 from bus.hl7.problem import HL7Error
 from bus.router.work import MESSAGES
 from bus.rules.decision import Decision
+from bus.rules.records import NOTHING_KNOWN, Records
 from bus.rules.ruleset import RuleSet, unreadable
 from bus.sources.opening import open_source
 from bus.sources.source import Envelope, Source, UnreadableError
@@ -30,6 +31,8 @@ class Message:
     body: bytes
     charset: str
     envelope: Envelope
+    records: Records = NOTHING_KNOWN
+    """What rules enrich it with."""
 
     def source(self) -> Source:
         """Return the parsed message. Raises `UnreadableError`."""
@@ -38,7 +41,8 @@ class Message:
     def decide(self, rules: RuleSet) -> Decision:
         """Return what rules make of it, as the router would."""
         try:
-            return rules.decide(self.source(), self.envelope.facility, self.envelope.message_type)
+            facility, message_type = self.envelope.facility, self.envelope.message_type
+            return rules.decide(self.source(), facility, message_type, self.records)
         except UnreadableError as error:
             return unreadable(error)
 

@@ -14,22 +14,16 @@ from bus.rules.lint_leaves import VARIABLES
 from bus.rules.schema import canonical_models
 from bus.rules.spec import (
     CONVERTERS_MEAN,
+    LEAF_MODELS,
     ON_MISS_MEANS,
     ORDER_MEANS,
-    CallLeaf,
-    CelLeaf,
-    ConstLeaf,
     Expect,
-    FirstLeaf,
     Given,
-    JoinLeaf,
     Meaning,
     Node,
-    PathLeaf,
     RuleFile,
     RuleTest,
     SharedFile,
-    TemplateLeaf,
 )
 
 PAGE = "docs/rule-reference.md"
@@ -59,7 +53,6 @@ PATHS = (
     ("", "`items.0.code`", "an element of a list, from 0"),
     ("", "`^.number`", "of what is around `each`"),
 )
-LEAVES = (PathLeaf, ConstLeaf, CelLeaf, TemplateLeaf, CallLeaf, JoinLeaf, FirstLeaf)
 
 
 def reference() -> str:
@@ -74,7 +67,7 @@ def reference() -> str:
             _section("## A shared file", SharedFile),
             paths,
             leaves,
-            *(_section(f"### `{{{', '.join(_keys(leaf))}}}`", leaf) for leaf in LEAVES),
+            *(_section(f"### `{{{', '.join(_keys(leaf))}}}`", leaf) for leaf in LEAF_MODELS),
             _words("### Converters (`as`)", CONVERTERS_MEAN),
             _words("### Unknown codes (`on_miss`)", ON_MISS_MEANS),
             _functions(),

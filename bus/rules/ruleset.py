@@ -15,6 +15,7 @@ from bus.rules.codes import CodeTable
 from bus.rules.decision import Decision, Hold, HoldingError
 from bus.rules.expression import ExpressionError, context_of
 from bus.rules.loader import Rule, load_rules
+from bus.rules.records import NOTHING_KNOWN, Records
 from bus.rules.routes import chosen
 from bus.rules.run import Run
 from bus.rules.spec import OrderClass, Sending
@@ -51,9 +52,14 @@ class RuleSet:
             raise InvalidRulesError("\n".join(str(error) for error in loaded.errors))
         return cls(loaded.rules, loaded.tables)
 
-    def decide(self, source: Source, facility: str, message_type: str) -> Decision:
-        """Say what a message means. What is wrong with the message is the decision's `Hold`, not raised."""
-        run = Run(facility)
+    def decide(
+        self, source: Source, facility: str, message_type: str, records: Records = NOTHING_KNOWN
+    ) -> Decision:
+        """Say what a message means. What is wrong with the message is the decision's `Hold`, not raised.
+
+        `records` answers the rules that enrich a message; what it raises goes through.
+        """
+        run = Run(facility, records)
         try:
             rule = self._first(source, facility, run)
         except HoldingError as error:
@@ -116,6 +122,7 @@ def _run(rule: Rule, source: Source, run: Run) -> Decision:
         misses=tuple(run.misses),
         version=version,
         sendings=sendings,
+        enriched=bool(run.facts),
     )
 
 

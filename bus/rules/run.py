@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import cel
@@ -10,16 +10,20 @@ import cel
 from bus.rules.codes import Target
 from bus.rules.decision import Miss
 from bus.rules.expression import context_of
+from bus.rules.records import Records
 from bus.sources.source import Source
 
 
 class Run:
     """One message on its way through a map. Not shared between threads."""
 
-    __slots__ = ("_context", "_has_msg", "_of", "facility", "misses", "target")
+    __slots__ = ("_context", "_has_msg", "_of", "_records", "facility", "facts", "misses", "target")
 
-    def __init__(self, facility: str) -> None:
+    def __init__(self, facility: str, records: Records) -> None:
         self.facility = facility
+        self._records = records
+        self.facts: dict[tuple[str, str], Mapping[str, Any] | None] = {}
+        """What was looked up in the records, by kind and number: once for each message."""
         self.misses: list[Miss] = []
         self.target: Target | None = None
         """What the last lookup found: a coded object takes name and system from it."""
@@ -34,6 +38,13 @@ class Run:
     def found(self) -> Target | None:
         """Return what the last lookup found."""
         return self.target
+
+    def known(self, kind: str, number: str) -> Mapping[str, Any] | None:
+        """Return what the records have of the campus's patient, encounter or order of that number."""
+        key = (kind, number)
+        if key not in self.facts:
+            self.facts[key] = self._records.find(self.facility, kind, number)
+        return self.facts[key]
 
     def context(self, source: Source, *, msg: bool) -> cel.Context:
         """Return the CEL context of a source, made once as long as the source stays the same."""

@@ -12,15 +12,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bus.rules.compile import target_of
 from bus.rules.functions import FUNCTIONS
-from bus.rules.spec import CONVERTERS_MEAN, ON_MISS_MEANS, ORDER_MEANS, RuleFile, SharedFile
+from bus.rules.spec import CONVERTERS_MEAN, LEAF_MODELS, ON_MISS_MEANS, ORDER_MEANS, RuleFile, SharedFile
+from bus.rules.target import target_of
 from consortium.records.model import Change
 
 FILES: Mapping[str, str] = {"rule": "rule.schema.json", "shared": "shared.schema.json"}
 """Where each schema lies in the folder of the rules."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-LEAVES = ("PathLeaf", "ConstLeaf", "CelLeaf", "TemplateLeaf", "CallLeaf", "JoinLeaf", "FirstLeaf")
+LEAVES = tuple(leaf.__name__ for leaf in LEAF_MODELS)
 LEAF = {"$ref": "#/$defs/Leaf"}
 
 
@@ -56,6 +56,7 @@ def _base(model: type[BaseModel], title: str) -> dict[str, Any]:
     control = defs.pop("Node")["properties"]
     defs["FirstLeaf"]["properties"]["first"]["items"] = LEAF
     defs["CallLeaf"]["properties"]["with"]["items"] = LEAF
+    defs["RecordLeaf"]["properties"]["number"] = LEAF
     defs["CallLeaf"]["properties"]["call"] |= {
         "enum": list(FUNCTIONS),
         "enumDescriptions": [function.meaning for function in FUNCTIONS.values()],

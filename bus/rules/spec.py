@@ -136,15 +136,32 @@ class CallLeaf(Closed):
     as_: Converter | None = Field(default=None, alias="as", description=AS)
 
 
+class RecordLeaf(Closed):
+    """A value that the consortium's records have of the campus's patient, visit or order: enrichment."""
+
+    record: Literal["patient", "encounter", "order"] = Field(description="what is looked up")
+    number: Entry = Field(description="leaf: the number that the campus knows it by")
+    field: Path = Field(description="of the canonical model, such as `department.code`")
+    as_: Converter | None = Field(default=None, alias="as", description=AS)
+    default: Scalar = Field(default=None, description="where the records do not have it")
+    required: bool = Field(
+        default=False, description="whether the message is held where they do not; nobody waits behind it"
+    )
+
+
 class FirstLeaf(Closed):
     """The first of several leaves that has a value."""
 
     first: list[Entry] = Field(min_length=1, description="leaves, asked in this order")
 
 
+LEAF_MODELS = (PathLeaf, ConstLeaf, CelLeaf, TemplateLeaf, CallLeaf, RecordLeaf, JoinLeaf, FirstLeaf)
+"""Every form of a leaf but the bare path."""
+
 FORMS: Mapping[str, str] = {
     "template": "template",
     "call": "call",
+    "record": "record",
     "first": "first",
     "join": "join",
     "path": "leaf",
@@ -189,6 +206,7 @@ def _form(value: Any) -> str:
             FirstLeaf: "first",
             TemplateLeaf: "template",
             CallLeaf: "call",
+            RecordLeaf: "record",
         }.get(type(value), "node")
     if isinstance(value, dict):
         return next((form for key, form in FORMS.items() if key in value), "node")
@@ -204,6 +222,7 @@ Entry = Annotated[
     | Annotated[FirstLeaf, Tag("first")]
     | Annotated[TemplateLeaf, Tag("template")]
     | Annotated[CallLeaf, Tag("call")]
+    | Annotated[RecordLeaf, Tag("record")]
     | Annotated[Node, Tag("node")]
     | Annotated[list[Node], Tag("nodes")],
     Discriminator(_form),
@@ -279,6 +298,10 @@ class RuleTest(Closed):
         default_factory=dict,
         description="tables that stand for the shared ones in this test: table, code, and what it means",
     )
+    records: dict[str, dict[str, dict[str, Any]]] = Field(
+        default_factory=dict,
+        description="what the records have in this test: `encounter: {V1: {department: {code: 0101}}}`",
+    )
     expect: Expect = Field(description="what must come of it")
 
 
@@ -327,5 +350,5 @@ class SharedFile(Closed):
     fragments: dict[str, Node] = Field(description="by name, for `use`")
 
 
-for _model in (FirstLeaf, CallLeaf, Node, RuleFile, SharedFile):
+for _model in (FirstLeaf, CallLeaf, RecordLeaf, Node, RuleFile, SharedFile):
     _model.model_rebuild()

@@ -16,6 +16,7 @@ from bus.rules.destinations import load_destinations
 from bus.rules.difference import change_as_json
 from bus.rules.loader import Loaded, Rule, compile_rule
 from bus.rules.marks import RuleError
+from bus.rules.records import GivenRecords
 from bus.rules.ruleset import RuleSet, unreadable
 from bus.rules.spec import Expect, Given, Meaning, RuleTest
 from bus.rules.watch import Watch
@@ -67,7 +68,8 @@ def _differences(rules: RuleSet, rule: Rule, test: RuleTest, watch: Watch | None
         return compare(test.expect, unreadable(error))
     if test.codes:
         rules = _with_codes(rules, rule.spec.facility, test, watch)
-    return compare(test.expect, rules.decide(source, rule.spec.facility, envelope.message_type))
+    records = GivenRecords(test.records)
+    return compare(test.expect, rules.decide(source, rule.spec.facility, envelope.message_type, records))
 
 
 def _with_codes(rules: RuleSet, facility: str, test: RuleTest, watch: Watch | None) -> RuleSet:

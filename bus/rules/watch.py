@@ -11,7 +11,17 @@ from typing import Any, Protocol
 
 from bus.rules.marks import Place
 from bus.rules.run import Leaf
-from bus.rules.spec import CallLeaf, CelLeaf, ConstLeaf, Entry, FirstLeaf, JoinLeaf, PathLeaf, TemplateLeaf
+from bus.rules.spec import (
+    CallLeaf,
+    CelLeaf,
+    ConstLeaf,
+    Entry,
+    FirstLeaf,
+    JoinLeaf,
+    PathLeaf,
+    RecordLeaf,
+    TemplateLeaf,
+)
 
 
 class Part(enum.StrEnum):
@@ -72,6 +82,8 @@ def written(entry: Entry | None) -> str:
             return f"template {entry.template}"
         case CallLeaf():
             return f"call {entry.call}"
+        case RecordLeaf():
+            return f"{entry.field} of the {entry.record} {written(entry.number)}"
         case FirstLeaf():
             return f"first of {len(entry.first)}"
     return "object"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from bus.rules.additions import Additions
 from bus.rules.codes import CodeTable
 from bus.rules.masking import Show, masked, plain
 from bus.rules.message import Message, from_file, from_inbox
+from bus.rules.records import FreshRecords
 from bus.rules.verbs.output import CommandError
 from bus.rules.versions.deciding import deciding
 from bus.sources.source import Envelope
@@ -42,7 +44,7 @@ def message_of(options: argparse.Namespace) -> Message:
         known = Envelope(options.facility, options.sender, options.message_type, options.protocol)
         return from_file(Path(name), options.charset, known)
     with _database() as connection:
-        return from_inbox(connection, int(name))
+        return replace(from_inbox(connection, int(name)), records=FreshRecords(_database))
 
 
 @contextmanager

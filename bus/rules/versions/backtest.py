@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from bus.envelope import Stored
 from bus.rules.decision import Decision, Hold
+from bus.rules.records import NOTHING_KNOWN, Records
 from bus.rules.ruleset import RuleSet, unreadable
 from bus.rules.spec import OrderClass
 from bus.sources.opening import open_stored
@@ -97,17 +98,27 @@ def _told(key: Key, group: Group, *, values: bool) -> dict[str, Any]:
     return told
 
 
-def backtest(messages: Iterable[Stored], before: RuleSet, after: RuleSet, tally: Tally) -> Iterator[Tally]:
-    """Decide each message by both sets, and give the tally after each. Nothing is written anywhere."""
+def backtest(
+    messages: Iterable[Stored],
+    before: RuleSet,
+    after: RuleSet,
+    tally: Tally,
+    records: Records = NOTHING_KNOWN,
+) -> Iterator[Tally]:
+    """Decide each message by both sets, and give the tally after each. Nothing is written anywhere.
+
+    Rules that enrich a message are answered by `records`: as they are now, not as they were.
+    """
     for message in messages:
-        tally.add(message.id, differences(decide(before, message), decide(after, message)))
+        found = differences(decide(before, message, records), decide(after, message, records))
+        tally.add(message.id, found)
         yield tally
 
 
-def decide(rules: RuleSet, message: Stored) -> Decision:
+def decide(rules: RuleSet, message: Stored, records: Records = NOTHING_KNOWN) -> Decision:
     """Return what a set says of a stored message; if it fails, that is a `Hold` too."""
     try:
-        return rules.decide(open_stored(message), message.facility, message.message_type)
+        return rules.decide(open_stored(message), message.facility, message.message_type, records)
     except UnreadableError as error:
         return unreadable(error)
     except Exception as error:  # noqa: BLE001 - one message that breaks a rule set is a finding, not the end

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bus.rules.dates import ImpossibleDateError, parse_datetime
+from bus.rules.records import FreshRecords
 from bus.rules.versions.backtest import Tally, backtest
 from bus.rules.versions.folder import compiled, digest_of
 from bus.rules.versions.model import SHORT
@@ -63,7 +64,8 @@ def run(engine: sa.Engine, options: argparse.Namespace) -> int:
     progress = _progress(reach, quiet=options.json and not sys.stderr.isatty())
     complete = True
     try:
-        for so_far in backtest(read(engine, reach), compiled(before), compiled(after), tally):
+        records, messages = FreshRecords(engine.connect), read(engine, reach)
+        for so_far in backtest(messages, compiled(before), compiled(after), tally, records):
             progress(so_far)
             if so_far.read == options.limit:
                 break
