@@ -194,7 +194,7 @@ def _check_campus(facility: str, campus: str, known: frozenset[str]) -> None:
         raise FaultError(Fault("unknown_campus", "联盟内没有该机构代码", english, path))
     if facility != campus:
         english = f"this account uploads for {campus} alone"
-        raise FaultError(Fault("wrong_campus", f"该账号只能上传 {campus} 的数据", english, path, status=403))
+        raise FaultError(Fault("wrong_campus", f"该账号只能上传 {campus} 的数据", english, path))
 
 
 def _too_large(limit: int) -> Fault:

@@ -50,6 +50,23 @@ def key(control_id: str = "H-1") -> dict[str, str]:
     return {"Idempotency-Key": control_id, "X-Sending-System": "HIS"}
 
 
+@pytest.mark.parametrize("offer", ["h2c", "websocket"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_offer_of_another_protocol_is_declined_and_the_upload_taken(
+    http: httpx.Client, database: psycopg.Connection, offer: str, chunked: bool
+) -> None:
+    # As java.net.http.HttpClient sends every request over plain HTTP.
+    offered = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": offer, "HTTP2-Settings": "AAEAAEAA"}
+    body = json.dumps(EXAMPLES["patient"]).encode()
+    content = iter([body[:40], body[40:]]) if chunked else body
+    for _ in range(2):  # on one connection
+        heading = {**key(), **offered, "Content-Type": "application/json"}
+        response = http.post("/patient", content=content, headers=heading)
+        assert response.status_code == 202, response.text
+        content = body
+    assert database.execute("SELECT count(*) FROM bus.inbox").fetchone() == (1,)
+
+
 @pytest.mark.parametrize("kind", list(UPLOADS))
 def test_each_upload_is_answered_after_the_commit(
     http: httpx.Client, database: psycopg.Connection, kind: str
