@@ -28,6 +28,7 @@ from bus.rules.spec import (
     PathLeaf,
     RuleFile,
     RuleTest,
+    Sending,
     SharedFile,
     TemplateLeaf,
 )
@@ -71,6 +72,7 @@ def reference() -> str:
         [
             HEAD,
             _section("## A rule file", RuleFile),
+            _section("### `destinations`", Sending),
             _section("## A shared file", SharedFile),
             paths,
             leaves,
@@ -135,7 +137,13 @@ def _leaf_or(kinds: list[str]) -> str:
     return " or ".join(dict.fromkeys(kinds))
 
 
-NAMES = {"Node": "object", "OnMiss": "policy", "OrderClass": "order", "Kind": "kind"}
+NAMES = {
+    "Node": "object",
+    "OnMiss": "policy",
+    "OrderClass": "order",
+    "Kind": "kind",
+    "Form": "`raw`, `canonical`",
+}
 
 
 def _linked(ref: str) -> str:
