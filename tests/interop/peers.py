@@ -87,9 +87,9 @@ class Peers:
 
     target: Path
 
-    async def run(self, name: str, *arguments: object) -> list[list[str]]:
-        """Run a peer to its end; return the lines that it says, as fields."""
-        process = await self._start(name, arguments, stderr=asyncio.subprocess.PIPE)
+    async def run(self, name: str, *arguments: object, options: tuple[str, ...] = ()) -> list[list[str]]:
+        """Run a peer to its end; return the lines that it says, as fields. `options` are Java's."""
+        process = await self._start(name, arguments, asyncio.subprocess.PIPE, options)
         async with _ended(process), asyncio.timeout(RUN_SECONDS):
             said, complaint = await process.communicate()
         assert process.returncode == 0, complaint.decode(errors="replace")[-3000:]
@@ -98,22 +98,22 @@ class Peers:
     @asynccontextmanager
     async def listening(self, name: str, port: int, *arguments: object) -> AsyncIterator[Peer]:
         """Run a peer that listens on a port until the block ends."""
-        process = await self._start(name, (port, *arguments), stderr=None)
+        process = await self._start(name, (port, *arguments), None)
         async with _ended(process):
             peer = Peer(port, process)
             assert await peer.line() == ["ready"]
             yield peer
 
     async def _start(
-        self, name: str, arguments: tuple[object, ...], stderr: int | None
+        self, name: str, arguments: tuple[object, ...], stderr: int | None, more: tuple[str, ...] = ()
     ) -> asyncio.subprocess.Process:
         classes = f"{self.target / 'classes'}:{(self.target / 'classpath').read_text().strip()}"
         # Generated classes have Chinese names, and so have their files.
         options = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8")
         return await asyncio.create_subprocess_exec(
-            "java", *options, "-cp", classes, f"yilian.peers.{name}", *map(str, arguments),
+            "java", *options, *more, "-cp", classes, f"yilian.peers.{name}", *map(str, arguments),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=stderr, limit=2**22,
-            env={**os.environ, "LC_ALL": "C.UTF-8"},
+            env={**os.environ, "LC_ALL": "C.UTF-8"}, cwd=self.target,
         )  # fmt: skip
 
 

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    load_pem_private_key,
+    pkcs12,
+)
+from cryptography.x509 import load_pem_x509_certificate
 
 from adapters.mllp.server import Listener
+from adapters.mllp.settings import MllpSettings
 from bus.envelope import Arrival
 from bus.hl7.message import parse
+from bus.inbox import Inbox
 from runtime import ports
+from runtime.mllp import MllpEndpoint, MllpSender
 from simulators.hazards import hazardous_ideographs
+from tests.certificates import Authority
 from tests.integration.bus.clinic import rows
 from tests.integration.bus.delivery.queue import delivering, enqueue, mllp, states, until
+from tests.interop.conftest import SETTINGS
 from tests.interop.peers import Peers, build
 
 pytestmark = pytest.mark.timeout(600)  # the first one builds
@@ -90,7 +105,88 @@ class TestHapiSends:
         }
 
 
+@asynccontextmanager
+async def listening(database_url: str, settings: MllpSettings) -> AsyncIterator[Listener]:
+    """Run a listener of other habits."""
+    async with Inbox(database_url, "key", patience=0.0) as inbox:
+        listener = Listener(settings, inbox)
+        await listener.start()
+        yield listener
+        await listener.stop()
+
+
+class TestHapiSendsOverTls:
+    """HAPI with a certificate of its own."""
+
+    @pytest.fixture
+    def authority(self, tmp_path: Path) -> Authority:
+        return Authority(tmp_path, "CA")
+
+    def stores(self, folder: Path, authority: Authority, subject: str) -> tuple[str, ...]:
+        """Return Java's options for a client with that subject, who trusts the authority."""
+        ours = authority.issue(subject)
+        entry = pkcs12.serialize_key_and_certificates(
+            b"ours",
+            load_pem_private_key(ours.key.read_bytes(), None),  # type: ignore[arg-type]  # it is one of a curve
+            load_pem_x509_certificate(ours.certificate.read_bytes()),
+            None,
+            BestAvailableEncryption(b"changeit"),
+        )
+        (folder / "keys.p12").write_bytes(entry)
+        subprocess.run(
+            ["keytool", "-importcert", "-noprompt", "-alias", "ca", "-file", str(authority.certificate),
+             "-keystore", str(folder / "trust.p12"), "-storetype", "PKCS12", "-storepass", "changeit"],
+            check=True, capture_output=True, timeout=60,
+        )  # fmt: skip
+        told = {
+            "trustStore": folder / "trust.p12",
+            "trustStorePassword": "changeit",
+            "keyStore": folder / "keys.p12",
+            "keyStorePassword": "changeit",
+        }
+        return ("-Dtls=true", *(f"-Djavax.net.ssl.{name}={value}" for name, value in told.items()))
+
+    async def test_the_certificate_says_for_whom_it_may_send(
+        self, peers: Peers, database_url: str, tmp_path: Path, authority: Authority
+    ) -> None:
+        bus = authority.issue("CN=bus")
+        endpoint = MllpEndpoint(
+            name="tls",
+            port=ports.any_free(),
+            certificate=bus.certificate,
+            key=bus.key,
+            client_ca=authority.certificate,
+            senders=[MllpSender(subject="CN=engine,O=院本部", campuses=["MAIN"])],
+        )
+        options = self.stores(tmp_path, authority, "CN=engine,O=院本部")
+        texts = [
+            message("T1", "欧阳", "UNICODE UTF-8"),
+            message("T2", "欧阳", "UNICODE UTF-8", facility="DH"),
+        ]
+        async with listening(database_url, SETTINGS.at(endpoint)) as listener:
+            said = await peers.run(
+                "HapiSender", listener.port, "UTF-8", *written(tmp_path, texts), options=options
+            )
+        assert [fields[:2] for fields in said] == [["AA", "T1"], ["AR", "T2"]]
+        assert "may send for MAIN alone" in said[1][2]
+        assert list(stored(database_url)) == ["T1"]
+
+
 class TestCamelSends:
+    async def test_where_acknowledgements_are_enhanced_it_is_answered_ca(
+        self, peers: Peers, database_url: str, tmp_path: Path
+    ) -> None:
+        asked = [
+            message(f"E{n}", "欧阳", "UNICODE UTF-8", facility=facility).replace(
+                "|2.5||||||", f"|2.5|||{mode}||"
+            )
+            for n, (facility, mode) in enumerate([("MAIN", "AL|NE"), ("NOWHERE", "AL|NE"), ("MAIN", "NE|AL")])
+        ]
+        async with listening(database_url, replace(SETTINGS, enhanced=True)) as listener:
+            said = await peers.run("CamelSender", listener.port, *written(tmp_path, asked))
+        assert said == [["CA", ""], ["CR", "MllpCommitRejectAcknowledgementException"], ["AA", ""]]
+        assert list(stored(database_url)) == ["E0", "E2"]
+
     async def test_both_charsets_on_one_connection_and_a_refusal_it_understands(
         self, peers: Peers, listener: Listener, database_url: str, tmp_path: Path
     ) -> None:

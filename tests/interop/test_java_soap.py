@@ -11,7 +11,7 @@ from lxml import etree
 
 from adapters.soap.interfaces import NAMESPACE
 from adapters.soap.server import create_app
-from adapters.soap.settings import SoapSettings
+from adapters.uploads import UploadSettings
 from bus.sources.opening import open_source
 from bus.sources.source import Envelope
 from tests.integration.adapters.serving import authenticate, serving
@@ -41,7 +41,7 @@ def peers() -> Peers:
 @pytest.fixture
 def origin(database_url: str) -> Iterator[str]:
     """URL of /soap, served with a real inbox."""
-    settings = SoapSettings(frozenset({"HP", "MAIN"}), body_limit=200_000)
+    settings = UploadSettings(frozenset({"HP", "MAIN"}), body_limit=200_000)
     with serving(database_url, lambda inbox: create_app(inbox, settings, authenticate), "/soap") as url:
         yield f"{url}/soap"
 

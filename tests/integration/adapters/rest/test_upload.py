@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from adapters.rest.examples import EXAMPLES
 from adapters.rest.models import UPLOADS
 from adapters.rest.server import create_router
-from adapters.rest.settings import RestSettings
+from adapters.uploads import UploadSettings
 from bus.inbox import Inbox
 from tests.integration.adapters.serving import authenticate, serving
 
@@ -26,7 +26,7 @@ AUTH = ("system.huangpu", "right")
 def application(inbox: Inbox) -> FastAPI:
     """Return an application with the uploads alone."""
     app = FastAPI()
-    settings = RestSettings(frozenset({"HP", "MAIN"}), body_limit=LIMIT)
+    settings = UploadSettings(frozenset({"HP", "MAIN"}), body_limit=LIMIT)
     app.include_router(create_router(inbox, settings, authenticate))
     return app
 

@@ -16,13 +16,13 @@ import java.util.concurrent.TimeUnit;
  * {@code MSA-1 TAB MSA-2 TAB ERR-8}.
  *
  * <p>Arguments: port, the charset of the line ({@code MSH-18} lets HAPI take each message's own), files. A file is a
- * message in UTF-8.
+ * message in UTF-8. With the property {@code tls} it speaks TLS, by the key and trust stores of javax.net.ssl.
  */
 public final class HapiSender {
     public static void main(String[] arguments) throws Exception {
         try (DefaultHapiContext context = Hapi.context()) {
             context.setLowerLayerProtocol(protocol(arguments[1]));
-            Connection connection = context.newClient("127.0.0.1", Integer.parseInt(arguments[0]), false);
+            Connection connection = context.newClient("127.0.0.1", Integer.parseInt(arguments[0]), Boolean.getBoolean("tls"));
             connection.getInitiator().setTimeout(20, TimeUnit.SECONDS);
             for (int n = 2; n < arguments.length; n++) {
                 Message message = context.getPipeParser().parse(Files.readString(Path.of(arguments[n])));
