@@ -13,9 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from adapters.counted import Counted
 from adapters.credentials import Authenticate, Basic, Credentials
 from adapters.rest.server import create_router
-from adapters.rest.settings import RestSettings
 from adapters.soap.server import create_app as create_soap
-from adapters.soap.settings import SoapSettings
+from adapters.uploads import UploadSettings
 from api.platform import Platform
 from bus.envelope import Arrival, Receipt, Refusal
 from bus.inbox import Inbox
@@ -91,8 +90,8 @@ def _user(parts: Platform, credentials: Credentials, request_id: str) -> User:
 def mount(app: FastAPI, parts: Platform, doorway: Doorway) -> None:
     """Add the REST uploads and the SOAP interfaces."""
     settings, authenticate = parts.settings, authenticator(parts)
-    app.include_router(create_router(doorway.rest, RestSettings.of(settings), authenticate))
-    app.mount("/soap", create_soap(doorway.soap, SoapSettings.of(settings), authenticate))
+    app.include_router(create_router(doorway.rest, UploadSettings.of(settings), authenticate))
+    app.mount("/soap", create_soap(doorway.soap, UploadSettings.of(settings), authenticate))
 
 
 @asynccontextmanager

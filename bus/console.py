@@ -11,9 +11,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from bus import held
 from bus.finding import State
@@ -22,9 +19,11 @@ from bus.journey import Journey, journey
 from bus.replay import console as replaying
 from bus.replay.ledger import Replayed
 from bus.rules.dates import ImpossibleDateError, parse_datetime
-from bus.terminal import show_json
-from consortium.errors import PermanentError
+from bus.terminal import fail, progress, show_json, show_table, with_database, write
 from runtime import settings
+from runtime.words import words
+
+COLUMNS = ("id", "at", "state", "facility", "type", "control id", "reason")
 
 
 def messages_main(argv: Sequence[str]) -> int:
@@ -33,61 +32,88 @@ def messages_main(argv: Sequence[str]) -> int:
         options = _parser().parse_args(argv)
     except SystemExit as end:
         return int(end.code or 0)
-    url = settings.load().database_url
-    if not url:
-        return _fail("the database is not known: run ./yilian up first, or set YILIAN_DATABASE_URL")
-    engine = sa.create_engine(
-        sa.make_url(url).set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": 5}
-    )
-    try:
-        return int(options.run(engine, options))
-    except PermanentError as error:
-        return _fail(str(error))
-    except sa.exc.OperationalError:
-        return _fail("the database cannot be reached: see ./yilian status")
-    finally:
-        engine.dispose()
+    return with_database(lambda engine: int(options.run(engine, options)))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="yilian messages", description="Find messages and let them go on.")
+    parser = argparse.ArgumentParser(
+        prog="yilian messages",
+        description=words("Find messages and let them go on.", "查找消息，处理挂起的消息。"),
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("list", help="messages and refusals, newest first")
+    one = commands.add_parser(
+        "list", help=words("messages and refusals, newest first", "列出消息与被拒收的内容，最新在前")
+    )
     _filters(one)
     one.add_argument("--limit", type=int, default=50)
-    one.add_argument("--after", help="cursor of the next page, as the page before gave it")
+    one.add_argument(
+        "--after",
+        help=words("cursor of the next page, as the page before gave it", "下一页的游标，由上一页给出"),
+    )
     one.set_defaults(run=_list)
-    one = commands.add_parser("show", help="the whole way of one message")
-    one.add_argument("id", help="its id, or r123 for a refusal")
+    one = commands.add_parser("show", help=words("the whole way of one message", "一条消息的完整经过"))
+    one.add_argument("id", help=words("its id, or r123 for a refusal", "消息编号；拒收记录写作 r123"))
     one.set_defaults(run=_show)
-    one = commands.add_parser("replay", help="let messages go through the rules again")
+    one = commands.add_parser(
+        "replay", help=words("let messages go through the rules again", "让消息重新经过规则处理")
+    )
     replaying.arguments(one)
     _filters(one)
     one.set_defaults(run=_replay)
     one = commands.add_parser(
-        "discard", help="give a held message up; it has no effect, those behind it go on"
+        "discard",
+        help=words(
+            "give a held message up; it has no effect, those behind it go on",
+            "放弃一条挂起的消息：它不产生任何结果，排在其后的消息继续处理",
+        ),
     )
     one.add_argument("id", type=int)
-    one.add_argument("--why", required=True, help="kept in the trace; no patient data")
+    one.add_argument(
+        "--why",
+        required=True,
+        help=words("kept in the trace; no patient data", "原因，写入处理轨迹；请勿填写患者信息"),
+    )
     one.add_argument("--by", default=None)
     one.set_defaults(run=_discard)
     for command in commands.choices.values():
-        command.add_argument("--json", action="store_true", help="for programs")
+        command.add_argument(
+            "--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取")
+        )
     return parser
 
 
 def _filters(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--facility", help="campus code, such as MAIN")
-    parser.add_argument("--type", dest="message_type", help="such as ADT^A01 or soap:patient")
+    parser.add_argument("--facility", help=words("campus code, such as MAIN", "院区代码，如 MAIN"))
+    parser.add_argument(
+        "--type",
+        dest="message_type",
+        help=words("such as ADT^A01 or soap:patient", "消息类型，如 ADT^A01、soap:patient"),
+    )
     parser.add_argument("--control-id")
-    parser.add_argument("--patient", dest="patient_number", help="patient number at its campus")
-    parser.add_argument("--visit", dest="visit_number", help="visit number at its campus")
+    parser.add_argument(
+        "--patient", dest="patient_number", help=words("patient number at its campus", "患者在本院区的编号")
+    )
+    parser.add_argument(
+        "--visit", dest="visit_number", help=words("visit number at its campus", "就诊在本院区的编号")
+    )
     parser.add_argument("--state", type=State, choices=list(State), metavar="{" + ",".join(State) + "}")
-    parser.add_argument("--code", help="why it is held or was refused, such as unmapped_code")
-    parser.add_argument("--rule", help="the rule that recorded it, or for which it is held")
-    parser.add_argument("--since", type=_time, help="YYYY-MM-DD or YYYY-MM-DDTHH:MM")
+    parser.add_argument(
+        "--code",
+        help=words(
+            "why it is held or was refused, such as unmapped_code", "挂起或拒收的原因代码，如 unmapped_code"
+        ),
+    )
+    parser.add_argument(
+        "--rule",
+        help=words("the rule that recorded it, or for which it is held", "处理它的规则，或使它挂起的规则"),
+    )
+    parser.add_argument(
+        "--since",
+        type=_time,
+        help=words("YYYY-MM-DD or YYYY-MM-DDTHH:MM", "起始时间，YYYY-MM-DD 或 YYYY-MM-DDTHH:MM"),
+    )
     parser.add_argument("--until", type=_time)
-    parser.add_argument("--text", help="part of the reason")
+    parser.add_argument("--text", help=words("part of the reason", "原因中包含的文字"))
 
 
 def _time(text: str) -> datetime:
@@ -103,12 +129,9 @@ def _list(engine: sa.Engine, options: argparse.Namespace) -> int:
         found = search(connection, filters, Page(options.limit, options.after))
     if options.json:
         return show_json({"messages": [dataclasses.asdict(e) for e in found.entries], "next": found.next})
-    table = Table("id", "at", "state", "facility", "type", "control id", "reason", box=None)
-    for entry in found.entries:
-        table.add_row(*map(escape, _line(entry)))
-    Console().print(table)
+    show_table(COLUMNS, [_line(entry) for entry in found.entries])
     if found.next:
-        _write(f"more: --after {found.next}")
+        write(f"more: --after {found.next}")
     return 0
 
 
@@ -122,14 +145,14 @@ def _show(engine: sa.Engine, options: argparse.Namespace) -> int:
     with engine.connect() as connection:
         found = journey(connection, options.id)
     if found is None:
-        return _fail(f"there is no message {options.id}; find it with ./yilian messages list")
+        return fail(f"there is no message {options.id}; find it with ./yilian messages list")
     return show_json(dataclasses.asdict(found)) if options.json else _tell(found)
 
 
 def _tell(found: Journey) -> int:
     for name, value in dataclasses.asdict(found.entry).items():
         if value is not None:
-            _write(f"{name.replace('_', ' '):>15}  {value}")
+            write(f"{name.replace('_', ' '):>15}  {value}")
     for title, lines in (
         ("steps", [f"{s.at.astimezone():%H:%M:%S.%f}  {s.step}  {_brief(s.detail)}" for s in found.steps]),
         (
@@ -142,10 +165,10 @@ def _tell(found: Journey) -> int:
         ("outgoing", [f"{o.destination} {o.dedupe_key} delivered {o.delivered_at}" for o in found.outgoing]),
     ):
         if lines:
-            _write(f"\n{title}")
+            write(f"\n{title}")
         for line in lines:
-            _write(f"  {line}")
-    _write(f"\nbody ({found.charset or 'not known'})\n{found.body}")
+            write(f"  {line}")
+    write(f"\nbody ({found.charset or 'not known'})\n{found.body}")
     return 0
 
 
@@ -161,10 +184,12 @@ def _brief(detail: dict[str, Any]) -> str:
 
 def _replay(engine: sa.Engine, options: argparse.Namespace) -> int:
     def tell(result: dict[str, Any], sentence: str) -> int:
-        return show_json(result) if options.json else _write(sentence)
+        if options.json:
+            return show_json(result)
+        write(sentence)
+        return 0
 
-    say = Console(stderr=True, markup=False, highlight=False).print
-    return replaying.replay_main(engine, options, settings.load().routing_key, tell, say)
+    return replaying.replay_main(engine, options, settings.load().routing_key, tell, progress)
 
 
 def _discard(engine: sa.Engine, options: argparse.Namespace) -> int:
@@ -176,15 +201,5 @@ def _discard(engine: sa.Engine, options: argparse.Namespace) -> int:
 def _ready(ids: Sequence[int], options: argparse.Namespace) -> int:
     if options.json:
         return show_json({"ready": [str(id_) for id_ in ids]})
-    _write(f"{len(ids)} on their way again" + (f": {', '.join(map(str, ids[:20]))}" if ids else ""))
-    return 0
-
-
-def _fail(text: str) -> int:
-    Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(text)
-    return 1
-
-
-def _write(text: str) -> int:
-    Console(markup=False, highlight=False, soft_wrap=True).print(text)
+    write(f"{len(ids)} on their way again" + (f": {', '.join(map(str, ids[:20]))}" if ids else ""))
     return 0

@@ -4,63 +4,49 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from bus.rules.ruleset import RuleSet
 from bus.rules.versions.deciding import deciding
 from bus.systems import System, systems
-from consortium.errors import PermanentError
+from bus.terminal import show_json, show_table, with_database
 from runtime import settings
 from runtime.tended import patience
+from runtime.words import words
+
+COLUMNS = ("campus", "system", "by", "types", "last seen", "today", "held", "rules", "")
 
 
 def systems_main(argv: Sequence[str]) -> int:
     """Run `systems …`; returns 0, 1 when it cannot be told, 2 for a wrong command line."""
-    parser = argparse.ArgumentParser(prog="yilian systems", description="The campuses' systems.")
+    parser = argparse.ArgumentParser(
+        prog="yilian systems", description=words("The campuses' systems.", "各院区的业务系统。")
+    )
     parser.add_argument("command", choices=("list",))
-    parser.add_argument("--facility", help="campus code, such as MAIN")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--facility", help=words("campus code, such as MAIN", "院区代码，如 MAIN"))
+    parser.add_argument("--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取"))
     try:
         options = parser.parse_args(argv)
     except SystemExit as end:
         return int(end.code or 0)
+    return with_database(lambda engine: _list(engine, options))
+
+
+def _list(engine: sa.Engine, options: argparse.Namespace) -> int:
     known = settings.load()
-    url = sa.make_url(known.database_url or "postgresql://").set(drivername="postgresql+psycopg")
-    engine = sa.create_engine(url, connect_args={"connect_timeout": 5})
-    try:
-        with engine.connect() as connection:
-            with deciding(connection, known.rules_dir) as folder:
-                rules = RuleSet.load(folder)
-            found = systems(connection, rules, patience(known), options.facility)
-    except sa.exc.OperationalError:
-        Console(stderr=True).print("the database cannot be reached: see ./yilian status")
-        return 1
-    except PermanentError as error:
-        Console(stderr=True, markup=False).print(str(error))
-        return 1
-    finally:
-        engine.dispose()
+    with engine.connect() as connection:
+        with deciding(connection, known.rules_dir) as folder:
+            rules = RuleSet.load(folder)
+        found = systems(connection, rules, patience(known), options.facility)
     if options.json:
-        text = json.dumps(
-            {"systems": [dataclasses.asdict(s) for s in found]}, ensure_ascii=False, default=str
-        )
-        Console(markup=False, highlight=False, soft_wrap=True).print(text)
-    else:
-        Console().print(_table(found))
-    return 0
+        return show_json({"systems": [dataclasses.asdict(one) for one in found]})
+    return show_table(COLUMNS, [_cells(one) for one in found])
 
 
-def _table(found: Sequence[System]) -> Table:
-    table = Table("campus", "system", "by", "types", "last seen", "today", "held", "rules", "", box=None)
-    for one in found:
-        last = f"{one.last_seen.astimezone():%Y-%m-%d %H:%M}"
-        texts = (one.facility, one.sender, ", ".join(one.endpoints), ", ".join(one.message_types), last)
-        counts = (str(one.today), str(one.held_today), ", ".join(one.rules))
-        table.add_row(*map(escape, (*texts, *counts)), "silent" if one.silent else "")
-    return table
+def _cells(one: System) -> tuple[str, ...]:
+    last = f"{one.last_seen.astimezone():%Y-%m-%d %H:%M}"
+    texts = (one.facility, one.sender, ", ".join(one.endpoints), ", ".join(one.message_types), last)
+    counts = (str(one.today), str(one.held_today), ", ".join(one.rules))
+    return (*texts, *counts, "silent" if one.silent else "")

@@ -16,14 +16,23 @@ from consortium.access import audit
 from consortium.access.model import Action, Purpose
 from consortium.errors import YilianError
 from runtime import settings
-from runtime.words import console
+from runtime.rules import UNDEFINED_TABLE, older
+from runtime.words import console, words
 
 
 def with_database(run: Callable[[sa.Engine], int]) -> int:
-    """Run a command over the platform's database; what went wrong is said in one line, and the answer 1."""
+    """Run a command over the platform's database; what went wrong is said in one line, and the answer 1.
+
+    A database that lacks tables which this checkout needs is said to be older than it.
+    """
     url = settings.load().database_url
     if not url:
-        return fail("the database is not known: run ./yilian up first, or set YILIAN_DATABASE_URL")
+        return fail(
+            words(
+                "the database is not known: run ./yilian up first, or set YILIAN_DATABASE_URL",
+                "未配置数据库：请先运行 ./yilian up，或设置 YILIAN_DATABASE_URL",
+            )
+        )
     engine = sa.create_engine(
         sa.make_url(url).set(drivername="postgresql+psycopg"),
         hide_parameters=True,
@@ -34,7 +43,16 @@ def with_database(run: Callable[[sa.Engine], int]) -> int:
     except YilianError as error:
         return fail(str(error))
     except sa.exc.OperationalError:
-        return fail("the database cannot be reached: see ./yilian status")
+        return fail(
+            words(
+                "the database cannot be reached: see ./yilian status",
+                "无法连接数据库：请查看 ./yilian status",
+            )
+        )
+    except sa.exc.ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != UNDEFINED_TABLE:
+            raise
+        return fail(older())
     finally:
         engine.dispose()
 
@@ -73,13 +91,23 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
 
 def write(text: str) -> None:
     """Print a line."""
-    Console(markup=False, highlight=False, soft_wrap=True).print(text)
+    _lines().print(text)
+
+
+def progress(text: str) -> None:
+    """Say how far it is, beside what is printed."""
+    _lines(stderr=True).print(text)
 
 
 def fail(text: str) -> int:
     """Say what went wrong; returns 1."""
-    Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(text)
+    _lines(stderr=True).print(text)
     return 1
+
+
+def _lines(*, stderr: bool = False) -> Console:
+    """Return where lines go as they are: `:x:` in a message is no picture, and a long line is not cut."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def _plain(value: Any) -> Any:

@@ -38,11 +38,11 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="./yilian",
         description=words(
-            "Yilian, the integration bus of a medical consortium.", "医联：医联体工作流编排与集成总线。"
+            "Yilian, the integration bus of a medical consortium.", "医联：医联体集成总线，以工作流编排。"
         ),
         epilog=words(
             "Begin with `./yilian up`. State lies in .yilian ($YILIAN_HOME), settings in its settings.toml.",
-            "从 `./yilian up` 开始。状态在 .yilian（或 $YILIAN_HOME），设置写在其中的 settings.toml。",
+            "首先运行 `./yilian up`。数据存放在 .yilian（或 $YILIAN_HOME），配置写在其中的 settings.toml。",
         ),
     )
     verbs = top.add_subparsers(dest="verb", metavar="COMMAND", required=True)

@@ -33,7 +33,7 @@ class MllpEndpoint(Closed):
     )
     host: str = "127.0.0.1"
     port: int = Field(ge=1, le=65535)
-    enhanced: bool = Field(default=False, description="obey MSH-15: CA, CE, CR, or no answer")
+    enhanced: bool = Field(default=False, description="obey MSH-15 and MSH-16: CA, CE, CR, AA, or nothing")
     sequence: bool = Field(default=False, description="hold senders to the sequence number protocol (MSH-13)")
     certificate: Path | None = Field(default=None, description="PEM: our certificate, then its issuers")
     key: Path | None = Field(default=None, description="PEM: the certificate's private key, not encrypted")

@@ -16,7 +16,7 @@ def older() -> str:
     """Return the sentence on a database that lacks tables which this checkout needs."""
     return words(
         "the database is older than this checkout: ./yilian down, then ./yilian up",
-        "数据库版本低于当前检出目录：请先 ./yilian down，再 ./yilian up",
+        "数据库版本低于当前程序：请先运行 ./yilian down，再运行 ./yilian up",
     )
 
 

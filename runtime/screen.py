@@ -28,7 +28,9 @@ _HEADINGS = (
 
 def counts(campuses: Mapping[str, Any], settings: Settings) -> Table:
     """Return what each campus sent and what became of it; `campuses` as `play_sample_day` gives it."""
-    table = Table(title=words("The sample day", "示例日"), title_justify="left", box=None, pad_edge=False)
+    table = Table(
+        title=words("The sample day", "示例数据（一日）"), title_justify="left", box=None, pad_edge=False
+    )
     table.add_column(words("campus", "院区"))
     for heading in _HEADINGS:
         table.add_column(words(*heading), justify="right")
@@ -49,11 +51,11 @@ def verdict(campuses: Mapping[str, Any]) -> str:
     """Return the sentence on whether the day went as its plan foresaw."""
     other = [code for code, told in campuses.items() if not as_expected(told)]
     if not other:
-        return words("Every message is where the day's plan foresaw it.", "每条消息的去向都与计划一致。")
+        return words("Every message is where the day's plan foresaw it.", "每条消息的处理结果均与预期一致。")
     names = ", ".join(other)
     return words(
-        f"Not as the day's plan foresaw: {names}. Look: ./yilian messages list --held",
-        f"与计划不一致：{names}。请查看：./yilian messages list --held",
+        f"Not as the day's plan foresaw: {names}. Look: ./yilian messages list --state held",
+        f"与预期不一致：{names}。请查看：./yilian messages list --state held",
     )
 
 
@@ -80,10 +82,10 @@ def places(endpoints: Mapping[str, str]) -> Table:
     table.add_column()
     table.add_column(no_wrap=True)
     named = {
-        "docs": words("API, with interactive documentation", "接口及交互式文档"),
+        "docs": words("API, with interactive documentation", "API（含在线文档）"),
         "fhir": "FHIR R4",
         "mllp": "HL7 v2 MLLP",
-        "soap_wsdl": words("SOAP, WSDL", "SOAP 接口 WSDL"),
+        "soap_wsdl": words("SOAP, WSDL", "SOAP（WSDL）"),
         "rabbitmq_ui": "RabbitMQ",
         "temporal_ui": "Temporal",
         "airflow_ui": "Airflow",
@@ -103,8 +105,8 @@ def sign_in(file: str) -> Text:
         "A bearer token: ./yilian token --user doctor.main",
         f"示例用户：{SAMPLE_USERS}\n"
         f"口令（仅本人可读）：{file}\n"
-        "  sample_password：接口 · amqp_password：RabbitMQ（yilian）· airflow_password：Airflow（admin）\n"
-        "获取令牌：./yilian token --user doctor.main",
+        "  sample_password：API · amqp_password：RabbitMQ（yilian）· airflow_password：Airflow（admin）\n"
+        "获取访问令牌：./yilian token --user doctor.main",
     )
     return Text(lines)
 
@@ -129,7 +131,7 @@ def show(
     """Print the closing screen. Without a sample day it says how to get one."""
     empty = words(
         "No sample day was played here: ./yilian up (without --no-sample) plays it.",
-        "尚未播放示例日：运行 ./yilian up（不带 --no-sample）即可。",
+        "尚未写入示例数据：运行 ./yilian up（不带 --no-sample）即可。",
     )
     gap = Text("")
     first: RenderableType = Text(empty)

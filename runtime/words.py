@@ -22,7 +22,7 @@ def words(english: str, zh: str) -> str:
 def console(*, stderr: bool = False) -> Console:
     """Return where to write: no colours and no wrapping below 100 columns where it is not a terminal."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else 120)
+    return Console(stderr=stderr, highlight=False, emoji=False, width=None if stream.isatty() else 120)
 
 
 def complain(text: str) -> None:

@@ -19,10 +19,8 @@ from adapters.files.intake import Intake, Taken
 from adapters.files.ledger import Counts, Ledger
 from adapters.files.place import CLAIMED, Entry, GoneError, Place
 from adapters.files.ready import Seen, look
+from adapters.waiting import wait
 from consortium.errors import YilianError
-
-LONGEST_WAIT = 60.0
-"""Seconds between two tries of a place that is down, at most."""
 
 log = structlog.get_logger("adapters.files")
 
@@ -122,12 +120,11 @@ class Poller:
         self._ledger.close()
         self._failures += 1
         self._state, self._reason = "waiting", _told(error)
-        wait = min(LONGEST_WAIT, self.source.interval * 2.0 ** min(self._failures, 16))
-        wait = wait / 2 * (1 + self._jitter())
+        seconds = wait(self.source.interval, self._failures, error, self._jitter())
         log.warning(
-            "poll_failed", source=self.source.name, error=type(error).__name__, retry_in=round(wait, 1)
+            "poll_failed", source=self.source.name, error=type(error).__name__, retry_in=round(seconds, 1)
         )
-        return wait
+        return seconds
 
     def _going(self) -> bool:
         return not self._stop.is_set()

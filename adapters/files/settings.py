@@ -7,6 +7,7 @@ setting `file_places` under the source's name, so that no secret and no address 
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -16,8 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from bus.hl7.charset import codec_for
 from bus.hl7.problem import HL7Error
-from bus.rules.marks import checked, read_marked
-from consortium.errors import PermanentError
+from bus.rules.marks import Marked, Place, RuleError, checked, read_marked, validated
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Character = Annotated[str, StringConstraints(min_length=1, max_length=1)]
@@ -175,20 +175,45 @@ class Source(Closed):
 
 
 def load(path: Path, shown: str = "") -> Source:
-    """Read one source's file; raises PermanentError naming the file, the line and the wrong key."""
-    marked = read_marked(path, shown or path.name)
+    """Read one source's file; raises RuleError naming the file, the line and the wrong key."""
+    return checked(Source, _marked(path, shown or path.name))
+
+
+def _marked(path: Path, shown: str) -> Marked:
+    marked = read_marked(path, shown)
     if not isinstance(marked.data, dict):
         raise marked.error((), "write keys and values, as adapters/files/README.md shows")
-    return checked(Source, replace(marked, data={**marked.data, "name": path.stem}))
+    return replace(marked, data={**marked.data, "name": path.stem})
 
 
 def sources(rules_dir: Path) -> tuple[Source, ...]:
     """Read every source of every campus; raises PermanentError for a mistake or a name used twice."""
-    found: dict[str, Source] = {}
-    for path in sorted(rules_dir.glob("campuses/*/files/*.yaml")):
-        shown = str(path.relative_to(rules_dir))
-        source = load(path, shown)
-        if source.name in found:
-            raise PermanentError(f"{shown}: another campus has a source of that name")
-        found[source.name] = source
+    found = {path.stem: load(path, shown) for path, shown in _files(rules_dir)}
+    for twice in _twice(rules_dir):
+        raise twice
     return tuple(found.values())
+
+
+def mistakes(rules_dir: Path) -> list[RuleError]:
+    """Return every mistake in the files of all sources, for `rules lint`."""
+    errors: list[RuleError] = []
+    for path, shown in _files(rules_dir):
+        try:
+            validated(Source, _marked(path, shown), errors)
+        except RuleError as error:
+            errors.append(error)
+    return [*errors, *_twice(rules_dir)]
+
+
+def _files(rules_dir: Path) -> list[tuple[Path, str]]:
+    paths = sorted(rules_dir.glob("campuses/*/files/*.yaml"))
+    return [(path, path.relative_to(rules_dir).as_posix()) for path in paths]
+
+
+def _twice(rules_dir: Path) -> Iterator[RuleError]:
+    first: dict[str, str] = {}
+    for path, shown in _files(rules_dir):
+        if path.stem in first:
+            reason = f"another campus has a source of that name, {first[path.stem]}: rename this file"
+            yield RuleError(shown, Place(1), reason, "duplicate-name")
+        first.setdefault(path.stem, shown)

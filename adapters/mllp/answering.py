@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from adapters.mllp.framing import framed
-from bus.hl7.ack import Code, Wrong, acknowledge, wanted
+from bus.hl7.ack import Code, Wrong, acknowledge, enhanced, wanted
 from bus.hl7.escaping import STANDARD, Delimiters
 
 _ECHOED = (2, 3, 4, 5, 8, 10, 11)
@@ -25,7 +25,7 @@ class Answers:
     """Makes framed answers, each with a control id of its own."""
 
     def __init__(self, *, enhanced: bool = False, clock: Callable[[], float] = time.time) -> None:
-        """`enhanced`: whether MSH-15 decides if and how a message is answered."""
+        """`enhanced`: whether MSH-15 and MSH-16 decide if and how a message is answered."""
         self._enhanced = enhanced
         self._clock = clock
         self._prefix = f"A{int(clock()):X}{os.getpid():X}-"
@@ -60,27 +60,14 @@ class Answers:
         *,
         expected: str = "",
     ) -> bytes:
-        """Answer a message whose MSH is `fields`; b"" when its sender wants none. `expected` is MSA-4."""
-        said = str(code.value)
-        accept = fields[14] if len(fields) > 14 else ""
-        application = fields[15] if len(fields) > 15 else ""
-        if self._enhanced and (accept or application):
-            if not wanted(code, accept):
-                return b""
-            said = code.enhanced
-        control_id = f"{self._prefix}{next(self._count)}"
-        return framed(
-            acknowledge(
-                fields,
-                said,
-                now=self._time(),
-                control_id=control_id,
-                codec=codec,
-                delimiters=delimiters,
-                wrong=wrong,
-                expected=expected,
-            )
+        """Answer a message whose MSH is `fields`, by one frame or two; b"" when its sender wants none.
+        `expected` is MSA-4.
+        """
+        frames = (
+            framed(self._acknowledged(fields, said, codec, delimiters, wrong, expected))
+            for said in self._codes(fields, code)
         )
+        return b"".join(frames)
 
     def within(
         self,
@@ -93,12 +80,39 @@ class Answers:
         """Answer one message of a batch, without frame; b"" when its sender wants no answer.
 
         A batch may ask for refusals alone (§2.10.3.3), so MSH-15 and MSH-16 are obeyed in original mode, too:
-        what either of them asks for is answered, and everything where both are empty.
+        what either of them asks for is answered, and everything where both are empty. In enhanced mode, too,
+        a message has one answer in the batch: the first of the two it may have elsewhere.
         """
-        asked = [*fields[14:16], "", ""][:2]
+        asked = _asked(fields)
         if not self._enhanced and any(asked) and not any(wanted(code, condition) for condition in asked):
             return b""
-        return self.answer(fields, code, codec, delimiters, wrong)[1:-2]
+        codes = self._codes(fields, code)
+        return self._acknowledged(fields, codes[0], codec, delimiters, wrong, "") if codes else b""
+
+    def _codes(self, fields: Sequence[str], code: Code) -> list[str]:
+        asked = _asked(fields)
+        return enhanced(code, *asked) if self._enhanced and any(asked) else [str(code.value)]
+
+    def _acknowledged(
+        self,
+        fields: Sequence[str],
+        said: str,
+        codec: str,
+        delimiters: Delimiters,
+        wrong: Wrong | None,
+        expected: str,
+    ) -> bytes:
+        now, control_id = self.stamp()
+        return acknowledge(
+            fields,
+            said,
+            now=now,
+            control_id=control_id,
+            codec=codec,
+            delimiters=delimiters,
+            wrong=wrong,
+            expected=expected,
+        )
 
     def stamp(self) -> tuple[str, str]:
         """Return the time, and a control id, for a header of ours."""
@@ -121,3 +135,9 @@ class Answers:
             self._second = now
             self._now = datetime.fromtimestamp(now, UTC).astimezone().strftime("%Y%m%d%H%M%S%z")
         return self._now
+
+
+def _asked(fields: Sequence[str]) -> tuple[str, str]:
+    """Return MSH-15 and MSH-16."""
+    accept, application = [*fields[14:16], "", ""][:2]
+    return accept, application

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 
 from adapters.mllp import batch as batches
-from adapters.mllp.framing import Broken, Deframer, framed
+from adapters.mllp.framing import Broken
+from adapters.mllp.wire import Wire
 from bus.hl7.header import glimpse
 from bus.hl7.message import parse
 from bus.hl7.problem import HL7Error
@@ -20,6 +20,7 @@ from consortium.errors import RetryableError
 Found = TypeVar("Found")
 
 _LIMIT = 16 * 1024 * 1024
+"""Largest answer, bytes: a batch is answered by a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,7 @@ class Client:
         self._host = host
         self._port = port
         self._timeout = timeout
-        self._deframer = Deframer(_LIMIT, _LIMIT)
-        self._frames: deque[bytes | Broken] = deque()
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._wire: Wire | None = None
 
     async def __aenter__(self) -> Self:
         """Give the client; it connects with the first message."""
@@ -144,40 +142,23 @@ class Client:
             raise
 
     async def _exchange(self, message: bytes, answering: Callable[[bytes], Found | None]) -> Found:
-        reader, writer = await self._connected()
-        writer.write(framed(message))
-        await writer.drain()
+        wire = self._wire
+        if wire is None:
+            wire = await Wire.open(
+                self._host, self._port, _LIMIT, tls=self._tls, server_name=self._server_name
+            )
+            self._wire = wire
+        await wire.write(message)
         while True:
-            answer = answering(await self._frame(reader))
+            frame = await wire.frame()
+            if isinstance(frame, Broken):
+                raise HL7Error("framing", f"the receiver's answer is broken: {frame.reason}")
+            answer = answering(frame)
             if answer is not None:
                 return answer
 
-    async def _frame(self, reader: asyncio.StreamReader) -> bytes:
-        while not self._frames:
-            data = await reader.read(65536)
-            if not data:
-                raise ConnectionResetError("the receiver closed the connection")
-            self._frames.extend(self._deframer.feed(data))
-        frame = self._frames.popleft()
-        if isinstance(frame, Broken):
-            raise HL7Error("framing", f"the receiver's answer is broken: {frame.reason}")
-        return frame
-
-    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._reader is None or self._writer is None:
-            self._deframer = Deframer(_LIMIT, _LIMIT)
-            self._frames.clear()
-            self._reader, self._writer = await asyncio.open_connection(
-                self._host, self._port, ssl=self._tls, server_hostname=self._server_name
-            )
-        return self._reader, self._writer
-
     async def close(self) -> None:
         """Drop the connection; the next message makes another."""
-        writer, self._reader, self._writer = self._writer, None, None
-        if writer is not None:
-            writer.close()
-            try:
-                await writer.wait_closed()
-            except OSError:
-                return  # closing a connection that is already broken is closing it
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            await wire.close()

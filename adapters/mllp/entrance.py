@@ -82,7 +82,7 @@ class TlsEntrance:
         self._context = context
         self._seconds = seconds
         self._room = asyncio.Semaphore(most)
-        self._greeting: set[asyncio.Task[None]] = set()
+        self._greeting: dict[asyncio.Task[None], socket.socket] = {}
         self._accepting: asyncio.Task[None] | None = None
         self._failed: Failed | None = None
 
@@ -126,11 +126,10 @@ class TlsEntrance:
         self._listening.close()
 
     async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await self._room.acquire()
             try:
-                peer, address = await loop.sock_accept(self._listening)
+                peer, address = await self._next()
             except OSError as error:  # out of descriptors, or a peer that is gone: the next may do better
                 self._room.release()
                 log.warning("accept_failed", error=type(error).__name__)
@@ -140,11 +139,24 @@ class TlsEntrance:
                 self._room.release()
                 raise
             task = asyncio.create_task(self._greet(peer, f"{address[0]}:{address[1]}"))
-            self._greeting.add(task)
+            self._greeting[task] = peer
             task.add_done_callback(self._greeted)
 
+    async def _next(self) -> tuple[socket.socket, tuple[str, int]]:
+        """Accept one. The loop's own `sock_accept`, cancelled just as one came in, leaves that one open."""
+        while True:
+            try:
+                peer, address = self._listening.accept()
+            except BlockingIOError:
+                await _readable(self._listening)
+            else:
+                peer.setblocking(False)
+                return peer, address
+
     def _greeted(self, task: asyncio.Task[None]) -> None:
-        self._greeting.discard(task)
+        peer = self._greeting.pop(task)
+        if task.cancelled():  # perhaps before it began, so that nobody has the socket yet
+            peer.close()
         self._room.release()
 
     async def _greet(self, peer: socket.socket, name: str) -> None:
@@ -163,6 +175,16 @@ class TlsEntrance:
     async def _tell(self, peer: str, code: str, reason: str) -> None:
         if self._failed is not None:
             await self._failed(peer, code, reason)
+
+
+async def _readable(listening: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(listening, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(listening)
 
 
 _CAUSES = {

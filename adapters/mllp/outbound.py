@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import deque
 from dataclasses import dataclass
 from time import monotonic
 
-from adapters.mllp.framing import Broken, Deframer, framed
+from adapters.mllp.framing import Broken
+from adapters.mllp.wire import Wire
 from bus.delivery.transport import (
     Answer,
     NotSentError,
@@ -82,39 +82,6 @@ def context(tls: Tls | None) -> ssl.SSLContext | None:
     return made
 
 
-class Connection:
-    """One connection to a receiver."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.used = monotonic()
-        self._reader, self._writer = reader, writer
-        self._deframer = Deframer(_LIMIT, _LIMIT)
-        self._frames: deque[bytes | Broken] = deque()
-
-    @property
-    def open(self) -> bool:
-        """Whether the receiver has not closed it, as far as is known."""
-        return not self._reader.at_eof() and not self._writer.is_closing()
-
-    async def write(self, message: bytes) -> None:
-        """Send one message in its frame."""
-        self._writer.write(framed(message))
-        await self._writer.drain()
-
-    async def frame(self) -> bytes | Broken:
-        """Return the next frame. Raises ConnectionError when there is no more."""
-        while not self._frames:
-            data = await self._reader.read(65536)
-            if not data:
-                raise ConnectionResetError
-            self._frames.extend(self._deframer.feed(data))
-        return self._frames.popleft()
-
-    def drop(self) -> None:
-        """Close it at once: nothing that comes on it is read any more."""
-        self._writer.transport.abort()
-
-
 class MllpTransport:
     """`bus.delivery.transport.Transport` over MLLP."""
 
@@ -122,7 +89,7 @@ class MllpTransport:
         """Raises PermanentError when the TLS files cannot be read."""
         self._spec = spec
         self._tls = context(spec.tls)
-        self._idle: list[Connection] = []
+        self._idle: list[Wire] = []
         enhanced = spec.acknowledgement is Acknowledgement.ENHANCED
         self._verdicts = _ENHANCED if enhanced else _ORIGINAL
 
@@ -145,22 +112,20 @@ class MllpTransport:
         while self._idle:
             self._idle.pop().drop()
 
-    async def _connected(self) -> Connection:
+    async def _connected(self) -> Wire:
         while self._idle:
             known = self._idle.pop()
-            if known.open and monotonic() - known.used < self._spec.keep_seconds:
+            if known.alive and monotonic() - known.used < self._spec.keep_seconds:
                 return known
             known.drop()
         try:
             async with asyncio.timeout(self._spec.timeout_seconds):
-                return Connection(
-                    *await asyncio.open_connection(self._spec.host, self._spec.port, ssl=self._tls)
-                )
+                return await Wire.open(self._spec.host, self._spec.port, _LIMIT, tls=self._tls)
         except (OSError, TimeoutError) as error:
             what = "TLS was not agreed" if isinstance(error, ssl.SSLError) else "no connection"
             raise NotSentError(f"{what} with {self._spec.address} ({type(error).__name__})") from error
 
-    async def _exchange(self, connection: Connection, message: bytes, wanted: bytes) -> Answer:
+    async def _exchange(self, connection: Wire, message: bytes, wanted: bytes) -> Answer:
         others: list[bytes] = []
         try:
             async with asyncio.timeout(self._spec.timeout_seconds):
@@ -173,7 +138,7 @@ class MllpTransport:
             reason = f"the connection was lost before its answer came{_besides(others)}"
             raise UnansweredError(reason, others[-1] if others else None) from error
 
-    async def _answer(self, connection: Connection, wanted: bytes, others: list[bytes]) -> Answer:
+    async def _answer(self, connection: Wire, wanted: bytes, others: list[bytes]) -> Answer:
         """Read until the answer that ends it: MSA-2 is its control id, MSA-1 of the mode that is waited
         for.
         """

@@ -40,7 +40,7 @@ class MllpSettings:
     more.
     """
     enhanced: bool = False
-    """Whether MSH-15 is obeyed (CA, CE, CR). Most senders fill it in and expect AA, AE, AR all the same."""
+    """Whether MSH-15 and MSH-16 are obeyed. Most senders fill them in and expect AA, AE, AR all the same."""
     window: timedelta = timedelta(days=30)
     """How long a control id stays known."""
     sequence: bool = False

@@ -17,7 +17,7 @@ from adapters.credentials import Authenticate, parse
 from adapters.rest import codec, openapi, problem
 from adapters.rest.models import UPLOADS
 from adapters.rest.problem import Problem, ProblemError
-from adapters.rest.settings import RestSettings
+from adapters.uploads import UploadSettings
 from bus.envelope import Arrival, Receipt, Refusal
 from consortium.errors import PermanentError, RetryableError
 
@@ -68,7 +68,7 @@ class _Seen:
 class RestServer:
     """Answers the uploads of every kind."""
 
-    def __init__(self, inbox: Inbox, settings: RestSettings, authenticate: Authenticate) -> None:
+    def __init__(self, inbox: Inbox, settings: UploadSettings, authenticate: Authenticate) -> None:
         self._inbox = inbox
         self._settings = settings
         self._authenticate = authenticate
@@ -145,7 +145,7 @@ class RestServer:
             log.warning("refusal_not_recorded", code=refusal.code, error=type(error).__name__)
 
 
-def create_router(inbox: Inbox, settings: RestSettings, authenticate: Authenticate) -> APIRouter:
+def create_router(inbox: Inbox, settings: UploadSettings, authenticate: Authenticate) -> APIRouter:
     """Return the router of `POST /api/v1/upload/{facility}/{kind}`; the prefix is in it."""
     server = RestServer(inbox, settings, authenticate)
     router = APIRouter(prefix="/api/v1/upload", tags=["upload"])

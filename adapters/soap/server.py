@@ -17,8 +17,8 @@ from adapters.credentials import Authenticate, parse
 from adapters.soap import codec, faults, wsdl
 from adapters.soap.faults import Blame, Fault, FaultError
 from adapters.soap.interfaces import Interface, interfaces
-from adapters.soap.settings import SoapSettings
 from adapters.soap.versions import Version, by_media_type
+from adapters.uploads import UploadSettings
 from bus.envelope import Arrival, Receipt, Refusal
 from consortium.errors import PermanentError, RetryableError
 
@@ -56,7 +56,7 @@ class _Seen:
 class SoapServer:
     """Answers the requests of every interface."""
 
-    def __init__(self, inbox: Inbox, settings: SoapSettings, authenticate: Authenticate) -> None:
+    def __init__(self, inbox: Inbox, settings: UploadSettings, authenticate: Authenticate) -> None:
         self._inbox = inbox
         self._settings = settings
         self._authenticate = authenticate
@@ -163,7 +163,7 @@ class SoapServer:
             log.warning("refusal_not_recorded", code=refusal.code, error=type(error).__name__)
 
 
-def create_app(inbox: Inbox, settings: SoapSettings, authenticate: Authenticate) -> Starlette:
+def create_app(inbox: Inbox, settings: UploadSettings, authenticate: Authenticate) -> Starlette:
     """Return the ASGI application: GET and POST `/<interface>`, to be mounted at /soap."""
     server = SoapServer(inbox, settings, authenticate)
     return Starlette(
@@ -194,7 +194,7 @@ def _check_campus(facility: str, campus: str, known: frozenset[str]) -> None:
         raise FaultError(Fault("unknown_campus", "联盟内没有该机构代码", english, path))
     if facility != campus:
         english = f"this account uploads for {campus} alone"
-        raise FaultError(Fault("wrong_campus", f"该账号只能上传 {campus} 的数据", english, path, status=403))
+        raise FaultError(Fault("wrong_campus", f"该账号只能上传 {campus} 的数据", english, path))
 
 
 def _too_large(limit: int) -> Fault:

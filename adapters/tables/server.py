@@ -17,10 +17,8 @@ from adapters.tables.recent import Recent
 from adapters.tables.settings import Campus
 from adapters.tables.store import Store
 from adapters.tables.sweep import TooManyVanishedError, sweep
+from adapters.waiting import wait
 from consortium.errors import YilianError
-
-LONGEST_WAIT = 10.0
-"""Seconds between two tries of a source that is down, at most."""
 
 log = structlog.get_logger("adapters.tables")
 
@@ -111,12 +109,11 @@ class Poller:
             if isinstance(error, YilianError)
             else f"the platform's database: {type(error).__name__}"
         )
-        wait = min(LONGEST_WAIT, self.campus.interval * 2.0 ** min(self._failures, 16))
-        wait = wait / 2 * (1 + self._jitter())
+        seconds = wait(self.campus.interval, self._failures, error, self._jitter())
         log.warning(
-            "poll_failed", campus=self.campus.facility, error=type(error).__name__, retry_in=round(wait, 1)
+            "poll_failed", campus=self.campus.facility, error=type(error).__name__, retry_in=round(seconds, 1)
         )
-        return wait
+        return seconds
 
     def _going(self) -> bool:
         return not self._stop.is_set()

@@ -78,25 +78,10 @@ class CodeMapping(BaseModel):
     )
 
 
-class MapEntry(BaseModel):
-    """An addition to a code table."""
-
-    id: int
-    code_table: str
-    facility: str
-    code: str
-    target: str
-    name: str | None
-    system: str | None
-    why: str
-    mapped_by: str
-    mapped_at: datetime
-
-
 class Mapped(BaseModel):
     """What mapping a code did."""
 
-    entry: MapEntry | None = Field(description="what was added; null when the code meant that already")
+    entry: maps.MapEntry | None = Field(description="what was added; null when the code meant that already")
     released: list[str] = Field(
         description="messages that were held for it and go on, oldest first", examples=[["4711", "4712"]]
     )
@@ -105,7 +90,7 @@ class Mapped(BaseModel):
 class History(BaseModel):
     """Everything a code was said to mean, oldest first; the newest is in force."""
 
-    items: list[MapEntry]
+    items: list[maps.MapEntry]
 
 
 @router.get("/unmapped", summary="List codes that no table knows")
@@ -145,8 +130,7 @@ def map_one(caller: Mapper, mapping: CodeMapping) -> Mapped:
     )
     what = f"code {mapping.code} of {mapping.facility} in {mapping.table}"
     caller.note(f"{decision.reason}; mapped to {mapping.target}: {mapping.why}", what=what)
-    entry = MapEntry(**asdict(done.entry)) if done.entry else None
-    return Mapped(entry=entry, released=[str(id_) for id_ in done.released])
+    return Mapped(entry=done.entry, released=[str(id_) for id_ in done.released])
 
 
 @router.get("/history", summary="Show what a code was said to mean")
@@ -157,4 +141,4 @@ def history(
     caller.allow(Resource(organisation=facility))
     with caller.parts.statements.connect() as connection:
         found = maps.history(connection, table, facility, code)
-    return History(items=[MapEntry(**asdict(entry)) for entry in found])
+    return History(items=list(found))

@@ -15,6 +15,7 @@ from bus.codes.worklist import worklist
 from consortium.access.model import Action
 from consortium.terminology import maps
 from runtime import settings
+from runtime.words import words
 
 
 def codes_main(argv: Sequence[str]) -> int:
@@ -28,33 +29,67 @@ def codes_main(argv: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="yilian codes", description="Codes of campuses, and what they mean."
+        prog="yilian codes",
+        description=words("Codes of campuses, and what they mean.", "各院区代码及其含义。"),
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("unmapped", help="codes that no table knows, those that hold most first")
-    one.add_argument("--facility", help="campus code, such as MAIN")
-    one.add_argument("--table", help="such as main-lab-items")
+    one = commands.add_parser(
+        "unmapped",
+        help=words(
+            "codes that no table knows, those that hold most first",
+            "列出码表中没有的代码，挂起消息最多的在前",
+        ),
+    )
+    one.add_argument("--facility", help=words("campus code, such as MAIN", "院区代码，如 MAIN"))
+    one.add_argument("--table", help=words("such as main-lab-items", "码表名，如 main-lab-items"))
     one.set_defaults(run=_unmapped)
-    two = commands.add_parser("map", help="say what a code means, and let go on what waited for it")
+    two = commands.add_parser(
+        "map",
+        help=words(
+            "say what a code means, and let go on what waited for it", "为代码建立映射，并放行因此挂起的消息"
+        ),
+    )
     _code(two)
-    two.add_argument("target", help="the consortium's code")
-    two.add_argument("--name", help="its name; needed when the table does not have the target yet")
-    two.add_argument("--system", help="its code system, such as http://loinc.org")
-    two.add_argument("--why", required=True, help="who decided it, by which source; no patient data")
-    two.add_argument("--by", default=None, help="who you are; by default the name you are signed in with")
+    two.add_argument("target", help=words("the consortium's code", "平台标准代码"))
+    two.add_argument(
+        "--name",
+        help=words(
+            "its name; needed when the table does not have the target yet",
+            "代码名称；码表中尚无该标准代码时必填",
+        ),
+    )
+    two.add_argument(
+        "--system", help=words("its code system, such as http://loinc.org", "代码系统，如 http://loinc.org")
+    )
+    two.add_argument(
+        "--why",
+        required=True,
+        help=words(
+            "who decided it, by which source; no patient data", "由谁、依据什么确定；请勿填写患者信息"
+        ),
+    )
+    two.add_argument(
+        "--by",
+        default=None,
+        help=words("who you are; by default the name you are signed in with", "操作人；默认为当前登录名"),
+    )
     two.set_defaults(run=_map)
-    three = commands.add_parser("history", help="what people said a code means, oldest first")
+    three = commands.add_parser(
+        "history", help=words("what people said a code means, oldest first", "代码映射的历史，最早在前")
+    )
     _code(three)
     three.set_defaults(run=_history)
     for command in (one, two, three):
-        command.add_argument("--json", action="store_true", help="for programs")
+        command.add_argument(
+            "--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取")
+        )
     return parser
 
 
 def _code(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("table", help="such as main-lab-items")
-    parser.add_argument("facility", help="campus code, such as MAIN")
-    parser.add_argument("code", help="the campus's code")
+    parser.add_argument("table", help=words("such as main-lab-items", "码表名，如 main-lab-items"))
+    parser.add_argument("facility", help=words("campus code, such as MAIN", "院区代码，如 MAIN"))
+    parser.add_argument("code", help=words("the campus's code", "院区自己的代码"))
 
 
 def _unmapped(engine: sa.Engine, options: argparse.Namespace) -> int:

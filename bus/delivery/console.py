@@ -10,20 +10,18 @@ import getpass
 from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from bus.delivery import control, overview
 from bus.delivery.control import Mode
 from bus.delivery.decide import State
 from bus.journey import readable
 from bus.rules.destinations import AnyDestination, load_destinations
-from bus.terminal import show_json
+from bus.terminal import fail, show_json, show_table, with_database, write
 from consortium.access import audit
 from consortium.access.model import Action
 from consortium.errors import PermanentError
 from runtime import settings
+from runtime.words import words
 
 Specs = Mapping[str, AnyDestination]
 
@@ -34,64 +32,83 @@ def destinations_main(argv: Sequence[str]) -> int:
         options = _parser().parse_args(argv)
     except SystemExit as end:
         return int(end.code or 0)
-    loaded = settings.load()
-    if not loaded.database_url:
-        return _fail("the database is not known: run ./yilian up first, or set YILIAN_DATABASE_URL")
-    engine = sa.create_engine(
-        sa.make_url(loaded.database_url).set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": 5},
-    )
-    try:
-        return int(options.run(engine, load_destinations(loaded.rules_dir).by_name, options))
-    except PermanentError as error:
-        return _fail(str(error))
-    except sa.exc.OperationalError:
-        return _fail("the database cannot be reached: see ./yilian status")
-    finally:
-        engine.dispose()
+    specs = load_destinations(settings.load().rules_dir).by_name
+    return with_database(lambda engine: int(options.run(engine, specs, options)))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="yilian destinations", description="Other systems, and what did not reach them."
+        prog="yilian destinations",
+        description=words(
+            "Other systems, and what did not reach them.", "对外投递的目的系统，以及未送达的消息。"
+        ),
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("list", help="every destination: mode, breaker, what waits")
+    one = commands.add_parser(
+        "list",
+        help=words(
+            "every destination: mode, breaker, what waits", "列出全部目的系统：运行方式、熔断状态、积压"
+        ),
+    )
     one.set_defaults(run=_list)
-    one = commands.add_parser("show", help="what waits for a person at one destination, or one delivery")
+    one = commands.add_parser(
+        "show",
+        help=words(
+            "what waits for a person at one destination, or one delivery",
+            "查看一个目的系统中待人工处理的消息，或其中一次投递",
+        ),
+    )
     one.add_argument("name")
-    one.add_argument("id", type=int, nargs="?", help="one delivery, with the answer to it")
+    one.add_argument(
+        "id", type=int, nargs="?", help=words("one delivery, with the answer to it", "一次投递，含对方应答")
+    )
     one.add_argument("--state", type=State, choices=list(State), metavar="{" + ",".join(State) + "}")
     one.add_argument("--limit", type=int, default=50)
-    one.add_argument("--after", type=int, default=0, help="the last id of the page before")
+    one.add_argument(
+        "--after", type=int, default=0, help=words("the last id of the page before", "上一页最后一条的编号")
+    )
     one.set_defaults(run=_show)
     for name, mode, text in (
-        ("pause", Mode.PAUSED, "send nothing more; messages are queued"),
-        ("resume", Mode.RUNNING, "send again"),
-        ("drain", Mode.DRAINING, "send what is queued now, then pause"),
+        ("pause", Mode.PAUSED, words("send nothing more; messages are queued", "暂停发送，消息继续排队")),
+        ("resume", Mode.RUNNING, words("send again", "恢复发送")),
+        ("drain", Mode.DRAINING, words("send what is queued now, then pause", "发完当前排队的消息后暂停")),
     ):
         one = commands.add_parser(name, help=text)
         one.add_argument("name")
         one.set_defaults(run=_mode, mode=mode)
         _who_and_why(one)
     for name, text in (
-        ("resend", "send a parked or ambiguous delivery again"),
-        ("discard", "give it up; its patient's next ones go on"),
+        ("resend", words("send a parked or ambiguous delivery again", "重发一次被搁置或结果不明的投递")),
+        (
+            "discard",
+            words("give it up; its patient's next ones go on", "放弃该次投递，同一患者的后续消息继续发送"),
+        ),
     ):
         one = commands.add_parser(name, help=text)
         one.add_argument("name")
         one.add_argument("id", type=int, nargs="?")
-        one.add_argument("--code", help="all that are stuck for this reason, such as AR")
+        one.add_argument(
+            "--code",
+            help=words("all that are stuck for this reason, such as AR", "因该原因停住的全部投递，如 AR"),
+        )
         one.set_defaults(run=_decide, decide=control.resend if name == "resend" else control.discard)
         _who_and_why(one)
     for command in commands.choices.values():
-        command.add_argument("--json", action="store_true", help="for programs")
+        command.add_argument(
+            "--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取")
+        )
     return parser
 
 
 def _who_and_why(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--why", required=True, help="kept; no patient data")
-    parser.add_argument("--by", default=None, help="who does this; by default the user of this machine")
+    parser.add_argument(
+        "--why", required=True, help=words("kept; no patient data", "原因，予以保存；请勿填写患者信息")
+    )
+    parser.add_argument(
+        "--by",
+        default=None,
+        help=words("who does this; by default the user of this machine", "操作人；默认为本机当前用户"),
+    )
 
 
 def _list(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
@@ -99,15 +116,13 @@ def _list(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
         found = overview.standings(connection, specs)
     if options.json:
         return show_json({"destinations": [dataclasses.asdict(one) for one in found]})
-    table = Table("name", "to", "mode", "breaker", "open", "oldest", "last hour: queued, answer", box=None)
-    for one in found:
-        table.add_row(*map(escape, _line(one)))
-    Console().print(table)
+    columns = ("name", "to", "mode", "breaker", "open", "oldest", "last hour: queued, answer")
+    show_table(columns, [_line(one) for one in found])
     for one in found:
         if one.problem:
-            _write(f"{one.name}: {one.problem}")
+            write(f"{one.name}: {one.problem}")
     if not found:
-        _write("no destination: write one in rules/destinations (docs/destinations.md)")
+        write("no destination: write one in rules/destinations (docs/destinations.md)")
     return 0
 
 
@@ -131,21 +146,20 @@ def _show(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
     if options.json:
         shown = [dataclasses.asdict(one) for one in found]
         return show_json({"destination": dataclasses.asdict(standing), "deliveries": shown})
-    _write(" · ".join(filter(None, _line(standing))))
+    write(" · ".join(filter(None, _line(standing))))
     if standing.why:
-        _write(f"{standing.mode.value} by {standing.changed_by}: {standing.why}")
-    table = Table("id", "state", "message", "from", "type", "tries", "code", "reason", box=None)
-    for one in found:
-        columns = (one.id, one.state.value, one.message_id, one.facility, one.message_type, one.attempts)
-        table.add_row(*map(escape, map(str, (*columns, one.code or "", one.reason or ""))))
-    Console().print(table)
-    return 0
+        write(f"{standing.mode.value} by {standing.changed_by}: {standing.why}")
+    shown = [
+        (o.id, o.state.value, o.message_id, o.facility, o.message_type, o.attempts, o.code, o.reason)
+        for o in found
+    ]
+    return show_table(("id", "state", "message", "from", "type", "tries", "code", "reason"), shown)
 
 
 def _one(connection: sa.Connection, options: argparse.Namespace) -> int:
     found = overview.delivery(connection, options.name, options.id)
     if found is None:
-        return _fail(f"{options.name} has no delivery {options.id}")
+        return fail(f"{options.name} has no delivery {options.id}")
     kept = overview.answer(connection, options.id)
     values = {
         **dataclasses.asdict(found),
@@ -158,9 +172,9 @@ def _one(connection: sa.Connection, options: argparse.Namespace) -> int:
         return show_json(values)
     for name, value in values.items():
         if value is not None and name != "answer":
-            _write(f"{name.replace('_', ' '):>16}  {value}")
+            write(f"{name.replace('_', ' '):>16}  {value}")
     if kept is not None:
-        _write(f"\nanswer\n{values['answer']}")
+        write(f"\nanswer\n{values['answer']}")
     return 0
 
 
@@ -173,14 +187,14 @@ def _mode(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
         standing = _standing(connection, specs, options.name)
     if options.json:
         return show_json(dataclasses.asdict(standing))
-    _write(f"{options.name} is {standing.mode.value}")
+    write(f"{options.name} is {standing.mode.value}")
     return 0
 
 
 def _decide(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
     by = options.by or getpass.getuser()
     if (options.id is None) == (options.code is None):
-        return _fail("say which: an id, or --code for all that are stuck for one reason")
+        return fail("say which: an id, or --code for all that are stuck for one reason")
     with engine.begin() as connection:
         _standing(connection, specs, options.name)
         ids = [options.id] if options.code is None else _with_code(connection, options)
@@ -194,7 +208,7 @@ def _decide(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int
     if options.json:
         return show_json({"decided": list(ids)})
     told = ", ".join(map(str, ids[:20])) if ids else "none is stuck for that reason"
-    _write(f"{options.command}: {told}")
+    write(f"{options.command}: {told}")
     return 0
 
 
@@ -213,12 +227,3 @@ def _standing(connection: sa.Connection, specs: Specs, name: str) -> overview.St
             return one
     known = ", ".join(sorted(specs)) or "none"
     raise PermanentError(f"there is no destination {name}; rules/destinations has {known}")
-
-
-def _fail(text: str) -> int:
-    Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(text)
-    return 1
-
-
-def _write(text: str) -> None:
-    Console(markup=False, highlight=False, soft_wrap=True).print(text)

@@ -31,11 +31,22 @@ class Code(enum.StrEnum):
         return "C" + self.value[1]
 
 
-def wanted(code: Code, accept: str) -> bool:
-    """Say whether a sender in enhanced mode wants this answer: MSH-15, table 0155 (AL, NE, ER, SU; empty:
-    never).
+def wanted(code: Code, condition: str) -> bool:
+    """Say whether MSH-15 or MSH-16 asks for this answer: table 0155 (AL, NE, ER, SU; empty: never)."""
+    return {"AL": True, "ER": code is not Code.ACCEPT, "SU": code is Code.ACCEPT}.get(condition, False)
+
+
+def enhanced(code: Code, accept: str, application: str) -> list[str]:
+    """Return every MSA-1 of a message in enhanced mode (§2.9.3): the accept acknowledgement that MSH-15 asks
+    for, then the application's that MSH-16 asks for.
+
+    What is refused is answered once, by whichever is asked for. MSH-15 NE with MSH-16 AL is original mode by
+    another name (§2.9.2).
     """
-    return {"AL": True, "ER": code is not Code.ACCEPT, "SU": code is Code.ACCEPT}.get(accept, False)
+    codes = [code.enhanced] if wanted(code, accept) else []
+    if wanted(code, application) and (code is Code.ACCEPT or not codes):
+        codes.append(str(code.value))
+    return codes
 
 
 @dataclass(frozen=True, slots=True)

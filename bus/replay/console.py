@@ -19,6 +19,7 @@ from bus.finding import Filters
 from bus.replay import edit, one, run
 from bus.replay.ledger import ReasonMissingError, Who
 from consortium.errors import PermanentError
+from runtime.words import words
 
 Say = Callable[[str], None]
 Tell = Callable[[dict[str, Any], str], int]
@@ -27,11 +28,37 @@ Tell = Callable[[dict[str, Any], str], int]
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `messages replay` takes beside the filters."""
-    parser.add_argument("id", type=int, nargs="?", help="one message; without it all that the filters name")
-    parser.add_argument("--why", help="kept with the replay; no patient data. Required")
-    parser.add_argument("--by", default=None, help="who does this; by default the user of this machine")
-    parser.add_argument("--edited", type=Path, metavar="FILE", help="send this corrected body in its place")
-    parser.add_argument("--dry-run", action="store_true", help="say how many and which, and change nothing")
+    parser.add_argument(
+        "id",
+        type=int,
+        nargs="?",
+        help=words(
+            "one message; without it all that the filters name", "一条消息；省略则为筛选条件命中的全部消息"
+        ),
+    )
+    parser.add_argument(
+        "--why",
+        help=words(
+            "kept with the replay; no patient data. Required",
+            "原因（必填），随重放记录保存；请勿填写患者信息",
+        ),
+    )
+    parser.add_argument(
+        "--by",
+        default=None,
+        help=words("who does this; by default the user of this machine", "操作人；默认为本机当前用户"),
+    )
+    parser.add_argument(
+        "--edited",
+        type=Path,
+        metavar="FILE",
+        help=words("send this corrected body in its place", "以更正后的内容代替原消息"),
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help=words("say how many and which, and change nothing", "只统计将处理哪些消息，不作更改"),
+    )
 
 
 def filters_of(options: argparse.Namespace) -> Filters:

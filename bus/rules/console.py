@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from importlib import import_module
 
+from bus.rules.lint import Check
 from consortium.errors import YilianError
 from runtime.words import complain, words
 
@@ -16,14 +17,16 @@ VERSION_COMMANDS = ("deploy", "rollback", "versions", "status", "diff", "backtes
 """Handed on to `bus.rules.versions.console`."""
 
 
-def rules_main(argv: Sequence[str]) -> int:
-    """Run `rules …`; returns 0 when all is well, 1 for mistakes, 2 for a wrong command line."""
+def rules_main(argv: Sequence[str], checks: Sequence[Check] = ()) -> int:
+    """Run `rules …`; returns 0 when all is well, 1 for mistakes, 2 for a wrong command line. `checks`: what
+    `lint` looks at beside the rules.
+    """
     if argv and argv[0] in VERSION_COMMANDS:
         from bus.rules.versions.console import versions_main
 
         return versions_main(argv)
     try:
-        options = _parser().parse_args(argv)
+        options = _parser(checks).parse_args(argv)
     except SystemExit as end:
         return int(end.code or 0)
     try:
@@ -33,7 +36,7 @@ def rules_main(argv: Sequence[str]) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(checks: Sequence[Check]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="yilian rules",
         description=words("Check, test and explain the rule files.", "检查、测试、解释规则文件。"),
@@ -47,5 +50,5 @@ def _parser() -> argparse.ArgumentParser:
         module = import_module(f"bus.rules.verbs.{name}")
         one = commands.add_parser(name, help=module.HELP, description=module.HELP)
         module.configure(one)
-        one.set_defaults(run=module.run)
+        one.set_defaults(run=module.run, checks=checks)
     return parser

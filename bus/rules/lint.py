@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from bus.rules.condition import read_condition
@@ -10,16 +10,20 @@ from bus.rules.finding import Finding, Report, finding, from_error
 from bus.rules.lint_leaves import Spots, leaf_findings
 from bus.rules.lint_match import match_findings
 from bus.rules.loader import Loaded, Rule, load_rules
-from bus.rules.marks import Place
+from bus.rules.marks import Place, RuleError
 from bus.rules.paths import Family, families
 from bus.rules.spec import PathLeaf
 
+Check = Callable[[Path], Iterable[RuleError]]
+"""Finds the mistakes in other reviewed files of the folder: an adapter's, say."""
 
-def lint(rules_dir: Path) -> Report:
-    """Check a folder of rules, its code tables and includes."""
+
+def lint(rules_dir: Path, also: Iterable[Check] = ()) -> Report:
+    """Check a folder of rules, its code tables and includes, and what `also` looks at."""
     spots = Spots()
     loaded = load_rules(rules_dir, spots)
     found = [from_error(error) for error in loaded.errors]
+    found += [from_error(error) for check in also for error in check(rules_dir)]
     for rule in loaded.rules:
         found += _of_rule(rule, spots, loaded)
     found += match_findings(loaded.rules)

@@ -6,17 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
 from bus.rules.codes import CodeTable, load_tables
 from bus.rules.compile import Compiler, Where, nearest
 from bus.rules.destinations import AnyDestination, load_destinations
 from bus.rules.expression import Expression
-from bus.rules.marks import Marked, Model, Place, Position, RuleError, read_marked
+from bus.rules.marks import Marked, Place, Position, RuleError, read_marked, validated
 from bus.rules.routes import Route, compile_routes
 from bus.rules.run import Leaf
-from bus.rules.spec import FORMS, Node, OrderClass, RuleFile, SharedFile
+from bus.rules.spec import Node, OrderClass, RuleFile, SharedFile
 from bus.rules.stylesheet import StylesheetError, read_stylesheet, transformed_leaf
 from bus.rules.watch import Watch
 from consortium.records.model import Change, Kind
@@ -28,16 +25,6 @@ ORDERS: Mapping[Kind, OrderClass] = {
     Kind.ENCOUNTER: OrderClass.VISIT,
     Kind.APPOINTMENT: OrderClass.VISIT,
 }
-
-
-CODES: Mapping[str, str] = {
-    "extra_forbidden": "unknown-key",
-    "missing": "missing-key",
-    "literal_error": "unknown-word",
-    "enum": "unknown-word",
-}
-"""Code of a mistake, by what the specification finds wrong."""
-TAGS = frozenset({*FORMS.values(), "path", "node", "nodes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,32 +141,6 @@ def _transformed(name: str, made: Leaf, compiler: Compiler, rules_dir: Path) -> 
         place = Place(error.line)
         compiler.errors.append(RuleError(f"xslt/{name}", place, str(error), "bad-stylesheet"))
         return made
-
-
-def validated(model: type[Model], marked: Marked, errors: list[RuleError]) -> Model | None:
-    """Validate a document against its specification; every mistake is added to `errors`."""
-    try:
-        return model.model_validate(marked.data)
-    except ValidationError as error:
-        # A key that is spelled wrong is also missing: name what is written before what is not.
-        found = error.errors(include_url=False, include_context=False)
-        errors.extend(
-            marked.error(each["loc"], _said(each, marked), CODES.get(each["type"], "bad-key"))
-            for each in sorted(found, key=lambda one: one["type"] == "missing")
-        )
-        return None
-
-
-def _said(error: ErrorDetails, marked: Marked) -> str:
-    # The tags of a leaf's form are no words of the file.
-    around, last = error["loc"][:-1], error["loc"][-1:]
-    steps = [str(step) for step in (*(s for s in around if s not in TAGS), *last)]
-    shown = ".".join(steps) or marked.file
-    if error["type"] == "extra_forbidden":
-        return f"{shown}: no key of the rule language (docs/rule-reference.md lists them); take it out"
-    if error["type"] == "missing":
-        return f"{shown}: is missing"
-    return f"{shown}: {error['msg']}"
 
 
 def _fragments(spec: RuleFile, marked: Marked, rules_dir: Path, errors: list[RuleError]) -> Fragments:

@@ -10,11 +10,19 @@ from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from consortium.errors import PermanentError
 
 Model = TypeVar("Model", bound=BaseModel)
 Position = tuple[str | int, ...]
+_CODES: Mapping[str, str] = {
+    "extra_forbidden": "unknown-key",
+    "missing": "missing-key",
+    "literal_error": "unknown-word",
+    "enum": "unknown-word",
+}
+"""Code of a mistake, by what the specification finds wrong."""
 MOST_NODES = 100_000
 """Keys and elements of one file, with what its anchors repeat."""
 
@@ -115,17 +123,46 @@ def read_marked(path: Path, shown: str) -> Marked:
         loader.dispose()
 
 
-def checked(model: type[Model], marked: Marked) -> Model:
-    """Validate a document against its specification. Raises `RuleError` at the first mistake's place."""
+def validated(model: type[Model], marked: Marked, errors: list[RuleError]) -> Model | None:
+    """Validate a document against its specification; every mistake is added to `errors`."""
     try:
         return model.model_validate(marked.data)
     except ValidationError as error:
         # A key that is spelled wrong is also missing: name what is written before what is not.
-        errors = error.errors(include_url=False, include_context=False)
-        first = min(errors, key=lambda each: each["type"] == "missing")
-        shown = ".".join(str(step) for step in first["loc"])
-        told = f"{shown}: {first['msg']}" if shown else first["msg"]
-        raise marked.error(first["loc"], told) from error
+        found = error.errors(include_url=False, include_context=False)
+        errors.extend(
+            marked.error(each["loc"], _said(each, marked), _CODES.get(each["type"], "bad-key"))
+            for each in sorted(found, key=lambda one: one["type"] == "missing")
+        )
+        return None
+
+
+def checked(model: type[Model], marked: Marked) -> Model:
+    """Validate a document as `validated` does. Raises `RuleError` at the first mistake's place."""
+    errors: list[RuleError] = []
+    found = validated(model, marked, errors)
+    if found is None:
+        raise errors[0]
+    return found
+
+
+def _said(error: ErrorDetails, marked: Marked) -> str:
+    shown = ".".join(map(str, _written(error["loc"], marked))) or marked.file
+    if error["type"] == "extra_forbidden":
+        known = "docs/rule-reference.md lists those of rules"
+        return f"{shown}: no key of this file ({known}); correct it or take it out"
+    if error["type"] == "missing":
+        return f"{shown}: is missing"
+    return f"{shown}: {error['msg']}"
+
+
+def _written(location: Sequence[str | int], marked: Marked) -> list[str | int]:
+    """Return the steps that the file has, and the last: between them stand names of the model's own forms."""
+    at: Position = ()
+    for step in location[:-1]:
+        if (*at, step) in marked.keys:
+            at = (*at, step)
+    return [*at, *location[-1:]]
 
 
 class _Walk:

@@ -23,6 +23,7 @@ from bus.rules.spec import (
     Node,
     RuleFile,
     RuleTest,
+    Sending,
     SharedFile,
 )
 
@@ -64,6 +65,7 @@ def reference() -> str:
         [
             HEAD,
             _section("## A rule file", RuleFile),
+            _section("### `destinations`", Sending),
             _section("## A shared file", SharedFile),
             paths,
             leaves,
@@ -128,7 +130,13 @@ def _leaf_or(kinds: list[str]) -> str:
     return " or ".join(dict.fromkeys(kinds))
 
 
-NAMES = {"Node": "object", "OnMiss": "policy", "OrderClass": "order", "Kind": "kind"}
+NAMES = {
+    "Node": "object",
+    "OnMiss": "policy",
+    "OrderClass": "order",
+    "Kind": "kind",
+    "Form": "`raw`, `canonical`",
+}
 
 
 def _linked(ref: str) -> str:

@@ -246,7 +246,9 @@ class Sending(Closed):
 
     to: DestinationName = Field(description="rules/destinations/<name>.yaml")
     when: str | None = Field(default=None, description="CEL, as `match`: only where this is true")
-    send: Form = Form.RAW
+    send: Form = Field(
+        default=Form.RAW, description="the bytes as they came, or what the rule made of them, as JSON"
+    )
 
 
 Naming = Annotated[

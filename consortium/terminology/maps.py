@@ -36,22 +36,6 @@ _HISTORY = sa.text(
 
 
 @dataclass(frozen=True, slots=True)
-class MapEntry:
-    """One addition; the newest of a code is in force."""
-
-    id: int
-    code_table: str
-    facility: str
-    code: str
-    target: str
-    name: str | None
-    system: str | None
-    why: str
-    mapped_by: str
-    mapped_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Mapping:
     """What somebody wants a code to mean."""
 
@@ -61,6 +45,16 @@ class Mapping:
     target: str
     name: str | None
     system: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MapEntry(Mapping):
+    """One addition to a code table; the newest of a code is in force."""
+
+    id: int
+    why: str
+    mapped_by: str
+    mapped_at: datetime
 
 
 def hold_still(connection: sa.Connection) -> None:

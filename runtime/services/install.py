@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +18,10 @@ _DENY = (
     "#!/bin/sh\n# Written by ./yilian while it installs a package, which is to start no service.\nexit 101\n"
 )
 
+_SERVICES = {"rabbitmq-server": "rabbitmq-server", "openssh-server": "ssh"}
+"""The services that packages of ours would start at boot."""
+_SEARCHED = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
+
 
 def ensure_rabbitmq(report: Callable[[str], None], script: Path | None = None) -> None:
     """See that a RabbitMQ server is on the machine; install Debian's when we may.
@@ -26,20 +30,49 @@ def ensure_rabbitmq(report: Callable[[str], None], script: Path | None = None) -
     """
     if rabbitmq.locate(script):
         return
-    if script or os.geteuid() != 0 or not shutil.which("apt-get"):
+    if script or not may_install():
         raise SetupError(
             "RabbitMQ is not installed" + (f": rabbitmq_server = {script} does not exist" if script else ""),
             "as root: apt-get install rabbitmq-server; or put rabbitmq-server on PATH;"
             " or name a running broker in the setting amqp_url (YILIAN_AMQP_URL)",
         )
-    report("installing rabbitmq-server by apt-get (no service of the package is started)")
+    install(["rabbitmq-server"], report)
+
+
+def ensure(programs: Mapping[str, str], report: Callable[[str], None]) -> None:
+    """See that programs, each with the Debian package that brings it, are on the machine.
+
+    Raises `SetupError` naming the command where some are missing and cannot be installed.
+    """
+    missing = [program for program in programs if not shutil.which(program, path=_SEARCHED)]
+    if not missing:
+        return
+    packages = sorted({programs[program] for program in missing})
+    if not may_install():
+        raise SetupError(
+            f"{', '.join(missing)} not found on PATH", f"as root: apt-get install {' '.join(packages)}"
+        )
+    install(packages, report)
+
+
+def may_install() -> bool:
+    """Return whether this is a Debian on which we are root."""
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def install(packages: Sequence[str], report: Callable[[str], None]) -> None:
+    """Install Debian packages whose services are neither started now nor at the next boot; raises
+    `SetupError`.
+    """
+    report(f"installing {' '.join(packages)} by apt-get (no service of the package is started)")
     log = home() / "logs" / "apt.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     apt(["update"], log)
-    apt(["install", "-y", "--no-install-recommends", "rabbitmq-server"], log)
+    apt(["install", "-y", "--no-install-recommends", *packages], log)
     if systemctl := shutil.which("systemctl"):
-        # The package's own broker would come up at the next boot, on the default ports and with a guest.
-        subprocess.run([systemctl, "disable", "rabbitmq-server"], capture_output=True, check=False)
+        # A package's own server would come up at the next boot, on its default port, with its own sign-in.
+        for service in (_SERVICES[package] for package in packages if package in _SERVICES):
+            subprocess.run([systemctl, "disable", service], capture_output=True, check=False)
 
 
 def apt(arguments: list[str], log: Path) -> None:

@@ -7,7 +7,7 @@ from runtime.words import words
 
 def summary() -> str:
     """Return what the command does, in one line."""
-    return words("measure against peers (bench NAME --json)", "与同类系统对照测量")
+    return words("measure against peers (bench NAME --json)", "性能基准测试，与同类系统对比")
 
 
 def passed_on(argv: list[str]) -> int:

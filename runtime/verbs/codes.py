@@ -7,7 +7,7 @@ from runtime.words import words
 
 def summary() -> str:
     """Return what the command does, in one line."""
-    return words("list codes that no table knows, and map one", "列出未映射的代码，并映射")
+    return words("list codes that no table knows, and map one", "列出未映射的代码，逐一映射")
 
 
 def passed_on(argv: list[str]) -> int:

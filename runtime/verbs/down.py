@@ -27,15 +27,15 @@ def summary() -> str:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument(
-        "--purge", action="store_true", help=words("delete all data afterwards", "随后删除全部数据")
+        "--purge", action="store_true", help=words("delete all data afterwards", "停止后删除全部数据")
     )
-    parser.add_argument("--yes", action="store_true", help=words("do not ask", "不再询问"))
+    parser.add_argument("--yes", action="store_true", help=words("do not ask", "不要求确认"))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Stop, and purge when asked to and confirmed."""
     if arguments.purge and not arguments.yes and not _confirmed():
-        complain(words("nothing was stopped or deleted", "未停止，也未删除"))
+        complain(words("nothing was stopped or deleted", "已取消：未停止服务，也未删除数据"))
         return 1
     record = state.read()
     if record and record.running:
@@ -54,12 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
 def _confirmed() -> bool:
     question = words(
         f"Delete all messages, records, logs and passwords in {home()}? Type yes: ",
-        f"将删除 {home()} 中的全部消息、病历、日志与口令。请输入 yes 确认：",
+        f"将删除 {home()} 中的全部消息、诊疗数据、日志与口令。请输入 yes 确认：",
     )
     if not sys.stdin.isatty():
         complain(
             words(
-                "--purge asks first; without a terminal add --yes", "--purge 需要确认；没有终端时请加 --yes"
+                "--purge asks first; without a terminal add --yes", "--purge 需要确认；非交互环境请加 --yes"
             )
         )
         return False
@@ -82,7 +82,7 @@ def stop(record: State | None) -> bool:
         complain(
             words(
                 f"ending {len(left)} processes that an earlier start left",
-                f"正在结束上次遗留的 {len(left)} 个进程",
+                f"正在结束上次启动遗留的 {len(left)} 个进程",
             )
         )
         end_leftovers(latest)

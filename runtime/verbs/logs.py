@@ -15,7 +15,7 @@ from runtime.words import words
 
 def summary() -> str:
     """Return what the command does, in one line."""
-    return words("print a service's log (-f: go on as it grows)", "打印某服务的日志（-f：持续跟随）")
+    return words("print a service's log (-f: go on as it grows)", "查看某个服务的日志（-f：持续输出）")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,11 +24,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "name",
         nargs="?",
         metavar="NAME",
-        help=words("a service; without it: which there are", "服务名；省略则列出"),
+        help=words("a service; without it: which there are", "服务名；省略则列出可选服务"),
     )
-    parser.add_argument("-f", "--follow", action="store_true", help=words("go on as it grows", "持续跟随"))
     parser.add_argument(
-        "-n", "--lines", type=int, default=200, help=words("how many lines back (200)", "向前行数（200）")
+        "-f", "--follow", action="store_true", help=words("go on as it grows", "持续输出新日志")
+    )
+    parser.add_argument(
+        "-n",
+        "--lines",
+        type=int,
+        default=200,
+        help=words("how many lines back (200)", "显示最后多少行（默认 200）"),
     )
 
 
@@ -37,14 +43,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.name is None:
         print(
             "\n".join(log.names())
-            or words("no log yet; start with ./yilian up", "尚无日志；请先 ./yilian up")
+            or words("no log yet; start with ./yilian up", "尚无日志；请先运行 ./yilian up")
         )
         return 0
     if arguments.name not in log.names():
         raise SetupError(
             words(f"there is no log named {arguments.name}", f"没有名为 {arguments.name} 的日志"),
             words("one of: ", "可选：")
-            + (", ".join(log.names()) or words("none yet; ./yilian up", "暂无；./yilian up")),
+            + (", ".join(log.names()) or words("none yet; ./yilian up", "暂无；请先运行 ./yilian up")),
         )
     path = log.path(arguments.name)
     for line in log.last_lines(path, arguments.lines):

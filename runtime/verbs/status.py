@@ -51,9 +51,9 @@ def _nothing_runs() -> str:
     if left:
         return words(
             f"the supervisor was killed and left {left} processes: ./yilian up or down ends them",
-            f"监管进程被强行终止，遗留 {left} 个进程：./yilian up 或 down 会结束它们",
+            f"守护进程被强行终止，遗留 {left} 个进程：运行 ./yilian up 或 ./yilian down 可结束它们",
         )
-    return words("nothing runs here; start it with ./yilian up", "尚未运行；用 ./yilian up 启动")
+    return words("nothing runs here; start it with ./yilian up", "尚未运行；请用 ./yilian up 启动")
 
 
 def as_json(taken: Report, places: dict[str, str]) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def as_json(taken: Report, places: dict[str, str]) -> dict[str, Any]:
 def table(taken: Report) -> Table:
     """Return the report as people read it."""
     shown = Table(box=None, pad_edge=False)
-    for heading in (words("service", "服务"), words("health", "健康"), words("address", "地址")):
+    for heading in (words("service", "服务"), words("health", "状态"), words("address", "地址")):
         shown.add_column(heading, no_wrap=True)
     shown.add_column(words("memory", "内存"), justify="right", no_wrap=True)
     shown.add_column(words("detail", "说明"), overflow="fold")
@@ -100,5 +100,5 @@ def _total(taken: Report) -> str:
     total, own = taken.memory / _MEBIBYTE, taken.supervisor_memory / _MEBIBYTE
     return words(
         f"memory in all: {total:.0f} MiB (PSS), of which the supervisor {own:.0f} MiB",
-        f"内存合计：{total:.0f} MiB（PSS），其中监管进程 {own:.0f} MiB",
+        f"内存合计：{total:.0f} MiB（PSS），其中守护进程 {own:.0f} MiB",
     )

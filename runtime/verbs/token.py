@@ -8,7 +8,7 @@ from runtime.words import words
 def summary() -> str:
     """Return what the command does, in one line."""
     return words(
-        "print a bearer token for a sample user (--user NAME)", "打印示例用户的访问令牌（--user 名称）"
+        "print a bearer token for a sample user (--user NAME)", "输出示例用户的访问令牌（--user 名称）"
     )
 
 

@@ -15,7 +15,7 @@ from runtime.words import console, words
 
 def summary() -> str:
     """Return what the command does, in one line."""
-    return words("set up what is missing and start everything", "补齐所缺组件并启动全部服务")
+    return words("set up what is missing and start everything", "安装缺少的组件并启动全部服务")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-sample",
         action="store_true",
-        help=words("start empty: play no sample day", "空库启动：不播放示例日"),
+        help=words("start empty: play no sample day", "空库启动：不写入示例数据"),
     )
 
 
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         told = line
         out.print(f"{time.monotonic() - began:6.1f} s  {line}", markup=False, soft_wrap=True)
 
-    report(words(f"state lies in {home()}", f"状态目录：{home()}"))
+    report(words(f"state lies in {home()}", f"数据目录：{home()}"))
     try:
         start.begin(report)
         start.wait_until_healthy(report)
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         report(
             words(
                 "interrupted; what was started goes on: ./yilian up continues, ./yilian down stops it",
-                "已中断；已启动的服务继续运行：./yilian up 继续，./yilian down 停止",
+                "已中断；已启动的服务仍在运行：./yilian up 继续启动，./yilian down 停止",
             )
         )
         return 130
@@ -59,5 +59,5 @@ def run(arguments: argparse.Namespace) -> int:
     if different := rules_notice(settings):
         report(different)
     screen.show(out, settings, endpoints(settings), sample.played(), str(home() / "generated.toml"))
-    report(words("everything is healthy", "全部健康"))
+    report(words("everything is healthy", "全部服务正常"))
     return 0

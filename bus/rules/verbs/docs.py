@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bus.rules.reference import PAGE, reference
-from bus.rules.verbs.output import write
+from bus.terminal import write
 from runtime.settings import CHECKOUT
 from runtime.words import words
 

@@ -8,15 +8,16 @@ from bus.rules.explain import Asked, Explanation, Part, explain
 from bus.rules.loader import load_rules
 from bus.rules.recorder import Reading, Recorder
 from bus.rules.verbs.asked import message_of, rules_of, show_of, takes_message
-from bus.rules.verbs.output import takes_rules, write, write_json
+from bus.rules.verbs.output import takes_rules
+from bus.terminal import show_json, write
 from runtime.words import words
 
-HELP = words("why each rule did or did not take a message", "逐条解释规则为何处理或不处理某条消息")
+HELP = words("why each rule did or did not take a message", "逐条说明规则为何处理或不处理某条消息")
 VERDICTS = {
-    "fired": words("fired", "触发"),
-    "not true": words("not true", "不成立"),
+    "fired": words("fired", "命中"),
+    "not true": words("not true", "未命中"),
     "failed": words("failed", "出错"),
-    "came too late": words("also true, but came too late", "也成立，但前面的规则已触发"),
+    "came too late": words("also true, but came too late", "也命中，但排在前面的规则已处理"),
 }
 
 
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         refresh(loaded.tables)
     explanation = explain(loaded, recorder, message_of(options), show_of(options))
     if options.json:
-        write_json(explanation.as_json())
+        show_json(explanation.as_json())
     else:
         _show(explanation)
     return 0
@@ -54,7 +55,7 @@ def _show(told: Explanation) -> None:
     else:
         write(words("recorded", "入库") + f": {told.outcome}, {told.rule}")
     for miss in told.misses:
-        write(words("no mapping", "无映射") + f": {miss['table']} {miss['code']}")
+        write(words("no mapping", "未映射") + f": {miss['table']} {miss['code']}")
     for reading in told.readings:
         write(f"    {_of_reading(reading)}")
 

@@ -6,7 +6,8 @@ import argparse
 
 from bus.rules.finding import Report, Severity
 from bus.rules.lint import lint
-from bus.rules.verbs.output import rules_dir, takes_rules, write, write_json
+from bus.rules.verbs.output import rules_dir, takes_rules
+from bus.terminal import show_json, write
 from runtime.words import words
 
 HELP = words("compile everything; name each mistake by its place", "编译全部规则，逐条指出错误的位置")
@@ -19,9 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Lint; returns 1 when there are errors. Warnings do not fail."""
-    report = lint(rules_dir(options))
+    report = lint(rules_dir(options), options.checks)
     if options.json:
-        write_json(report.as_json())
+        show_json(report.as_json())
     else:
         _show(report)
     return 0 if report.passed else 1

@@ -1,13 +1,9 @@
-"""How the commands write."""
+"""What the commands have in common."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
 
 from consortium.errors import PermanentError
 from runtime import settings
@@ -15,18 +11,6 @@ from runtime import settings
 
 class CommandError(PermanentError):
     """A command cannot do what was asked; the text says why and what to do."""
-
-
-def write(text: str) -> None:
-    """Write a line for people."""
-    Console(soft_wrap=True, highlight=False, markup=False).print(text)
-
-
-def write_json(value: Any) -> None:
-    """Write JSON for programs, as it is whatever the terminal."""
-    Console(soft_wrap=True, highlight=False, markup=False, emoji=False).print(
-        json.dumps(value, ensure_ascii=False, indent=2)
-    )
 
 
 def takes_rules(parser: argparse.ArgumentParser, meaning: str = "folder of the rules") -> None:

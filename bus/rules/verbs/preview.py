@@ -9,7 +9,7 @@ from typing import Any
 from bus.rules.difference import Difference, differences
 from bus.rules.ruleset import RuleSet
 from bus.rules.verbs.asked import message_of, rules_of, show_of, takes_message
-from bus.rules.verbs.output import write, write_json
+from bus.terminal import show_json, write
 from runtime.words import words
 
 HELP = words("what other rules would make of a message", "预览另一套规则对某条消息的处理差异")
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     found = differences(message.decide(present), message.decide(changed))
     shown = [_shown(one, show(one.before), show(one.after)) for one in found]
     if options.json:
-        write_json({"message": message.name, "differences": shown})
+        show_json({"message": message.name, "differences": shown})
         return 0
     for one in shown:
         write(f"{SIGNS[one['what']]} {one['field']}: {_line(one)}")

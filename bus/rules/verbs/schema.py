@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bus.rules.schema import FILES, as_text, schema_of
-from bus.rules.verbs.output import write, write_json
+from bus.terminal import show_json, write
 from runtime.settings import CHECKOUT
 from runtime.words import words
 
@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print one schema, or write both."""
     if not options.write:
-        write_json(schema_of(options.file))
+        show_json(schema_of(options.file))
         return 0
     for name, file in FILES.items():
         (CHECKOUT / "rules" / file).write_text(as_text(schema_of(name)), encoding="utf-8")

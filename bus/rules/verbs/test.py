@@ -15,7 +15,8 @@ from bus.rules.junit import junit
 from bus.rules.loader import Loaded, Rule, load_rules
 from bus.rules.ruleset import RuleSet
 from bus.rules.trial import Outcome, run_tests
-from bus.rules.verbs.output import CommandError, rules_dir, takes_rules, write, write_json
+from bus.rules.verbs.output import CommandError, rules_dir, takes_rules
+from bus.terminal import show_json, write
 from runtime.words import words
 
 HELP = words("run the tests that rule files carry", "运行规则文件自带的测试")
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         covered = {one.rule: one for one in results.coverage}
         options.junit.write_bytes(junit(results.outcomes, results.loaded.errors, covered))
     if options.json:
-        write_json(_as_json(results))
+        show_json(_as_json(results))
     else:
         _show(results, branches=options.coverage)
     return 0 if results.passed else 1
@@ -121,7 +122,7 @@ def _show(results: Results, *, branches: bool) -> None:
         words(
             f"{rules} rules, {tests} tests, {failed} failed; {hit} of {total} branches were gone through"
             f"{'' if branches else ' (--coverage lists the others)'}",
-            f"{rules} 条规则，{tests} 个测试，{failed} 个失败；{total} 个分支走过 {hit} 个"
-            f"{'' if branches else '（--coverage 列出其余）'}",
+            f"{rules} 条规则，{tests} 个测试，{failed} 个失败；分支覆盖 {hit}/{total}"
+            f"{'' if branches else '（--coverage 列出未覆盖的分支）'}",
         )
     )

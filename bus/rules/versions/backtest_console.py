@@ -10,9 +10,6 @@ from time import monotonic
 from typing import Any
 
 import sqlalchemy as sa
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from bus.rules.dates import ImpossibleDateError, parse_datetime
 from bus.rules.records import FreshRecords
@@ -20,7 +17,7 @@ from bus.rules.versions.backtest import Tally, backtest
 from bus.rules.versions.folder import compiled, digest_of
 from bus.rules.versions.model import SHORT
 from bus.rules.versions.traffic import Span, read, span
-from bus.terminal import show_json, write
+from bus.terminal import progress, show_json, show_table, write
 from runtime.words import words
 
 EVERY = 2.0
@@ -91,25 +88,24 @@ def run(engine: sa.Engine, options: argparse.Namespace) -> int:
 def _progress(reach: Span, *, quiet: bool) -> Callable[[Tally], None]:
     told = monotonic()
 
-    def progress(tally: Tally) -> None:
+    def tell(tally: Tally) -> None:
         nonlocal told
         if quiet or monotonic() - told < EVERY:
             return
         told = monotonic()
-        Console(stderr=True, highlight=False).print(
-            f"{tally.read} of {reach.count} read, {tally.different} differ"
-        )
+        progress(f"{tally.read} of {reach.count} read, {tally.different} differ")
 
-    return progress
+    return tell
 
 
 def _tell(report: dict[str, Any]) -> None:
     if report["differences"]:
-        table = Table("what", "rule", "field", "before", "after", "messages", "such as", box=None)
-        for one in report["differences"]:
-            cells = [one[name] for name in ("what", "rule", "field", "before", "after")]
-            table.add_row(*map(escape, (*cells, str(one["count"]), " ".join(one["messages"][:5]))))
-        Console().print(table)
+        names = ("what", "rule", "field", "before", "after")
+        cells = [
+            (*(one[name] for name in names), one["count"], " ".join(one["messages"][:5]))
+            for one in report["differences"]
+        ]
+        show_table((*names, "messages", "such as"), cells)
     for one in report["differences"]:
         for example in one.get("examples", ()):
             what, values = one["field"] or one["what"], (example["before"], example["after"])
@@ -120,7 +116,7 @@ def _tell(report: dict[str, Any]) -> None:
         words(
             f"{report['read']} of {report['stored']} messages read{stopped}; {report['different']} would be"
             f" decided otherwise by {after} than by {before}",
-            f"已读取 {report['stored']} 条中的 {report['read']} 条消息{stopped}；{after} 与 {before} 相比，"
+            f"共 {report['stored']} 条消息，已读取 {report['read']} 条{stopped}；{after} 与 {before} 相比，"
             f"{report['different']} 条结果不同",
         )
     )

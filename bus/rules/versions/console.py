@@ -10,19 +10,14 @@ from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from bus.rules.versions import service, store
 from bus.rules.versions.compare import compare
 from bus.rules.versions.folder import read_folder
 from bus.rules.versions.model import SHORT, RefusedRulesError
 from bus.rules.versions.status import Status, notice, status
-from bus.terminal import show_json, write
-from consortium.errors import YilianError
+from bus.terminal import fail, show_json, show_table, with_database, write
 from runtime import settings
-from runtime.rules import UNDEFINED_TABLE, older
 from runtime.words import words
 
 
@@ -32,57 +27,78 @@ def versions_main(argv: Sequence[str]) -> int:
         options = _parser().parse_args(argv)
     except SystemExit as end:
         return int(end.code or 0)
-    url = settings.load().database_url
-    if not url:
-        return _fail("the database is not known: run ./yilian up first, or set YILIAN_DATABASE_URL")
-    engine = sa.create_engine(
-        sa.make_url(url).set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": 5, "application_name": "rules"},
-        hide_parameters=True,
-    )
-    try:
-        return int(options.run(engine, options))
-    except RefusedRulesError as error:
-        return _refused(error, options)
-    except YilianError as error:
-        return _fail(str(error))
-    except sa.exc.OperationalError:
-        return _fail("the database cannot be reached: see ./yilian status")
-    except sa.exc.ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) != UNDEFINED_TABLE:
-            raise
-        return _fail(older())
-    finally:
-        engine.dispose()
+
+    def run(engine: sa.Engine) -> int:
+        try:
+            return int(options.run(engine, options))
+        except RefusedRulesError as error:
+            return _refused(error, options)
+
+    return with_database(run)
 
 
 def _parser() -> argparse.ArgumentParser:
     from bus.rules.versions import backtest_console
 
-    parser = argparse.ArgumentParser(prog="yilian rules", description="Versions of the rule set.")
+    parser = argparse.ArgumentParser(
+        prog="yilian rules", description=words("Versions of the rule set.", "规则集的版本。")
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("deploy", help="check a folder of rules and make it the active set")
-    one.add_argument("--rules", type=Path, help="folder; by default the setting rules_dir")
-    one.add_argument("--note", default="", help="why; kept with the version")
-    one.add_argument("--by", help="who does this; by default the user of this machine")
+    one = commands.add_parser(
+        "deploy",
+        help=words(
+            "check a folder of rules and make it the active set", "检查规则目录，通过后启用为生效版本"
+        ),
+    )
+    one.add_argument(
+        "--rules",
+        type=Path,
+        help=words("folder; by default the setting rules_dir", "规则目录；默认为配置项 rules_dir"),
+    )
+    one.add_argument("--note", default="", help=words("why; kept with the version", "说明，随版本保存"))
+    one.add_argument(
+        "--by", help=words("who does this; by default the user of this machine", "操作人；默认为本机当前用户")
+    )
     one.set_defaults(run=_deploy)
-    one = commands.add_parser("rollback", help="make an earlier version the active set again")
+    one = commands.add_parser(
+        "rollback", help=words("make an earlier version the active set again", "回退到较早的版本")
+    )
     one.add_argument("version", nargs="?", default="previous", metavar="DIGEST|previous")
     one.add_argument("--note", default="")
     one.add_argument("--by")
     one.set_defaults(run=_rollback)
-    one = commands.add_parser("versions", help="the stored versions and the ledger, newest first")
+    one = commands.add_parser(
+        "versions",
+        help=words("the stored versions and the ledger, newest first", "列出已存版本与启用记录，最新在前"),
+    )
     one.add_argument("--limit", type=int, default=20)
     one.set_defaults(run=_versions)
-    one = commands.add_parser("status", help="which set is active, and whether the checkout has another")
+    one = commands.add_parser(
+        "status",
+        help=words(
+            "which set is active, and whether the checkout has another", "查看生效版本，以及本地目录是否不同"
+        ),
+    )
     one.set_defaults(run=_status)
-    one = commands.add_parser("diff", help="what differs between two sets")
+    one = commands.add_parser("diff", help=words("what differs between two sets", "比较两个版本的差异"))
     for name in ("before", "after"):
-        one.add_argument(name, help="digest, active, previous, checkout, or a folder")
+        one.add_argument(
+            name,
+            help=words(
+                "digest, active, previous, checkout, or a folder",
+                "版本摘要、active、previous、checkout 或目录",
+            ),
+        )
     one.set_defaults(run=_diff)
-    backtest_console.configure(commands.add_parser("backtest", help="a changed set over stored messages"))
+    backtest_console.configure(
+        commands.add_parser(
+            "backtest", help=words("a changed set over stored messages", "用新版本重新判定已存消息，比较结果")
+        )
+    )
     for command in commands.choices.values():
-        command.add_argument("--json", action="store_true", help="for programs")
+        command.add_argument(
+            "--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取")
+        )
     return parser
 
 
@@ -109,14 +125,14 @@ def _outcome(outcome: service.Outcome, options: argparse.Namespace) -> int:
         )
     short = outcome.digest[:SHORT]
     if outcome.activation is None:
-        write(words(f"{short} is active already; nothing was changed", f"{short} 已生效；未做更改"))
+        write(words(f"{short} is active already; nothing was changed", f"{short} 已是生效版本；未做更改"))
         return 0
     before = outcome.previous[:SHORT] if outcome.previous else "-"
     write(
         words(
             f"{short} is active (before: {before}); the router takes it with its next batch."
             " To take it back: ./yilian rules rollback",
-            f"{short} 已生效（此前：{before}）；路由器从下一批消息起使用。撤回：./yilian rules rollback",
+            f"{short} 已生效（此前：{before}）；路由进程从下一批消息起使用。回退：./yilian rules rollback",
         )
     )
     return 0
@@ -125,9 +141,8 @@ def _outcome(outcome: service.Outcome, options: argparse.Namespace) -> int:
 def _refused(error: RefusedRulesError, options: argparse.Namespace) -> int:
     if options.json:
         show_json({"changed": False, "errors": [dataclasses.asdict(one) for one in error.findings]})
-    else:
-        _fail(str(error))
-    return 1
+        return 1
+    return fail(str(error))
 
 
 def _versions(engine: sa.Engine, options: argparse.Namespace) -> int:
@@ -143,12 +158,18 @@ def _versions(engine: sa.Engine, options: argparse.Namespace) -> int:
                 "activations": [dataclasses.asdict(line) for line in ledger],
             }
         )
-    table = Table("version", "stored at", "author", "rules", "tests", "note", box=None)
-    for version in stored:
-        mark = " *" if version.digest == active else ""
-        cells = (version.short + mark, _at(version.created_at), version.author)
-        table.add_row(*map(escape, (*cells, str(version.rules), str(version.tests), version.note)))
-    Console().print(table)
+    cells = [
+        (
+            v.short + (" *" if v.digest == active else ""),
+            _at(v.created_at),
+            v.author,
+            v.rules,
+            v.tests,
+            v.note,
+        )
+        for v in stored
+    ]
+    show_table(("version", "stored at", "author", "rules", "tests", "note"), cells)
     write(words("\nactivations, newest first (* is active)", "\n启用记录，最新在前（* 为当前生效）"))
     for line in ledger:
         write(
@@ -217,8 +238,3 @@ def files_of(engine: sa.Engine, name: str) -> dict[str, bytes]:
 
 def _at(time: datetime) -> str:
     return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
-
-
-def _fail(text: str) -> int:
-    Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(text)
-    return 1

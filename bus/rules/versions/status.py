@@ -93,6 +93,6 @@ def notice(found: Status) -> str | None:
         f"the rules of this checkout are not the active ones ({short}, by {by}): {many} files"
         " differ. Nothing was changed. Look: ./yilian rules diff active checkout; take them:"
         " ./yilian rules deploy",
-        f"当前检出目录的规则与生效规则（{short}，由 {by} 启用）不同：{many} 个文件有差异。"
+        f"本地目录的规则与生效规则（{short}，由 {by} 启用）不同：{many} 个文件有差异。"
         "系统未做任何更改。查看：./yilian rules diff active checkout；启用：./yilian rules deploy",
     )

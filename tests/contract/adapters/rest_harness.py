@@ -12,12 +12,12 @@ from fastapi import FastAPI
 
 from adapters.counted import Counted
 from adapters.rest.server import create_router
-from adapters.rest.settings import RestSettings
+from adapters.uploads import UploadSettings
 from bus.inbox import Inbox
 from tests.contract.adapters.harness import Answer, Patient, Running
 from tests.integration.adapters.serving import authenticate, serving
 
-SETTINGS = RestSettings(frozenset({"HP"}), body_limit=1024 * 1024)
+SETTINGS = UploadSettings(frozenset({"HP"}), body_limit=1024 * 1024)
 AUTH = ("system.huangpu", "right")
 
 

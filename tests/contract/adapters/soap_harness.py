@@ -10,13 +10,13 @@ from lxml import etree
 
 from adapters.counted import Counted
 from adapters.soap.server import create_app
-from adapters.soap.settings import SoapSettings
+from adapters.uploads import UploadSettings
 from bus.inbox import Inbox
 from tests.contract.adapters.harness import Answer, Patient, Running
 from tests.integration.adapters.serving import authenticate, serving
 from tests.integration.adapters.soap.test_bad_input import SOAP, envelope
 
-SETTINGS = SoapSettings(frozenset({"HP"}), body_limit=1024 * 1024)
+SETTINGS = UploadSettings(frozenset({"HP"}), body_limit=1024 * 1024)
 AUTH = ("system.huangpu", "right")
 UPLOAD = "{urn:yilian:upload:v1}"
 

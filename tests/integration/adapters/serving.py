@@ -13,6 +13,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from adapters.credentials import Basic, Credentials
+from api.serving import OPTIONS
 from bus.inbox import Inbox
 
 ACCOUNTS = {("system.huangpu", "right"): "HP", ("system.main", "right"): "MAIN"}
@@ -38,9 +39,7 @@ def serving(database_url: str, make: Callable[[Inbox], ASGIApp], at: str = "") -
     app = Starlette(routes=[Mount(at, app=make(inbox))], lifespan=lifespan)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            app, log_config=None, ws="none", access_log=False, timeout_graceful_shutdown=5
-        )
+        config = uvicorn.Config(app, **OPTIONS)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -13,6 +13,7 @@ import uvicorn
 from adapters.mllp.server import Listener
 from adapters.mllp.settings import MllpSettings
 from api.app import create_app
+from api.serving import OPTIONS
 from bus.inbox import Inbox
 from consortium.access.seed import seed_sample_users
 from runtime.settings import Settings
@@ -53,9 +54,7 @@ def api(settings: Settings) -> Iterator[None]:
     with engine.begin() as connection:
         seed_sample_users(connection, PASSWORD)
     engine.dispose()
-    config = uvicorn.Config(
-        create_app(settings), port=settings.api_port, log_config=None, ws="none", access_log=False
-    )
+    config = uvicorn.Config(create_app(settings), port=settings.api_port, **OPTIONS)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

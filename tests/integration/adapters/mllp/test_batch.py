@@ -145,16 +145,22 @@ async def test_a_batch_keeps_its_place_among_messages(listener: Listener, rows: 
 
 
 class TestEnhanced:
-    """Where MSH-15 is obeyed."""
+    """Where MSH-15 and MSH-16 are obeyed."""
 
     @pytest.fixture
     def settings(self) -> MllpSettings:
         return replace(SETTINGS, enhanced=True)
 
-    async def test_msh_15_alone_decides_and_the_codes_are_those_of_accept(self, client: Client) -> None:
-        sent = batch(asking("AL", "NE", "C1"), asking("NE", "AL", "C2"), asking("ER", "", "C3", "XXX^X01"))
-        answers = await client.send_batch(sent)
-        assert [(a.control_id, a.code) for a in answers] == [("C1", "CA"), ("C3", "CR")]
+    async def test_each_message_has_one_answer_the_accept_acknowledgement_before_the_application_s(
+        self, client: Client
+    ) -> None:
+        asked = [
+            *(asking("AL", "AL", "C1"), asking("NE", "AL", "C2"), asking("ER", "", "C3", "XXX^X01")),
+            *(asking("ER", "NE", "C4"), asking("NE", "ER", "C5", "XXX^X01")),
+        ]
+        answers = await client.send_batch(batch(*asked))
+        found = [(a.control_id, a.code) for a in answers]
+        assert found == [("C1", "CA"), ("C2", "AA"), ("C3", "CR"), ("C5", "AR")]
 
 
 class TestSmall:

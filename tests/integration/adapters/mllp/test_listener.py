@@ -262,18 +262,54 @@ class TestCrowded:
 
 
 class TestEnhanced:
-    """Where MSH-15 is obeyed."""
+    """Where MSH-15 and MSH-16 are obeyed."""
 
     @pytest.fixture
     def settings(self) -> MllpSettings:
         return replace(SETTINGS, enhanced=True)
 
-    @pytest.mark.parametrize(("accept", "code"), [("AL", "CA"), ("SU", "CA")])
-    async def test_an_accept_acknowledgement_is_what_msh_15_asks_for(
-        self, accept: str, code: str, client: Client
+    @pytest.mark.parametrize(
+        ("asked", "stored", "refused"),
+        [
+            ("AL|NE", ["CA"], ["CR"]),
+            ("AL|", ["CA"], ["CR"]),
+            ("AL|AL", ["CA", "AA"], ["CR"]),
+            ("NE|AL", ["AA"], ["AR"]),
+            ("|AL", ["AA"], ["AR"]),
+            ("SU|ER", ["CA"], ["AR"]),
+            ("ER|SU", ["AA"], ["CR"]),
+            ("NE|NE", [], []),
+            ("|", ["AA"], ["AR"]),
+        ],
+    )
+    async def test_the_sender_says_which_answers_it_wants(
+        self, asked: str, stored: list[str], refused: list[str], listener: Listener, rows: Rows
     ) -> None:
-        sent = message().replace(b"|P|2.5||||||", f"|P|2.5|||{accept}|NE||".encode())
-        assert (await client.send(sent)).code == code
+        sent = [
+            message("C1").replace(b"|P|2.5||||||", f"|P|2.5|||{asked}||".encode()),
+            message("C2", facility="X").replace(b"|P|2.5||||||", f"|P|2.5|||{asked}||".encode()),
+            message("C3"),
+        ]
+        stream = b"".join(framed(one) for one in sent)
+        count = len(stored) + len(refused) + 1
+        found = [read_answer(raw) for raw in await raw_exchange(listener, stream, answers=count)]
+        assert [(answer.control_id, answer.code) for answer in found] == [
+            *(("C1", code) for code in stored),
+            *(("C2", code) for code in refused),
+            ("C3", "AA"),
+        ]
+        assert len({answer.raw.split(b"|")[9] for answer in found}) == len(found)
+        assert rows("SELECT control_id FROM bus.inbox ORDER BY id") == [("C1",), ("C3",)]
+
+    async def test_a_store_that_is_away_is_answered_ce_by_whom_asks_for_it(self) -> None:
+        async with Inbox("postgresql://nobody@127.0.0.1:1/none", "key", patience=0) as inbox:
+            listener = Listener(replace(SETTINGS, enhanced=True), inbox)
+            await listener.start()
+            async with Client("127.0.0.1", listener.port) as client:
+                for asked, code in (("AL|AL", "CE"), ("NE|AL", "AE")):
+                    sent = message().replace(b"|P|2.5||||||", f"|P|2.5|||{asked}||".encode())
+                    assert (await client.send(sent)).code == code
+            await listener.stop()
 
     async def test_who_wants_no_answer_gets_none_and_is_stored(self, listener: Listener, rows: Rows) -> None:
         silent = message("C1").replace(b"|P|2.5||||||", b"|P|2.5|||NE|NE||")

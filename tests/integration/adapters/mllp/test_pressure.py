@@ -15,6 +15,7 @@ from adapters.mllp.entrance import KEEP_ALIVE
 from adapters.mllp.framing import framed
 from adapters.mllp.server import Listener
 from adapters.mllp.tls import Tls, client_context
+from adapters.mllp.wire import Wire
 from bus.envelope import Arrival, Outcome, Receipt, Refusal
 from bus.inbox.group import Told
 from tests.certificates import Authority
@@ -150,4 +151,14 @@ async def test_a_connection_is_kept_alive_and_a_dead_peer_found_out() -> None:
     names = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
     assert tuple(peer.getsockopt(socket.IPPROTO_TCP, name) for name in names) == KEEP_ALIVE
     writer.close()
+    await listener.stop()
+
+
+async def test_a_connection_to_a_receiver_is_kept_alive_too() -> None:
+    listener = Listener(SETTINGS, Stuck())
+    await listener.start()
+    wire = await Wire.open("127.0.0.1", listener.port, 1024)
+    peer = wire._writer.get_extra_info("socket")
+    assert peer.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    await wire.close()
     await listener.stop()

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from adapters.rest.examples import EXAMPLES
 from adapters.rest.models import UPLOADS
 from adapters.rest.server import create_router
-from adapters.rest.settings import RestSettings
+from adapters.uploads import UploadSettings
 from bus.inbox import Inbox
 from tests.integration.adapters.serving import authenticate, serving
 
@@ -26,7 +26,7 @@ AUTH = ("system.huangpu", "right")
 def application(inbox: Inbox) -> FastAPI:
     """Return an application with the uploads alone."""
     app = FastAPI()
-    settings = RestSettings(frozenset({"HP", "MAIN"}), body_limit=LIMIT)
+    settings = UploadSettings(frozenset({"HP", "MAIN"}), body_limit=LIMIT)
     app.include_router(create_router(inbox, settings, authenticate))
     return app
 
@@ -48,6 +48,23 @@ def http(served: str, database: psycopg.Connection) -> Iterator[httpx.Client]:
 def key(control_id: str = "H-1") -> dict[str, str]:
     """Return the headers that name a message."""
     return {"Idempotency-Key": control_id, "X-Sending-System": "HIS"}
+
+
+@pytest.mark.parametrize("offer", ["h2c", "websocket"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_offer_of_another_protocol_is_declined_and_the_upload_taken(
+    http: httpx.Client, database: psycopg.Connection, offer: str, chunked: bool
+) -> None:
+    # As java.net.http.HttpClient sends every request over plain HTTP.
+    offered = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": offer, "HTTP2-Settings": "AAEAAEAA"}
+    body = json.dumps(EXAMPLES["patient"]).encode()
+    content = iter([body[:40], body[40:]]) if chunked else body
+    for _ in range(2):  # on one connection
+        heading = {**key(), **offered, "Content-Type": "application/json"}
+        response = http.post("/patient", content=content, headers=heading)
+        assert response.status_code == 202, response.text
+        content = body
+    assert database.execute("SELECT count(*) FROM bus.inbox").fetchone() == (1,)
 
 
 @pytest.mark.parametrize("kind", list(UPLOADS))

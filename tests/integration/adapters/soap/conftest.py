@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from adapters.soap.server import create_app
-from adapters.soap.settings import SoapSettings
+from adapters.uploads import UploadSettings
 from tests.integration.adapters.serving import authenticate, serving
 
 LIMIT = 200_000
@@ -17,7 +17,7 @@ LIMIT = 200_000
 @pytest.fixture(scope="module")
 def served(module_database_url: str) -> Iterator[str]:
     """URL of /soap."""
-    settings = SoapSettings(frozenset({"HP", "MAIN"}), body_limit=LIMIT)
+    settings = UploadSettings(frozenset({"HP", "MAIN"}), body_limit=LIMIT)
     with serving(
         module_database_url, lambda inbox: create_app(inbox, settings, authenticate), "/soap"
     ) as url:

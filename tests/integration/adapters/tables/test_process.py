@@ -17,9 +17,10 @@ import pytest
 from psycopg import sql
 
 from adapters.tables.client import Source
-from adapters.tables.server import LONGEST_WAIT, Poller
+from adapters.tables.server import Poller
 from adapters.tables.settings import Campus
 from adapters.tables.store import Store
+from adapters.waiting import LONGEST
 from runtime.settings import Settings
 from tests.conftest import CHECKOUT, replace_path
 from tests.integration.adapters.tables.conftest import Hospital
@@ -131,7 +132,7 @@ def test_a_source_that_is_down_is_waited_for_longer_and_longer(
         poller = Poller(huiya, source, store, threading.Event(), jitter=lambda: 1.0)
         unreachable(True)
         waits = [poller.attempt() for _ in range(12)]
-        assert waits == [min(LONGEST_WAIT, huiya.interval * 2.0**n) for n in range(1, 13)]
+        assert waits == [min(LONGEST, huiya.interval * 2.0**n) for n in range(1, 13)]
         assert poller.detail()["state"] == "waiting"
         assert poller.detail()["reason"].startswith("HY's database: ")
         assert poller.detail()["failures"] == 12

@@ -9,6 +9,7 @@ import pytest
 
 from adapters.files import settings
 from consortium.errors import PermanentError
+from runtime.verbs import rules
 from tests.unit.adapters.files.reading import csv_source
 
 SOUND = """
@@ -87,3 +88,32 @@ def test_two_campuses_have_no_source_of_one_name(tmp_path: Path) -> None:
         (folder / "ns_lab.yaml").write_text(SOUND, encoding="utf-8")
     with pytest.raises(PermanentError, match=r"campuses.b.files.ns_lab.yaml"):
         settings.sources(tmp_path)
+
+
+def test_every_mistake_of_every_source_is_listed_with_its_place(tmp_path: Path) -> None:
+    for campus, name, text in (
+        ("a", "ns_lab", SOUND),
+        ("a", "ns_bad", SOUND.replace("sender:", "sendr:").replace("key: [no]", "key: no")),
+        ("b", "ns_list", "- 1"),
+        ("b", "ns_lab", SOUND),
+    ):
+        folder = tmp_path / "campuses" / campus / "files"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    found = sorted((each.file, each.place.line, each.code) for each in settings.mistakes(tmp_path))
+    assert found == [
+        ("campuses/a/files/ns_bad.yaml", 3, "unknown-key"),
+        ("campuses/a/files/ns_bad.yaml", 7, "bad-key"),
+        ("campuses/b/files/ns_lab.yaml", 1, "duplicate-name"),
+        ("campuses/b/files/ns_list.yaml", 1, "bad-key"),
+    ]
+
+
+def test_rules_lint_names_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "campuses" / "a" / "files"
+    folder.mkdir(parents=True)
+    (folder / "ns_lab.yaml").write_text(SOUND.replace("sender:", "sendr:"), encoding="utf-8")
+    assert rules.passed_on(["lint", "--rules", str(tmp_path)]) == 1
+    assert "campuses/a/files/ns_lab.yaml:3:1: " in capsys.readouterr().out
+    (folder / "ns_lab.yaml").write_text(SOUND, encoding="utf-8")
+    assert rules.passed_on(["lint", "--rules", str(tmp_path)]) == 0

@@ -88,7 +88,7 @@ def test_a_condition_that_fails_holds_the_message_and_names_the_destination(tmp_
         ("destinations: [ward-b, {to: ward-b, when: 'true'}]", "ward-b is named twice"),
         ("destinations: [{to: ward-b, send: canonical}]", "takes HL7 v2 over MLLP"),
         ("destinations: [{to: ward-b, when: 'msg.type =='}]", "CEL does not compile"),
-        ("destinations: [{to: ward-b, retry: 5}]", "no key of the rule language"),
+        ("destinations: [{to: ward-b, retry: 5}]", "no key of this file"),
     ],
 )
 def test_a_rule_that_names_them_wrongly_is_refused(tmp_path: Path, naming: str, said: str) -> None:
@@ -113,7 +113,7 @@ def test_what_a_file_says_is_read(tmp_path: Path) -> None:
         ({"ward": WARD.replace("mllp", "carrier-pigeon")}, 5, "one of mllp, webhook"),
         ({"ward": WARD.replace("ward-b", "ward-c")}, 2, "the file of ward-c is named ward-c.yaml"),
         ({"ward": WARD.replace(":2576", "")}, 6, "address"),
-        ({"ward": WARD + "timeout: 5\n"}, 7, "timeout: Extra inputs are not permitted"),
+        ({"ward": WARD + "timeout: 5\n"}, 7, "timeout: no key of this file"),
         ({"ward": WARD + "connections: 0\n"}, 7, "connections"),
         ({"hook": HOOK.replace("https", "http")}, 1, "in the clear"),
         ({"hook": HOOK.replace("lab.example", "user:word@lab.example")}, 6, "no user and password here"),

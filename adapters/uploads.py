@@ -1,4 +1,4 @@
-"""What the SOAP server is told."""
+"""What the two adapters for uploads over HTTP, SOAP and REST, are told."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from runtime.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class SoapSettings:
+class UploadSettings:
     """Limits and the campuses that may send."""
 
     campuses: frozenset[str]
-    """Codes accepted in 机构代码."""
+    """Codes accepted as facility, 机构代码."""
     body_limit: int
-    """Largest request, bytes."""
+    """Largest request body, bytes."""
     keep_limit: int = 64 * 1024
     """How much of a refused request is kept, bytes."""
     read_seconds: float = 60.0
     """How long a client may take to send its request."""
 
     @classmethod
-    def of(cls, settings: Settings) -> SoapSettings:
-        """Take what concerns this adapter from the platform's settings."""
+    def of(cls, settings: Settings) -> UploadSettings:
+        """Take what concerns uploads from the platform's settings."""
         return cls(frozenset(campus.code for campus in settings.campuses), settings.body_limit)
