@@ -145,6 +145,8 @@ def _tell(found: Journey) -> int:
             _write(f"\n{title}")
         for line in lines:
             _write(f"  {line}")
+    if found.body_dropped is not None:
+        return _write(f"\n{found.body_dropped}")
     _write(f"\nbody ({found.charset or 'not known'})\n{found.body}")
     return 0
 

@@ -65,7 +65,7 @@ inbox = sa.table(
     "inbox",
     *map(sa.column, ("id", "received_at", "facility", "sender", "control_id", "generation", "message_type")),
     *map(sa.column, ("protocol", "endpoint", "charset", "patient_number", "visit_number", "message_time")),
-    sa.column("body"),
+    sa.column("size"),
     schema="bus",
 )
 work = sa.table("work", *map(sa.column, ["id", "state", "published_at", "blocked_by"]), schema="bus")

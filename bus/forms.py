@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from lxml import etree
 
+from bus import bodies
 from bus.envelope import Stored
 from bus.hl7.charset import decode
 from bus.hl7.message import Message, Segment
@@ -30,10 +31,7 @@ from bus.sources.opening import ROW_TYPES, XML_TYPES, open_stored
 from bus.sources.source import UnreadableError
 from bus.sources.xml_parser import ForbiddenXmlError, MalformedXmlError, parse_xml
 
-MESSAGE = sa.text(
-    "SELECT id, received_at, facility, sender, control_id, message_type, protocol, endpoint, charset,"
-    " patient_number, visit_number, message_time, body FROM bus.inbox WHERE id = :id"
-)
+SIZE = sa.text("SELECT size FROM bus.inbox WHERE id = :id")
 REFUSAL = sa.text(
     "SELECT id, at, facility, control_id, message_type, protocol, endpoint, code, reason, size, body"
     " FROM bus.refusal WHERE id = :id"
@@ -70,15 +68,17 @@ class Forms:
     patient_number: str | None
     charset: str
     raw: bytes
-    """As it arrived; of a refusal, cut at the endpoint's keeping limit."""
+    """As it arrived; of a refusal, cut at the endpoint's keeping limit; empty when retention dropped it."""
     size: int
     text: str
     """Decoded for people: what does not decode is shown as \\xNN."""
     parts: Sequence[Part]
     """Unescaped, in order; empty where it does not parse."""
     decision: Decision | None
-    """What the rules of now say; None for a refusal."""
+    """What the rules of now say; None for a refusal, and for a body that is not here any more."""
     answer: Answer
+    body_dropped: str | None = None
+    """The sentence for people about a body that retention dropped; None: it is here."""
 
 
 class CurrentRules:
@@ -108,12 +108,16 @@ def forms(connection: sa.Connection, id: str, rules: CurrentRules) -> Forms | No
     if id.startswith("r"):
         row = connection.execute(REFUSAL, {"id": int(id[1:])}).mappings().one_or_none()
         return None if row is None else _refused(id, row)
-    row = connection.execute(MESSAGE, {"id": int(id)}).mappings().one_or_none()
-    return None if row is None else _stored(Stored(**row), rules.get(connection))
+    stored = bodies.one(connection, int(id))
+    if stored is None:
+        return None
+    if stored.body is None:
+        size = connection.execute(SIZE, {"id": stored.id}).scalar_one()
+        return _stored(stored, b"", size, None, bodies.told(connection, stored.id, stored.received_at))
+    return _stored(stored, stored.body, len(stored.body), decide(stored, rules.get(connection)), None)
 
 
-def _stored(stored: Stored, rules: RuleSet) -> Forms:
-    body = bytes(stored.body)
+def _stored(stored: Stored, body: bytes, size: int, decision: Decision | None, dropped: str | None) -> Forms:
     accepted = {"mllp": "AA", "tables": "read", "soap": "200"}.get(stored.protocol, "202")
     return Forms(
         id=str(stored.id),
@@ -121,16 +125,17 @@ def _stored(stored: Stored, rules: RuleSet) -> Forms:
         patient_number=stored.patient_number,
         charset=stored.charset,
         raw=body,
-        size=len(body),
+        size=size,
         text=readable(body, stored.charset),
         parts=parts(body, stored.charset, stored.message_type),
-        decision=decide(stored, rules),
+        decision=decision,
         answer=Answer(stored.received_at, accepted, None),
+        body_dropped=dropped,
     )
 
 
 def _refused(id_: str, row: Any) -> Forms:
-    body, refused = bytes(row["body"]), {"mllp": "AR"}.get(row["protocol"], "4xx")
+    body, refused = bytes(row["body"] or b""), {"mllp": "AR"}.get(row["protocol"], "4xx")
     return Forms(
         id=id_,
         facility=row["facility"],
@@ -142,6 +147,7 @@ def _refused(id_: str, row: Any) -> Forms:
         parts=parts(body, "utf-8", row["message_type"] or ""),
         decision=None,
         answer=Answer(row["at"], refused, f"{row['code']}: {row['reason']}"),
+        body_dropped=bodies.REFUSED if row["body"] is None else None,
     )
 
 

@@ -142,7 +142,7 @@ def select_messages() -> sa.Select[Any]:
     return sa.select(
         i.id, i.received_at, state.label("state"), i.facility, i.sender, i.control_id, i.message_type,
         i.protocol, i.endpoint, i.patient_number, i.visit_number, held.c.code, held.c.reason, held.c.rule,
-        held.c.step, held.c.field, work.c.blocked_by, sa.func.octet_length(i.body).label("size"),
+        held.c.step, held.c.field, work.c.blocked_by, i.size,
     ).select_from(joined)  # fmt: skip
 
 

@@ -27,7 +27,7 @@ _KNOWN = (
     " ORDER BY control_id LIMIT %s"
 )
 _BODY = (
-    "SELECT body FROM bus.inbox WHERE facility = %s AND sender = %s AND control_id = %s"
+    "SELECT body FROM bus.message WHERE facility = %s AND sender = %s AND control_id = %s"
     " ORDER BY generation DESC LIMIT 1"
 )
 
@@ -91,12 +91,15 @@ class Store:
         found = self._connected().execute(_KNOWN, (facility, sender, after, limit)).fetchall()
         return [row[0] for row in found]
 
-    def body(self, facility: str, sender: str, control_id: str) -> bytes:
-        """Return a stored message's body; raises LookupError when there is none."""
+    def body(self, facility: str, sender: str, control_id: str) -> bytes | None:
+        """Return a stored message's body, None when retention dropped it; raises LookupError when there is
+        no such message.
+        """
         found = self._connected().execute(_BODY, (facility, sender, control_id)).fetchone()
         if found is None:
             raise LookupError("no such message in the inbox")
-        return bytes(found[0])
+        body: bytes | None = found[0]
+        return body
 
     def _connected(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.broken or self._connection.closed:

@@ -11,12 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import structlog
+
 from adapters.tables import codec
 from adapters.tables.poll import Counts, count, name
 from adapters.tables.settings import Campus, Table
 from adapters.tables.store import Mark
 from bus.envelope import Arrival, Receipt
 from consortium.errors import PermanentError
+
+log = structlog.get_logger("adapters.tables")
 
 FEW = 20
 """So many keys may vanish at once in any case."""
@@ -47,8 +51,8 @@ class Ledger(Protocol):
         """Return the next control ids."""
         ...
 
-    def body(self, facility: str, sender: str, control_id: str) -> bytes:
-        """Return a message's body."""
+    def body(self, facility: str, sender: str, control_id: str) -> bytes | None:
+        """Return a message's body; None when retention dropped it."""
         ...
 
 
@@ -74,7 +78,10 @@ def sweep(source: Keys, ledger: Ledger, table: Table) -> Counts:
     living = [key for key, control_id in page.newest.items() if not codec.is_deletion(control_id)]
     vanished = source.missing(table, living) if living else set()
     _refuse_too_many(campus, table, len(vanished), len(living))
-    deletions = [_deletion(campus, table, ledger, page.newest[key]) for key in sorted(vanished)]
+    found = [_deletion(campus, table, ledger, page.newest[key]) for key in sorted(vanished)]
+    deletions = [one for one in found if one is not None]
+    if len(deletions) < len(found):
+        log.warning("vanished_without_body", poller=poller, count=len(found) - len(deletions))
     if not deletions and page.next_after == after:
         return Counts()
     return count(0, ledger.accept(deletions, Mark(poller, {"after": page.next_after})))
@@ -103,5 +110,7 @@ def _refuse_too_many(campus: Campus, table: Table, vanished: int, living: int) -
         )
 
 
-def _deletion(campus: Campus, table: Table, ledger: Ledger, control_id: str) -> Arrival:
-    return codec.deletion(campus, table, json.loads(ledger.body(campus.facility, table.name, control_id)))
+def _deletion(campus: Campus, table: Table, ledger: Ledger, control_id: str) -> Arrival | None:
+    """Return the deletion made of the last version; None when its body is older than retention keeps."""
+    body = ledger.body(campus.facility, table.name, control_id)
+    return None if body is None else codec.deletion(campus, table, json.loads(body))

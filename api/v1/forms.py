@@ -59,6 +59,7 @@ class MessageForms(BaseModel):
     parts: list[Part]
     outcome: Outcome | None
     answer: Answer
+    body_dropped: str | None = Field(description="when and why bytes, text and parts are not kept any more")
 
 
 @router.get("/{id}/forms", summary="Show a message in every form")
@@ -85,6 +86,7 @@ def _shown(found: Forms) -> MessageForms:
         parts=[Part(place=part.place, value=part.value) for part in found.parts],
         outcome=None if found.decision is None else _outcome(found.decision),
         answer=Answer(at=found.answer.at, code=found.answer.code, reason=found.answer.reason),
+        body_dropped=found.body_dropped,
     )
 
 

@@ -99,6 +99,7 @@ class Way(Message):
     outgoing: list[Outgoing]
     replays: list[Again] = Field(description="who let it go again and why")
     body: str | None = Field(description="decoded for people; only with `body=true` and permission")
+    body_dropped: str | None = Field(description="when and why the body is not kept any more")
 
 
 class Why(BaseModel):
@@ -240,7 +241,8 @@ def _shown(way: Journey, *, body: bool) -> Way:
             Again(**asdict(r) | {"original_id": str(r.original_id), "message_id": str(r.message_id)})
             for r in way.replays
         ],
-        body=way.body if body else None,
+        body=way.body if body and way.body_dropped is None else None,
+        body_dropped=way.body_dropped,
     )
 
 

@@ -59,6 +59,8 @@ class Tally:
     values: bool = False
     read: int = 0
     different: int = 0
+    dropped: int = 0
+    """Of those read, how many retention left no body: nothing can be said of them."""
     last: int = 0
     """The last message read."""
     groups: dict[Key, Group] = field(default_factory=dict)
@@ -100,6 +102,7 @@ def _told(key: Key, group: Group, *, values: bool) -> dict[str, Any]:
 def backtest(messages: Iterable[Stored], before: RuleSet, after: RuleSet, tally: Tally) -> Iterator[Tally]:
     """Decide each message by both sets, and give the tally after each. Nothing is written anywhere."""
     for message in messages:
+        tally.dropped += message.body is None
         tally.add(message.id, differences(decide(before, message), decide(after, message)))
         yield tally
 
