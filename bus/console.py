@@ -1,4 +1,4 @@
-"""`yilian messages list|show|replay|discard`: where a message is, and letting it go on."""
+"""`yilian messages list|show|replay|discard|retention`: where a message is, and letting it go on."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ from bus.journal import Entry, Page, search
 from bus.journey import Journey, journey
 from bus.replay import console as replaying
 from bus.replay.ledger import Replayed
+from bus.retention import console as retaining
 from bus.rules.dates import ImpossibleDateError, parse_datetime
 from bus.terminal import show_json
-from consortium.errors import PermanentError
+from consortium.errors import YilianError
 from runtime import settings
+from runtime.keeping import keep
 
 
 def messages_main(argv: Sequence[str]) -> int:
@@ -41,7 +43,7 @@ def messages_main(argv: Sequence[str]) -> int:
     )
     try:
         return int(options.run(engine, options))
-    except PermanentError as error:
+    except YilianError as error:
         return _fail(str(error))
     except sa.exc.OperationalError:
         return _fail("the database cannot be reached: see ./yilian status")
@@ -71,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--why", required=True, help="kept in the trace; no patient data")
     one.add_argument("--by", default=None)
     one.set_defaults(run=_discard)
+    one = commands.add_parser("retention", help="what is kept how long, and what goes next")
+    retaining.arguments(one)
+    one.set_defaults(run=_retention)
     for command in commands.choices.values():
         command.add_argument("--json", action="store_true", help="for programs")
     return parser
@@ -82,6 +87,9 @@ def _filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--control-id")
     parser.add_argument("--patient", dest="patient_number", help="patient number at its campus")
     parser.add_argument("--visit", dest="visit_number", help="visit number at its campus")
+    parser.add_argument(
+        "--number", help="of an order, report (accession), document, charge or appointment that was recorded"
+    )
     parser.add_argument("--state", type=State, choices=list(State), metavar="{" + ",".join(State) + "}")
     parser.add_argument("--code", help="why it is held or was refused, such as unmapped_code")
     parser.add_argument("--rule", help="the rule that recorded it, or for which it is held")
@@ -173,6 +181,10 @@ def _discard(engine: sa.Engine, options: argparse.Namespace) -> int:
     with engine.begin() as connection:
         ready = held.discard(connection, options.id, options.by or getpass.getuser(), options.why)
     return _ready(ready, options)
+
+
+def _retention(engine: sa.Engine, options: argparse.Namespace) -> int:
+    return retaining.retention_main(engine, options, keep(settings.load()))
 
 
 def _ready(ids: Sequence[int], options: argparse.Namespace) -> int:

@@ -101,8 +101,8 @@ def search(connection: sa.Connection, filters: Filters, page: Page | None = None
     entries: list[Entry] = []
     if filters.state is not State.REFUSED:
         entries += _messages(connection, filters, message_before, limit + 1)
-    messages_only = (filters.patient_number, filters.visit_number, filters.rule)
-    if filters.state in (None, State.REFUSED) and messages_only == (None, None, None):
+    messages_only = (filters.patient_number, filters.visit_number, filters.rule, filters.number)
+    if filters.state in (None, State.REFUSED) and all(one is None for one in messages_only):
         entries += _refusals(connection, filters, refusal_before, limit + 1)
     entries.sort(key=lambda entry: (entry.at, entry.id), reverse=True)
     shown = entries[:limit]

@@ -151,6 +151,10 @@ def list_messages(
     control_id: Annotated[str | None, Query(max_length=200)] = None,
     patient_number: Annotated[str | None, Query(max_length=100, description="at its campus")] = None,
     visit_number: Annotated[str | None, Query(max_length=100, description="at its campus")] = None,
+    number: Annotated[
+        str | None,
+        Query(max_length=200, description="of an order, report, document, charge or appointment recorded"),
+    ] = None,
     code: Annotated[
         str | None, Query(max_length=100, description="why it is held or refused, as unmapped_code")
     ] = None,
@@ -162,7 +166,7 @@ def list_messages(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     after: Annotated[str | None, Query(max_length=60)] = None,
 ) -> Messages:
-    """Return the newest first. A search by patient or visit number is audited."""
+    """Return the newest first. A search by a patient's, visit's or record's number is audited."""
     organisation = caller.user.organisation
     wanted = facility or (None if organisation == GROUP else organisation)
     decision = caller.allow(Resource(organisation=wanted) if wanted else SHARED)
@@ -172,6 +176,7 @@ def list_messages(
         control_id=control_id,
         patient_number=patient_number,
         visit_number=visit_number,
+        number=number,
         code=code,
         rule=rule,
         state=state,
@@ -181,7 +186,7 @@ def list_messages(
     )
     with caller.parts.statements.connect() as connection:
         found = search(connection, filters, Page(limit, after))
-    if patient_number is not None or visit_number is not None:
+    if (patient_number, visit_number, number) != (None, None, None):
         caller.note(decision.reason, persons_of(caller, *found.entries))
     return Messages(items=[Message(**_fields(Message, entry)) for entry in found.entries], next=found.next)
 

@@ -89,9 +89,18 @@ CREATE TRIGGER retention_append_only BEFORE UPDATE OR DELETE ON bus.retention
 CREATE TRIGGER retention_no_truncate BEFORE TRUNCATE ON bus.retention
   FOR EACH STATEMENT EXECUTE FUNCTION bus.append_only();
 
+-- Numbers of orders, reports, documents, charges and appointments, as the campus's rules found them.
+CREATE TABLE bus.numbered (
+  number     text COLLATE "C" NOT NULL,
+  message_id bigint NOT NULL,
+  PRIMARY KEY (number, message_id)
+);
+CREATE INDEX numbered_message ON bus.numbered (message_id);
+
 CREATE INDEX outbox_message ON bus.outbox (message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX outbox_delivered ON bus.outbox (delivered_at) WHERE delivered_at IS NOT NULL;
 ALTER TABLE bus.refusal ALTER COLUMN body DROP NOT NULL;
+CREATE INDEX refusal_bodies ON bus.refusal (at) WHERE body IS NOT NULL;
 """
 
 MOVE = """
@@ -115,8 +124,8 @@ UPDATE bus.inbox i SET body = b.body FROM bus.body b WHERE b.id = i.id AND b.rec
 ALTER TABLE bus.inbox ALTER COLUMN body DROP DEFAULT, DROP COLUMN size;
 UPDATE bus.refusal SET body = '' WHERE body IS NULL;
 ALTER TABLE bus.refusal ALTER COLUMN body SET NOT NULL;
-DROP INDEX bus.outbox_message, bus.outbox_delivered;
-DROP TABLE bus.retention;
+DROP INDEX bus.outbox_message, bus.outbox_delivered, bus.refusal_bodies;
+DROP TABLE bus.retention, bus.numbered;
 DROP FUNCTION bus.drop_body_day(date), bus.make_body_day(date);
 DROP VIEW bus.unfinished;
 DROP TABLE bus.body;
