@@ -22,7 +22,7 @@ UNFINISHED = sa.text(
     " WHERE id IN (SELECT message_id FROM bus.unfinished) AND received_at >= :since AND received_at < :until"
 )
 MAKE = sa.text("SELECT bus.make_body_day(:day)")
-PATIENCE = sa.text("SET LOCAL lock_timeout = '2s'")
+PATIENCE = sa.text("SET LOCAL lock_timeout = '500ms'")
 DROP = sa.text("SELECT dropped, spared, bytes FROM bus.drop_body_day(:day)")
 NOTE = sa.text(
     "INSERT INTO bus.retention (what, since, until, dropped, spared, bytes)"
@@ -81,8 +81,8 @@ def make_ahead(engine: sa.Engine, now: datetime) -> list[date]:
 def drop(engine: sa.Engine, day: date) -> Dropped | None:
     """Drop a day's partition in one transaction; None when too much of it is of unfinished messages.
 
-    Raises sqlalchemy's OperationalError when its lock cannot be had for two seconds: nothing is changed, try
-    again later.
+    Raises sqlalchemy's OperationalError when its lock cannot be had for half a second, in which nobody else
+    gets at bodies either: nothing is changed, try again later.
     """
     with engine.begin() as connection:
         if unfinished(connection, day).bytes > MOST_SPARED:

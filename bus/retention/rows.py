@@ -31,19 +31,19 @@ class Kind:
     """Column by which rows are found in order and taken away."""
     old: str
     """Condition under which a row is older than `:before`."""
-    spared: str
-    """Condition under which it may go whatever its age: that nobody needs it."""
+    unneeded: str
+    """Condition that nobody needs it any more, whatever its age."""
     take: Sequence[str]
     """Statements that take away the rows of `:keys`."""
     lock: str = ""
-    """Taken first, so that no replay begins to need a body between the look and the taking away."""
+    """Taken before the last look, so that no replay begins to need a body before it is taken away."""
 
     @property
     def find(self) -> str:
         """Return the query of the next keys that may go, from behind `:after`."""
         return (
             f"SELECT DISTINCT t.{self.key} AS key FROM {self.table} AS t"  # noqa: S608 - constants of this module
-            f" WHERE t.{self.key} > :after AND {self.old} AND {self.spared} ORDER BY 1 LIMIT :limit"
+            f" WHERE t.{self.key} > :after AND {self.old} AND {self.unneeded} ORDER BY 1 LIMIT :limit"
         )
 
 
@@ -165,11 +165,12 @@ def take(engine: sa.Engine, kind: Kind, before: datetime) -> Iterator[int]:
 
 
 def _group(connection: sa.Connection, kind: Kind, before: datetime, after: int) -> list[int]:
-    if kind.lock:
-        connection.execute(PATIENCE)
-        connection.execute(sa.text(kind.lock))
     values: dict[str, Any] = {"after": after, "before": before, "limit": CHUNK}
     keys = list(connection.execute(sa.text(kind.find), values).scalars())
+    if keys and kind.lock:
+        connection.execute(PATIENCE)
+        connection.execute(sa.text(kind.lock))
+        keys = list(connection.execute(sa.text(kind.find), values).scalars())
     if keys:
         for statement in kind.take:
             connection.execute(sa.text(statement), {"keys": keys})

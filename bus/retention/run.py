@@ -6,7 +6,7 @@ Each day's partition and each group of rows goes in a transaction of its own, to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -81,7 +81,7 @@ def plan(connection: sa.Connection, keep: Keep, now: datetime) -> Plan:
     return Plan(days, partitions.kept(connection), going, counts)
 
 
-def run(engine: sa.Engine, keep: Keep, now: datetime) -> Iterator[Gone]:
+def run(engine: sa.Engine, keep: Keep, now: datetime) -> Generator[Gone, None, None]:
     """Take away what is old; gives each part after its commit. Raises `BusyError`."""
     with _alone(engine):
         for made in partitions.make_ahead(engine, now):
