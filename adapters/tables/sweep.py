@@ -11,16 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import structlog
-
 from adapters.tables import codec
 from adapters.tables.poll import Counts, count, name
+from adapters.tables.rows import Last
 from adapters.tables.settings import Campus, Table
 from adapters.tables.store import Mark
 from bus.envelope import Arrival, Receipt
 from consortium.errors import PermanentError
-
-log = structlog.get_logger("adapters.tables")
 
 FEW = 20
 """So many keys may vanish at once in any case."""
@@ -51,8 +48,8 @@ class Ledger(Protocol):
         """Return the next control ids."""
         ...
 
-    def body(self, facility: str, sender: str, control_id: str) -> bytes | None:
-        """Return a message's body; None when retention dropped it."""
+    def last(self, facility: str, sender: str, control_id: str) -> Last:
+        """Return what is kept of a message."""
         ...
 
 
@@ -78,10 +75,7 @@ def sweep(source: Keys, ledger: Ledger, table: Table) -> Counts:
     living = [key for key, control_id in page.newest.items() if not codec.is_deletion(control_id)]
     vanished = source.missing(table, living) if living else set()
     _refuse_too_many(campus, table, len(vanished), len(living))
-    found = [_deletion(campus, table, ledger, page.newest[key]) for key in sorted(vanished)]
-    deletions = [one for one in found if one is not None]
-    if len(deletions) < len(found):
-        log.warning("vanished_without_body", poller=poller, count=len(found) - len(deletions))
+    deletions = [_deletion(campus, table, ledger, page.newest[key]) for key in sorted(vanished)]
     if not deletions and page.next_after == after:
         return Counts()
     return count(0, ledger.accept(deletions, Mark(poller, {"after": page.next_after})))
@@ -110,7 +104,7 @@ def _refuse_too_many(campus: Campus, table: Table, vanished: int, living: int) -
         )
 
 
-def _deletion(campus: Campus, table: Table, ledger: Ledger, control_id: str) -> Arrival | None:
-    """Return the deletion made of the last version; None when its body is older than retention keeps."""
-    body = ledger.body(campus.facility, table.name, control_id)
-    return None if body is None else codec.deletion(campus, table, json.loads(body))
+def _deletion(campus: Campus, table: Table, ledger: Ledger, control_id: str) -> Arrival:
+    last = ledger.last(campus.facility, table.name, control_id)
+    kept = codec.remnant(table, control_id, last) if last.body is None else json.loads(last.body)
+    return codec.deletion(campus, table, kept)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from consortium.records.model import Change
 
-LONGEST = 200
-"""Characters of a number that is worth finding; what is longer is none."""
-
 
 def numbers(change: Change) -> set[str]:
     """Return the numbers of its orders, reports, documents, charges and appointments."""
@@ -18,4 +15,4 @@ def numbers(change: Change) -> set[str]:
             found.add(report.order_number)
     for others in (change.documents, change.charges, change.appointments):
         found |= {other.number for other in others}
-    return {number for number in found if len(number) <= LONGEST}
+    return found

@@ -134,7 +134,7 @@ def test_a_days_bodies_go_and_what_is_not_finished_keeps_its_body(
 @pytest.fixture
 def gone(engine: sa.Engine, database_url: str, rules: RuleSet) -> int:
     """A message whose body was dropped."""
-    [id_] = store(database_url, hl7("ADT^A28", "M1"))
+    [id_] = store(database_url, hl7("ADT^A28", "M1", control_id="GONE"))
     Router(engine, rules, Services()).answer([id_])
     age(database_url, [id_], 40)
     assert go(engine) == {"bodies": 1}
@@ -163,7 +163,7 @@ def test_a_message_without_body_cannot_go_again(engine: sa.Engine, database_url:
     with pytest.raises(held.NotHeldError, match="was dropped"):
         one.replay(engine, gone, CHEN, KEY)
     with pytest.raises(held.NotHeldError, match="was dropped"):
-        edit.edit(engine, gone, hl7("ADT^A28", "M1").body, CHEN, KEY)
+        edit.edit(engine, gone, hl7("ADT^A28", "M1", control_id="GONE").body, CHEN, KEY)
     assert rows(database_url, "SELECT count(*) FROM bus.work") == [(0,)]
     assert rows(database_url, "SELECT count(*) FROM bus.replay") == [(0,)]
 
