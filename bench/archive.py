@@ -47,10 +47,16 @@ def need(rows: int, bodies: int) -> int:
     return rows * ROW_BYTES + bodies * BODY_BYTES
 
 
-def check_disk(folder: Path, rows: int, bodies: int) -> None:
-    """Say what the store takes of a disk. Raises MissingError when it does not fit with a tenth left."""
-    usage, wanted = shutil.disk_usage(folder), need(rows, bodies)
-    _say(f"{rows:,} rows and {bodies:,} bodies take about {_gib(wanted)}; free are {_gib(usage.free)}")
+def check_disk(folder: Path | None, rows: int, bodies: int) -> None:
+    """Say what the store takes of a disk; None: of somebody else's. Raises MissingError when it does not fit
+    with a tenth left.
+    """
+    wanted = need(rows, bodies)
+    _say(f"{rows:,} rows and {bodies:,} bodies take about {_gib(wanted)} of disk")
+    if folder is None:
+        return
+    usage = shutil.disk_usage(folder)
+    _say(f"{_gib(usage.free)} of {_gib(usage.total)} are free at {folder}")
     if wanted > usage.free - usage.total // 10:
         raise MissingError(f"a tenth of the disk of {folder} has to stay free: give fewer --rows")
 

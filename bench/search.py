@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from bench import archive
 from bench.engines import database
-from bench.result import Result
+from bench.result import MissingError, Result
 from bus.finding import Filters, State, inbox
 from bus.journal import Page, search, select_messages
 
@@ -86,14 +86,16 @@ def measure(args: argparse.Namespace) -> Result:
     """Fill a store, search it in every way, and explain each way once."""
     with tempfile.TemporaryDirectory(prefix="yilian-bench-") as folder, ExitStack() as stack:
         Path(folder).chmod(0o755)  # PostgreSQL runs as another user below it
-        server = args.server
+        server, bodies = args.server, min(args.bodies, args.rows)
+        if args.database and not server:
+            raise MissingError("a database that stays needs a server that stays: give --server, too")
+        archive.check_disk(None if server else Path(folder), args.rows, bodies)
         if not server:
             from runtime.services.postgres import ephemeral
 
-            archive.check_disk(Path(folder), args.rows, args.bodies)
             server = stack.enter_context(ephemeral(Path(folder)))
         url = _database(stack, server, args.database)
-        archive.fill(url, args.rows, min(args.bodies, args.rows))
+        archive.fill(url, args.rows, bodies)
         engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
         stack.callback(engine.dispose)
         measured = _measured(engine, args)
