@@ -1,14 +1,15 @@
-"""The forms of one message: its bytes, its text, its parts, and what the rules of now make of it.
+"""The forms of one message: its bytes, text and parts, what rules make of it, what was sent and answered.
 
-Bytes are kept; the rest is made anew, and nothing is written. The answer is told as it follows from what is
-kept: its own bytes are not stored.
+What arrived, was sent and was answered is kept; the rest is made anew, by the rules of now and by the version
+that decided it, and nothing is written. Our answer to its sender is told as it follows from what is kept: its
+own bytes are not stored.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -27,6 +28,8 @@ from bus.rules.decision import Decision
 from bus.rules.ruleset import RuleSet, unreadable
 from bus.rules.versions import store
 from bus.rules.versions.folder import compiled
+from bus.rules.versions.model import NothingActiveError, UnknownVersionError
+from bus.sent_forms import Sent, sent
 from bus.sources.opening import ROW_TYPES, XML_TYPES, open_stored
 from bus.sources.source import UnreadableError
 from bus.sources.xml_parser import ForbiddenXmlError, MalformedXmlError, parse_xml
@@ -36,6 +39,12 @@ REFUSAL = sa.text(
     "SELECT id, at, facility, control_id, message_type, protocol, endpoint, code, reason, size, body"
     " FROM bus.refusal WHERE id = :id"
 )
+UNDER = sa.text(
+    "SELECT detail ->> 'rules' FROM bus.trace WHERE message_id = :id AND step IN ('recorded', 'held')"
+    " AND detail ->> 'rules' IS NOT NULL ORDER BY at DESC LIMIT 1"
+)
+EARLIER = 4
+"""Earlier rule sets that are kept compiled."""
 LONGEST_FIELD = 10_000
 """Characters shown of one part; the whole is in the raw form."""
 
@@ -77,6 +86,11 @@ class Forms:
     decision: Decision | None
     """What the rules of now say; None for a refusal, and for a body that is not here any more."""
     answer: Answer
+    rules_then: str | None = None
+    """The version that decided it last, as its trace says; None: none did, or it was no deployed one."""
+    then: Decision | None = None
+    """What that version says, with the codes that are mapped by now; None: there is none of it."""
+    sent: Sequence[Sent] = ()
     body_dropped: str | None = None
     """The sentence for people about a body that retention dropped; None: it is here."""
 
@@ -88,6 +102,7 @@ class CurrentRules:
         """`rules_dir`: where they are before the first set is deployed."""
         self._dir = rules_dir
         self._compiled: dict[str, RuleSet] = {}
+        self._earlier: dict[str, RuleSet] = {}
         self._lock = Lock()
 
     def get(self, connection: sa.Connection) -> RuleSet:
@@ -99,6 +114,21 @@ class CurrentRules:
             if digest not in self._compiled:
                 self._compiled = {digest: compiled(store.files(connection, digest))}
             rules = self._compiled[digest]
+            rules.additions.refresh(connection)
+            return rules
+
+    def version(self, connection: sa.Connection, name: str) -> RuleSet | None:
+        """Return a stored version, compiled, with the codes mapped since; None when there is none."""
+        with self._lock:
+            try:
+                digest = store.named(connection, name)
+            except (UnknownVersionError, NothingActiveError):
+                return None
+            if digest not in self._earlier:
+                while len(self._earlier) >= EARLIER:
+                    del self._earlier[next(iter(self._earlier))]
+                self._earlier[digest] = compiled(store.files(connection, digest))
+            rules = self._earlier[digest]
             rules.additions.refresh(connection)
             return rules
 
@@ -114,7 +144,12 @@ def forms(connection: sa.Connection, id: str, rules: CurrentRules) -> Forms | No
     if stored.body is None:
         size = connection.execute(SIZE, {"id": stored.id}).scalar_one()
         return _stored(stored, b"", size, None, bodies.told(connection, stored.id, stored.received_at))
-    return _stored(stored, stored.body, len(stored.body), decide(stored, rules.get(connection)), None)
+    decision = decide(stored, rules.get(connection))
+    shown = _stored(stored, stored.body, len(stored.body), decision, None)
+    name = connection.execute(UNDER, {"id": stored.id}).scalar_one_or_none()
+    earlier = None if name is None else rules.version(connection, name)
+    then = None if earlier is None else decide(stored, earlier)
+    return replace(shown, rules_then=name, then=then, sent=sent(connection, stored.id))
 
 
 def _stored(stored: Stored, body: bytes, size: int, decision: Decision | None, dropped: str | None) -> Forms:
