@@ -108,12 +108,14 @@ REFUSALS = Kind(
     ALL,
     ("DELETE FROM bus.refusal WHERE id = ANY(:keys)",),
 )
+# The poller of tables finds what vanished from its source by what it ever brought.
+BROUGHT = "t.protocol <> 'tables'"
 INDEX_ROWS = Kind(
     "index_rows",
     "bus.inbox",
     "id",
     EARLIER.format(key="id"),
-    OVER.format(key="id"),
+    f"{OVER.format(key='id')} AND {BROUGHT}",
     (
         "DELETE FROM bus.held WHERE message_id = ANY(:keys)",
         "DELETE FROM bus.numbered WHERE message_id = ANY(:keys)",

@@ -194,15 +194,21 @@ def test_a_control_id_is_known_when_the_body_and_its_day_are_gone(
 def test_traces_go_before_index_rows_and_those_with_all_that_is_theirs(
     engine: sa.Engine, database_url: str, rules: RuleSet
 ) -> None:
-    report, bad, later = store(database_url, lab("M1"), hl7("ADT^A28", "M2", sex="X"), hl7("ADT^A28", "M3"))
-    Router(engine, rules, Services()).answer([report, bad, later])
-    age(database_url, [report, bad], 70)
-    assert go(engine) == {"bodies": 1, "traces": 1}
+    report, row, bad, later = store(
+        database_url,
+        lab("M1"),
+        hl7("ADT^A28", "M4")._replace(protocol="tables"),
+        hl7("ADT^A28", "M2", sex="X"),
+        hl7("ADT^A28", "M3"),
+    )
+    Router(engine, rules, Services()).answer([report, row, bad, later])
+    age(database_url, [report, row, bad], 70)
+    assert go(engine) == {"bodies": 2, "traces": 2}
     assert rows(database_url, "SELECT DISTINCT message_id FROM bus.trace ORDER BY 1") == [(bad,), (later,)]
-    assert rows(database_url, "SELECT id FROM bus.inbox ORDER BY 1") == [(report,), (bad,), (later,)]
+    assert rows(database_url, "SELECT id FROM bus.inbox ORDER BY 1") == [(report,), (row,), (bad,), (later,)]
     assert rows(database_url, "SELECT DISTINCT message_id FROM bus.numbered") == [(report,)]
     assert go(engine, NOW + timedelta(days=25)) == {"index_rows": 1}
-    assert rows(database_url, "SELECT id FROM bus.inbox ORDER BY 1") == [(bad,), (later,)]
+    assert rows(database_url, "SELECT id FROM bus.inbox ORDER BY 1") == [(row,), (bad,), (later,)]
     assert rows(database_url, "SELECT count(*) FROM bus.numbered") == [(0,)]
     assert whole(database_url) == [bad, later]
 
