@@ -84,8 +84,11 @@ def plan(connection: sa.Connection, keep: Keep, now: datetime) -> Plan:
 def run(engine: sa.Engine, keep: Keep, now: datetime) -> Generator[Gone, None, None]:
     """Take away what is old; gives each part after its commit. Raises `BusyError`."""
     with _alone(engine):
-        for made in partitions.make_ahead(engine, now):
-            log.info("partition_made", day=made.isoformat())
+        try:
+            for made in partitions.make_ahead(engine, now):
+                log.info("partition_made", day=made.isoformat())
+        except sa.exc.OperationalError as error:
+            yield Gone("bodies", 0, today(now), put_off=_busy(error))
         with engine.connect() as connection:
             known = partitions.partitions(connection)
         for one in due(known, keep, now):
@@ -102,9 +105,7 @@ def _drop(engine: sa.Engine, day: date) -> Gone:
     try:
         done = partitions.drop(engine, day)
     except sa.exc.OperationalError as error:
-        if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
-            raise
-        return Gone("bodies", 0, day, put_off="others are reading: tried again by the next run")
+        return Gone("bodies", 0, day, put_off=_busy(error))
     if done is None:
         return Gone("bodies", 0, day, put_off="too many of its messages are not finished: see messages list")
     return Gone("bodies", done.dropped, day, done.spared, done.bytes)
@@ -116,9 +117,14 @@ def _take(engine: sa.Engine, kind: rows.Kind, before: datetime) -> Iterator[Gone
             log.info("retention", what=kind.name, count=count)
             yield Gone(kind.name, count)
     except sa.exc.OperationalError as error:
-        if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
-            raise
-        yield Gone(kind.name, 0, put_off="others are reading: tried again by the next run")
+        yield Gone(kind.name, 0, put_off=_busy(error))
+
+
+def _busy(error: sa.exc.OperationalError) -> str:
+    """Return why something is left for the next run. Raises the error again unless it is a lock's."""
+    if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+        raise error
+    return "others are reading: tried again by the next run"
 
 
 def _oldest(days: Sequence[Partition], now: datetime) -> datetime:
