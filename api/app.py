@@ -27,6 +27,7 @@ from api.v1 import (
     master_data,
     messages,
     replays,
+    retention,
     rules,
     sign_in,
     subscribers,
@@ -105,6 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
         master_data,
         alerts,
         systems,
+        retention,
         critical_values,
         audit,
     )

@@ -43,7 +43,7 @@ class Engine:
 
     def clear(self) -> None:
         """Empty its tables and write out what is dirty, so that each load begins alike."""
-        tables = "bus.inbox, bus.work, bus.held" if self.table == "bus.inbox" else self.table
+        tables = "bus.inbox, bus.body, bus.work, bus.held" if self.table == "bus.inbox" else self.table
         with psycopg.connect(self.database, autocommit=True) as connection:
             connection.execute(f"TRUNCATE {tables}".encode())
             connection.execute("CHECKPOINT")

@@ -11,8 +11,6 @@ import os
 import platform
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,40 +19,45 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import psutil
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from bench.engines import CHECKOUT, database
-from bench.result import Result
+from bench import archive
+from bench.engines import database
+from bench.result import MissingError, Result
 from bus.finding import Filters, State, inbox
 from bus.journal import Page, search, select_messages
 
-CHUNK = 100_000
-"""Rows made in one transaction."""
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
-EVERY = timedelta(seconds=10)
-"""Between two messages of the store."""
+YEAR = timedelta(days=365)
+"""From the first message of the store to the last."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; the defaults are those of docs/benchmarks.md."""
     parser.add_argument("--rows", type=int, default=2_000_000, help="messages in the store")
+    parser.add_argument("--bodies", type=int, default=2_000_000, help="the newest messages that have a body")
     parser.add_argument("--searches", type=int, default=40, help="of each kind")
     parser.add_argument("--server", default="", help="URL of a PostgreSQL superuser; empty: one of our own")
+    parser.add_argument(
+        "--database", default="", help="one on --server that stays; a store begun in it is gone on with"
+    )
 
 
 def kinds(rng: random.Random, rows: int) -> Mapping[str, Filters]:
     """Return one search of each kind, for something that is there."""
     one = rng.randrange(1, rows)
-    since = BEGAN + EVERY * rng.randrange(rows)
+    since = BEGAN + YEAR * rng.random()
     window: dict[str, Any] = {"since": since, "until": since + timedelta(hours=6)}
     return {
         "patient": Filters(patient_number=f"P{rng.randrange(rows // 20)}"),
         "visit": Filters(visit_number=f"V{one // 5}"),
         "control id": Filters(control_id=f"C{one}"),
+        "order or report number": Filters(number=f"R{one // 2}"),
         "type": Filters(message_type=rng.choice(("ORU^R01", "SIU^S12"))),
         "campus": Filters(facility=rng.choice(("MAIN", "HP", "HY"))),
         "campus and type, in a window": Filters(facility="HY", message_type="MDM^T02", **window),
@@ -83,38 +86,36 @@ def measure(args: argparse.Namespace) -> Result:
     """Fill a store, search it in every way, and explain each way once."""
     with tempfile.TemporaryDirectory(prefix="yilian-bench-") as folder, ExitStack() as stack:
         Path(folder).chmod(0o755)  # PostgreSQL runs as another user below it
-        server = args.server
+        server, bodies = args.server, min(args.bodies, args.rows)
+        if args.database and not server:
+            raise MissingError("a database that stays needs a server that stays: give --server, too")
+        archive.check_disk(None if server else Path(folder), args.rows, bodies)
         if not server:
             from runtime.services.postgres import ephemeral
 
             server = stack.enter_context(ephemeral(Path(folder)))
-        name = f"search_{os.getpid()}"
-        url = database(server, name)
-        stack.callback(_drop, server, name)
-        _fill(url, args.rows)
+        url = _database(stack, server, args.database)
+        archive.fill(url, args.rows, bodies)
         engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
         stack.callback(engine.dispose)
         measured = _measured(engine, args)
         return _result(measured, args, server)
 
 
+def _database(stack: ExitStack, server: str, name: str) -> str:
+    """Return the URL of the database that was named, or of a new one for this run."""
+    if not name:
+        name = f"search_{os.getpid()}"
+        stack.callback(_drop, server, name)
+        return database(server, name)
+    with psycopg.connect(server, autocommit=True) as admin:
+        known = admin.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone() is not None
+    return urlunsplit(urlsplit(server)._replace(path=f"/{name}")) if known else database(server, name)
+
+
 def _drop(server: str, name: str) -> None:
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
-
-
-def _fill(url: str, rows: int) -> None:
-    upgrade = (sys.executable, "-m", "alembic", "-x", f"url={url}", "upgrade", "head")
-    subprocess.run(upgrade, cwd=CHECKOUT, check=True, capture_output=True)
-    statements = (CHECKOUT / "bench" / "archive.sql").read_text(encoding="utf-8").split(";\n")
-    with psycopg.connect(url, autocommit=True) as connection:
-        for first in range(1, rows + 1, CHUNK):
-            values = {"first": first, "last": min(first + CHUNK - 1, rows), "rows": rows}
-            with connection.transaction():
-                for statement in filter(str.strip, statements):
-                    connection.execute(statement.encode(), values)
-            print(f"{values['last']} of {rows} rows", file=sys.stderr)
-        connection.execute("VACUUM ANALYZE")
 
 
 def _measured(engine: sa.Engine, args: argparse.Namespace) -> Mapping[str, Measured]:
@@ -177,6 +178,7 @@ def _result(measured: Mapping[str, Measured], args: argparse.Namespace, server: 
     }
     conditions = {
         "rows": args.rows,
+        "bodies": min(args.bodies, args.rows),
         "searches_of_each_kind": args.searches,
         "page": 50,
         "cpus": os.cpu_count(),

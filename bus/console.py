@@ -1,4 +1,4 @@
-"""`yilian messages list|show|replay|discard`: where a message is, and letting it go on."""
+"""`yilian messages list|show|replay|discard|retention`: where a message is, and letting it go on."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from bus.journal import Entry, Page, search
 from bus.journey import Journey, journey
 from bus.replay import console as replaying
 from bus.replay.ledger import Replayed
+from bus.retention import console as retaining
 from bus.rules.dates import ImpossibleDateError, parse_datetime
 from bus.terminal import fail, progress, show_json, show_table, with_database, write
 from runtime import settings
+from runtime.keeping import keep
 from runtime.words import words
 
 COLUMNS = ("id", "at", "state", "facility", "type", "control id", "reason")
@@ -75,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--by", default=None)
     one.set_defaults(run=_discard)
+    one = commands.add_parser("retention", help="what is kept how long, and what goes next")
+    retaining.arguments(one)
+    one.set_defaults(run=_retention)
     for command in commands.choices.values():
         command.add_argument(
             "--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取")
@@ -95,6 +100,13 @@ def _filters(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--visit", dest="visit_number", help=words("visit number at its campus", "就诊在本院区的编号")
+    )
+    parser.add_argument(
+        "--number",
+        help=words(
+            "of an order, report (accession), document, charge or appointment that was recorded",
+            "已记录的医嘱、报告（检查号）、文书、收费或预约的编号",
+        ),
     )
     parser.add_argument("--state", type=State, choices=list(State), metavar="{" + ",".join(State) + "}")
     parser.add_argument(
@@ -168,6 +180,9 @@ def _tell(found: Journey) -> int:
             write(f"\n{title}")
         for line in lines:
             write(f"  {line}")
+    if found.body_dropped is not None:
+        write(f"\n{found.body_dropped}")
+        return 0
     write(f"\nbody ({found.charset or 'not known'})\n{found.body}")
     return 0
 
@@ -196,6 +211,10 @@ def _discard(engine: sa.Engine, options: argparse.Namespace) -> int:
     with engine.begin() as connection:
         ready = held.discard(connection, options.id, options.by or getpass.getuser(), options.why)
     return _ready(ready, options)
+
+
+def _retention(engine: sa.Engine, options: argparse.Namespace) -> int:
+    return retaining.retention_main(engine, options, keep(settings.load()))
 
 
 def _ready(ids: Sequence[int], options: argparse.Namespace) -> int:

@@ -91,4 +91,5 @@ class Stored:
     patient_number: str | None
     visit_number: str | None
     message_time: str | None
-    body: bytes
+    body: bytes | None
+    """None: retention dropped it."""

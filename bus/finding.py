@@ -48,6 +48,8 @@ class Filters:
     """The rule that recorded it, or for which it is held."""
     since: datetime | None = None
     until: datetime | None = None
+    number: str | None = None
+    """Of an order, report, document, charge or appointment, as the rules found it in what was recorded."""
     text: str | None = None
     """Part of the reason or its code."""
 
@@ -65,7 +67,7 @@ inbox = sa.table(
     "inbox",
     *map(sa.column, ("id", "received_at", "facility", "sender", "control_id", "generation", "message_type")),
     *map(sa.column, ("protocol", "endpoint", "charset", "patient_number", "visit_number", "message_time")),
-    sa.column("body"),
+    sa.column("size"),
     schema="bus",
 )
 work = sa.table("work", *map(sa.column, ["id", "state", "published_at", "blocked_by"]), schema="bus")
@@ -73,6 +75,7 @@ held = sa.table(
     "held", *map(sa.column, ["id", "message_id", "code", "reason", "rule", "released_at"]), schema="bus"
 )
 trace = sa.table("trace", *map(sa.column, ["message_id", "at", "step", "detail"]), schema="bus")
+numbered = sa.table("numbered", *map(sa.column, ["number", "message_id"]), schema="bus")
 _ends = trace.alias("ends")
 LAST_END = (
     sa.select(_ends.c.step)
@@ -169,6 +172,9 @@ def _conditions(filters: Filters, window: Window) -> list[sa.ColumnElement[bool]
         conditions.append(inbox.c.received_at >= filters.since)
     if filters.until is not None:
         conditions.append(inbox.c.received_at < filters.until)
+    if filters.number is not None:
+        named = sa.select(numbered.c.message_id).where(numbered.c.number == filters.number)
+        conditions.append(inbox.c.id.in_(named))
     return conditions
 
 
@@ -261,6 +267,8 @@ def _merged(connection: sa.Connection, filters: Filters, window: Window, limit: 
 
 def _branches(connection: sa.Connection, filters: Filters) -> Sequence[dict[str, str]] | None:
     names: tuple[str, ...]
+    if filters.number is not None:
+        return None
     if filters.control_id is not None:
         names, query = ("facility", "sender"), SENDERS
     elif filters.patient_number is not None or filters.visit_number is not None:

@@ -1,14 +1,15 @@
-"""The forms of one message: its bytes, its text, its parts, and what the rules of now make of it.
+"""The forms of one message: its bytes, text and parts, what rules make of it, what was sent and answered.
 
-Bytes are kept; the rest is made anew, and nothing is written. The answer is told as it follows from what is
-kept: its own bytes are not stored.
+What arrived, was sent and was answered is kept; the rest is made anew, by the rules of now and by the version
+that decided it, and nothing is written. Our answer to its sender is told as it follows from what is kept: its
+own bytes are not stored.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -17,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from lxml import etree
 
+from bus import bodies
 from bus.envelope import Stored
 from bus.hl7.charset import decode
 from bus.hl7.message import Message, Segment
@@ -27,18 +29,23 @@ from bus.rules.records import KnownRecords, Records
 from bus.rules.ruleset import RuleSet, unreadable
 from bus.rules.versions import store
 from bus.rules.versions.folder import compiled
+from bus.rules.versions.model import NothingActiveError, UnknownVersionError
+from bus.sent_forms import Sent, sent
 from bus.sources.opening import ROW_TYPES, XML_TYPES, open_stored
 from bus.sources.source import UnreadableError
 from bus.sources.xml_parser import ForbiddenXmlError, MalformedXmlError, parse_xml
 
-MESSAGE = sa.text(
-    "SELECT id, received_at, facility, sender, control_id, message_type, protocol, endpoint, charset,"
-    " patient_number, visit_number, message_time, body FROM bus.inbox WHERE id = :id"
-)
+SIZE = sa.text("SELECT size FROM bus.inbox WHERE id = :id")
 REFUSAL = sa.text(
     "SELECT id, at, facility, control_id, message_type, protocol, endpoint, code, reason, size, body"
     " FROM bus.refusal WHERE id = :id"
 )
+UNDER = sa.text(
+    "SELECT detail ->> 'rules' FROM bus.trace WHERE message_id = :id AND step IN ('recorded', 'held')"
+    " AND detail ->> 'rules' IS NOT NULL ORDER BY at DESC LIMIT 1"
+)
+EARLIER = 4
+"""Earlier rule sets that are kept compiled."""
 LONGEST_FIELD = 10_000
 """Characters shown of one part; the whole is in the raw form."""
 
@@ -71,15 +78,22 @@ class Forms:
     patient_number: str | None
     charset: str
     raw: bytes
-    """As it arrived; of a refusal, cut at the endpoint's keeping limit."""
+    """As it arrived; of a refusal, cut at the endpoint's keeping limit; empty when retention dropped it."""
     size: int
     text: str
     """Decoded for people: what does not decode is shown as \\xNN."""
     parts: Sequence[Part]
     """Unescaped, in order; empty where it does not parse."""
     decision: Decision | None
-    """What the rules of now say; None for a refusal."""
+    """What the rules of now say; None for a refusal, and for a body that is not here any more."""
     answer: Answer
+    rules_then: str | None = None
+    """The version that decided it last, as its trace says; None: none did, or it was no deployed one."""
+    then: Decision | None = None
+    """What that version says, with the codes that are mapped by now; None: there is none of it."""
+    sent: Sequence[Sent] = ()
+    body_dropped: str | None = None
+    """The sentence for people about a body that retention dropped; None: it is here."""
 
 
 class CurrentRules:
@@ -89,6 +103,7 @@ class CurrentRules:
         """`rules_dir`: where they are before the first set is deployed."""
         self._dir = rules_dir
         self._compiled: dict[str, RuleSet] = {}
+        self._earlier: dict[str, RuleSet] = {}
         self._lock = Lock()
 
     def get(self, connection: sa.Connection) -> RuleSet:
@@ -103,18 +118,43 @@ class CurrentRules:
             rules.additions.refresh(connection)
             return rules
 
+    def version(self, connection: sa.Connection, name: str) -> RuleSet | None:
+        """Return a stored version, compiled, with the codes mapped since; None when there is none."""
+        with self._lock:
+            try:
+                digest = store.named(connection, name)
+            except (UnknownVersionError, NothingActiveError):
+                return None
+            if digest not in self._earlier:
+                while len(self._earlier) >= EARLIER:
+                    del self._earlier[next(iter(self._earlier))]
+                self._earlier[digest] = compiled(store.files(connection, digest))
+            rules = self._earlier[digest]
+            rules.additions.refresh(connection)
+            return rules
+
 
 def forms(connection: sa.Connection, id: str, rules: CurrentRules) -> Forms | None:  # noqa: A002 - the journal's word
     """Return the forms of a message or refusal (`r123`); None when there is none."""
     if id.startswith("r"):
         row = connection.execute(REFUSAL, {"id": int(id[1:])}).mappings().one_or_none()
         return None if row is None else _refused(id, row)
-    row = connection.execute(MESSAGE, {"id": int(id)}).mappings().one_or_none()
-    return None if row is None else _stored(Stored(**row), rules.get(connection), KnownRecords(connection))
+    stored = bodies.one(connection, int(id))
+    if stored is None:
+        return None
+    if stored.body is None:
+        size = connection.execute(SIZE, {"id": stored.id}).scalar_one()
+        return _stored(stored, b"", size, None, bodies.told(connection, stored.id, stored.received_at))
+    records = KnownRecords(connection)
+    decision = decide(stored, rules.get(connection), records)
+    shown = _stored(stored, stored.body, len(stored.body), decision, None)
+    name = connection.execute(UNDER, {"id": stored.id}).scalar_one_or_none()
+    earlier = None if name is None else rules.version(connection, name)
+    then = None if earlier is None else decide(stored, earlier, records)
+    return replace(shown, rules_then=name, then=then, sent=sent(connection, stored.id))
 
 
-def _stored(stored: Stored, rules: RuleSet, records: Records) -> Forms:
-    body = bytes(stored.body)
+def _stored(stored: Stored, body: bytes, size: int, decision: Decision | None, dropped: str | None) -> Forms:
     accepted = {"mllp": "AA", "tables": "read", "soap": "200"}.get(stored.protocol, "202")
     return Forms(
         id=str(stored.id),
@@ -122,16 +162,17 @@ def _stored(stored: Stored, rules: RuleSet, records: Records) -> Forms:
         patient_number=stored.patient_number,
         charset=stored.charset,
         raw=body,
-        size=len(body),
+        size=size,
         text=readable(body, stored.charset),
         parts=parts(body, stored.charset, stored.message_type),
-        decision=decide(stored, rules, records),
+        decision=decision,
         answer=Answer(stored.received_at, accepted, None),
+        body_dropped=dropped,
     )
 
 
 def _refused(id_: str, row: Any) -> Forms:
-    body, refused = bytes(row["body"]), {"mllp": "AR"}.get(row["protocol"], "4xx")
+    body, refused = bytes(row["body"] or b""), {"mllp": "AR"}.get(row["protocol"], "4xx")
     return Forms(
         id=id_,
         facility=row["facility"],
@@ -143,6 +184,7 @@ def _refused(id_: str, row: Any) -> Forms:
         parts=parts(body, "utf-8", row["message_type"] or ""),
         decision=None,
         answer=Answer(row["at"], refused, f"{row['code']}: {row['reason']}"),
+        body_dropped=bodies.REFUSED if row["body"] is None else None,
     )
 
 

@@ -101,8 +101,8 @@ def search(connection: sa.Connection, filters: Filters, page: Page | None = None
     entries: list[Entry] = []
     if filters.state is not State.REFUSED:
         entries += _messages(connection, filters, message_before, limit + 1)
-    messages_only = (filters.patient_number, filters.visit_number, filters.rule)
-    if filters.state in (None, State.REFUSED) and messages_only == (None, None, None):
+    messages_only = (filters.patient_number, filters.visit_number, filters.rule, filters.number)
+    if filters.state in (None, State.REFUSED) and all(one is None for one in messages_only):
         entries += _refusals(connection, filters, refusal_before, limit + 1)
     entries.sort(key=lambda entry: (entry.at, entry.id), reverse=True)
     shown = entries[:limit]
@@ -142,7 +142,7 @@ def select_messages() -> sa.Select[Any]:
     return sa.select(
         i.id, i.received_at, state.label("state"), i.facility, i.sender, i.control_id, i.message_type,
         i.protocol, i.endpoint, i.patient_number, i.visit_number, held.c.code, held.c.reason, held.c.rule,
-        held.c.step, held.c.field, work.c.blocked_by, sa.func.octet_length(i.body).label("size"),
+        held.c.step, held.c.field, work.c.blocked_by, i.size,
     ).select_from(joined)  # fmt: skip
 
 

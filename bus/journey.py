@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bus import bodies
 from bus.finding import inbox
 from bus.journal import Entry, message_entry, refusal, refusal_entry, select_messages, select_refusals
 from bus.replay.ledger import Replayed, of_message
@@ -24,6 +25,7 @@ SAME_CONTROL_ID = sa.text(
     "SELECT o.id FROM bus.inbox m JOIN bus.inbox o USING (facility, sender, control_id)"
     " WHERE m.id = :id AND o.id <> m.id ORDER BY o.id"
 )
+BODY = sa.text("SELECT substr(body, 1, :bytes) FROM bus.message WHERE id = :id")
 WAITING = sa.text("SELECT id FROM bus.work WHERE state = 2 AND blocked_by = :id ORDER BY id")
 DELIVERIES = sa.text(
     "SELECT created_at, destination, dedupe_key, attempts, last_error, delivered_at FROM bus.outbox"
@@ -75,7 +77,9 @@ class Journey:
     entry: Entry
     charset: str | None
     body: str
-    """Decoded for people: what does not decode is shown as \\xNN. HL7 segments are on lines of their own."""
+    """Decoded for people: what does not decode is shown as \\xNN. HL7 segments are on lines of their own.
+    Empty when retention dropped it.
+    """
     steps: tuple[Step, ...] = ()
     holds: tuple[Holding, ...] = ()
     same_control_id: tuple[str, ...] = ()
@@ -85,6 +89,8 @@ class Journey:
     outgoing: tuple[Outgoing, ...] = ()
     replays: tuple[Replayed, ...] = ()
     """Each time it was let go again, as original or as edited from one."""
+    body_dropped: str | None = None
+    """The sentence for people about a body that retention dropped; None: it is here."""
 
 
 def journey(connection: sa.Connection, id: str) -> Journey | None:  # noqa: A002 - the journal's word for it
@@ -98,16 +104,18 @@ def journey(connection: sa.Connection, id: str) -> Journey | None:  # noqa: A002
 
 
 def _message(connection: sa.Connection, id_: int) -> Journey | None:
-    body = sa.func.substr(inbox.c.body, 1, SHOWN_BYTES).label("shown")
-    query = select_messages().add_columns(inbox.c.charset, body).where(inbox.c.id == id_)
+    query = select_messages().add_columns(inbox.c.charset).where(inbox.c.id == id_)
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
+    shown = connection.execute(BODY, {"id": id_, "bytes": SHOWN_BYTES}).scalar_one()
+    dropped = None if shown is not None else bodies.told(connection, id_, row.received_at)
     key = {"id": id_}
     return Journey(
         entry=message_entry(row),
         charset=row.charset,
-        body=readable(row.shown, row.charset),
+        body=readable(shown or b"", row.charset),
+        body_dropped=dropped,
         steps=tuple(Step(**r) for r in connection.execute(STEPS, key).mappings()),
         holds=tuple(Holding(**r) for r in connection.execute(HOLDS, key).mappings()),
         same_control_id=tuple(str(i) for i in connection.execute(SAME_CONTROL_ID, key).scalars()),
@@ -123,7 +131,10 @@ def _refused(connection: sa.Connection, id_: int) -> Journey | None:
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    return Journey(entry=refusal_entry(row), charset=None, body=readable(row.shown, "utf-8"))
+    dropped = None if row.shown is not None else bodies.REFUSED
+    return Journey(
+        entry=refusal_entry(row), charset=None, body=readable(row.shown or b"", "utf-8"), body_dropped=dropped
+    )
 
 
 def readable(body: bytes, charset: str) -> str:

@@ -1,5 +1,5 @@
 """The bus's own housekeeping, in threads beside an existing process: counting, alerts, replays begun over
-the API.
+the API, retention.
 
 It runs in the API and in the worker. One of them looks at a time, under a lock; so the end of either is seen
 by the other, and no process of its own costs memory.
@@ -11,8 +11,9 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -23,12 +24,16 @@ from bus.alerts import conditions, delivery, store
 from bus.alerts.conditions import Limits
 from bus.alerts.delivery import Send
 from bus.replay import run
+from bus.retention import run as retention
+from bus.retention.decide import Keep
 from consortium.errors import YilianError
 
 log = structlog.get_logger("bus.tending")
 
 LOOK = 5.0
 """Seconds between looks."""
+RETAIN = 600.0
+"""Seconds between two runs of retention."""
 LOCK = 0x59_69_6C_69_61_6E_08
 """Advisory lock of whoever looks."""
 TAKE = sa.text("SELECT pg_try_advisory_xact_lock(:lock)")
@@ -45,13 +50,15 @@ class Tended:
     limits: Limits = field(default_factory=Limits)
     sends: Mapping[str, Send] = field(default_factory=dict)
     """How people are told, by channel."""
+    keep: Keep = field(default_factory=Keep)
+    """How long what is kept."""
 
     def engine(self) -> sa.Engine:
-        """Return an engine for the two threads."""
+        """Return an engine for the three threads."""
         url = sa.make_url(self.database_url).set(drivername="postgresql+psycopg")
         arguments = {"connect_timeout": 5, "application_name": "tending"}
         return sa.create_engine(
-            url, pool_size=2, max_overflow=1, pool_pre_ping=True, hide_parameters=True, connect_args=arguments
+            url, pool_size=3, max_overflow=2, pool_pre_ping=True, hide_parameters=True, connect_args=arguments
         )
 
 
@@ -118,6 +125,13 @@ def replays(engine: sa.Engine, tended: Tended) -> bool:
     return True
 
 
+def retain(engine: sa.Engine, tended: Tended) -> None:
+    """Make the partitions of the days to come and take away what is old, unless another process does."""
+    with suppress(retention.BusyError):
+        for _ in retention.run(engine, tended.keep, datetime.now(UTC)):
+            continue  # each part is logged where it is done
+
+
 def _loop(stop: threading.Event, name: str, pause: float, once: Callable[[], object]) -> None:
     failing = False
     while not stop.is_set():
@@ -138,6 +152,7 @@ def tending(tended: Tended) -> Iterator[None]:
     tasks: dict[str, tuple[float, Callable[[], object]]] = {
         "look": (LOOK, Watch(engine, tended).look),
         "replays": (1.0, lambda: replays(engine, tended)),
+        "retention": (RETAIN, lambda: retain(engine, tended)),
     }
     threads = [
         threading.Thread(target=_loop, args=(stop, name, pause, once), name=f"tending-{name}", daemon=True)

@@ -8,11 +8,20 @@ written once by `./yilian up`), both in the home folder.  An unknown or wrong on
 from __future__ import annotations
 
 import os
+import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -127,6 +136,15 @@ class Settings(BaseSettings):
     queues: int = Field(default=8, ge=1, le=64, description="number of partitions (quorum queues)")
     body_limit: int = Field(default=32 * 1024 * 1024, ge=1024, description="largest message accepted, bytes")
     dedupe_days: int = Field(default=30, ge=1, description="how long a control id stays known")
+    keep_body_days: int = Field(
+        default=90, ge=0, description="days that the bytes of messages and answers are kept; 0: for ever"
+    )
+    keep_trace_days: int = Field(default=365, ge=0, description="days that traces are kept; 0: for ever")
+    keep_index_days: int = Field(
+        default=1095,
+        ge=0,
+        description="days that messages can be found and are known as duplicates; 0: for ever",
+    )
     rules_dir: Path = Field(
         default=CHECKOUT / "rules",
         description="where a rule set is deployed from, and the first one comes from",
@@ -221,6 +239,18 @@ class Settings(BaseSettings):
     def routers(self) -> tuple[str, ...]:
         """The names of the router processes, by their parts; there are no more than queues."""
         return tuple(router_name(part) for part in range(1, min(self.router_processes, self.queues) + 1))
+
+    @model_validator(mode="after")
+    def _kept_in_order(self) -> Self:
+        """See that what is found is kept longest: a body without its index row would be nobody's."""
+        bodies, traces, index = (
+            days or sys.maxsize for days in (self.keep_body_days, self.keep_trace_days, self.keep_index_days)
+        )
+        if index < max(bodies, traces, self.dedupe_days):
+            raise ValueError(
+                "keep_index_days must be at least keep_body_days, keep_trace_days, dedupe_days (0: for ever)"
+            )
+        return self
 
     def campus(self, code: str) -> Campus | None:
         """Return the campus of that namespace code, or None."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bus.alerts.conditions import Limits
 from bus.alerts.delivery import Mail, channels
 from bus.tending import Tended
+from runtime.keeping import keep
 from runtime.settings import Settings, home
 
 
@@ -14,7 +15,9 @@ def tended(settings: Settings) -> Tended:
     """Return what is tended under these settings. Raises PermanentError naming one that is wrong."""
     mail = Mail(settings.smtp_url, settings.alert_mail_from, settings.alert_mail_to)
     sends = channels(settings.alert_webhook, settings.alert_webhook_token, mail)
-    return Tended(settings.database_url, settings.routing_key, home(), limits(settings), sends)
+    return Tended(
+        settings.database_url, settings.routing_key, home(), limits(settings), sends, keep(settings)
+    )
 
 
 def patience(settings: Settings) -> dict[str, float]:

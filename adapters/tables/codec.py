@@ -14,7 +14,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from adapters.tables.rows import Columns, Row, version
+from adapters.tables.rows import Columns, Last, Row, version
 from adapters.tables.settings import Campus, Table
 from bus.envelope import Arrival
 
@@ -49,6 +49,19 @@ def deletion(campus: Campus, table: Table, body: Mapping[str, Any]) -> Arrival:
     gone = {**body, "_deleted": True, "_version": last + DELETED}
     control_id = f"{body['_key']}@{last}{DELETED}"
     return _arrival(campus, table, control_id, gone, _digest(gone), None)
+
+
+def remnant(table: Table, control_id: str, last: Last) -> dict[str, Any]:
+    """Return what is still known of the last version of a row when retention dropped its body.
+
+    It is enough to name the record that vanished; a rule that needs more holds the message, for a person.
+    """
+    version_ = control_id.rpartition("@")[2].partition("#")[0]
+    body = {"_table": table.name, "_key": key_of(control_id), "_version": version_}
+    columns = {table.key: key_of(control_id), table.patient: last.patient_number}
+    if table.visit:
+        columns[table.visit] = last.visit_number
+    return body | {name: value for name, value in columns.items() if value is not None}
 
 
 def key_of(control_id: str) -> str:

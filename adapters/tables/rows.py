@@ -35,6 +35,16 @@ class Row:
         return Position(self.at, self.key)
 
 
+@dataclass(frozen=True, slots=True)
+class Last:
+    """What the inbox keeps of the last version of a row."""
+
+    body: bytes | None
+    """None: retention dropped it."""
+    patient_number: str | None
+    visit_number: str | None
+
+
 def version(at: datetime) -> str:
     """Write a watermark so that text order is time order: UTC, microseconds."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

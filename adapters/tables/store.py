@@ -12,7 +12,7 @@ from typing import Any, Self
 import psycopg
 from psycopg.types.json import Jsonb
 
-from adapters.tables.rows import Position
+from adapters.tables.rows import Last, Position
 from bus.envelope import Arrival, Receipt
 from bus.inbox import accept_in
 from consortium.errors import PermanentError
@@ -27,8 +27,8 @@ _KNOWN = (
     " ORDER BY control_id LIMIT %s"
 )
 _BODY = (
-    "SELECT body FROM bus.inbox WHERE facility = %s AND sender = %s AND control_id = %s"
-    " ORDER BY generation DESC LIMIT 1"
+    "SELECT body, patient_number, visit_number FROM bus.message"
+    " WHERE facility = %s AND sender = %s AND control_id = %s ORDER BY generation DESC LIMIT 1"
 )
 
 
@@ -91,12 +91,12 @@ class Store:
         found = self._connected().execute(_KNOWN, (facility, sender, after, limit)).fetchall()
         return [row[0] for row in found]
 
-    def body(self, facility: str, sender: str, control_id: str) -> bytes:
-        """Return a stored message's body; raises LookupError when there is none."""
+    def last(self, facility: str, sender: str, control_id: str) -> Last:
+        """Return what is kept of a stored message; raises LookupError when there is none."""
         found = self._connected().execute(_BODY, (facility, sender, control_id)).fetchone()
         if found is None:
             raise LookupError("no such message in the inbox")
-        return bytes(found[0])
+        return Last(*found)
 
     def _connected(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.broken or self._connection.closed:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from adapters.tables import codec
 from adapters.tables.poll import Counts, count, name
+from adapters.tables.rows import Last
 from adapters.tables.settings import Campus, Table
 from adapters.tables.store import Mark
 from bus.envelope import Arrival, Receipt
@@ -47,8 +48,8 @@ class Ledger(Protocol):
         """Return the next control ids."""
         ...
 
-    def body(self, facility: str, sender: str, control_id: str) -> bytes:
-        """Return a message's body."""
+    def last(self, facility: str, sender: str, control_id: str) -> Last:
+        """Return what is kept of a message."""
         ...
 
 
@@ -104,4 +105,6 @@ def _refuse_too_many(campus: Campus, table: Table, vanished: int, living: int) -
 
 
 def _deletion(campus: Campus, table: Table, ledger: Ledger, control_id: str) -> Arrival:
-    return codec.deletion(campus, table, json.loads(ledger.body(campus.facility, table.name, control_id)))
+    last = ledger.last(campus.facility, table.name, control_id)
+    kept = codec.remnant(table, control_id, last) if last.body is None else json.loads(last.body)
+    return codec.deletion(campus, table, kept)

@@ -14,6 +14,7 @@ from api.failures import not_found
 from api.v1.messages import Id
 from bus.forms import Forms, forms
 from bus.rules.decision import Decision, Hold
+from bus.sent_forms import Sent
 from consortium.access.model import Action, Resource
 from consortium.identity.service import person_of
 
@@ -48,6 +49,19 @@ class Answer(BaseModel):
     reason: str | None
 
 
+class Sending(BaseModel):
+    """What another system gets, and its answer."""
+
+    destination: str
+    form: str = Field(description="raw or canonical")
+    state: str = Field(examples=["delivered"])
+    sent_at: datetime | None
+    answered_at: datetime | None
+    code: str | None
+    body: str = Field(description="base64")
+    answer: str | None = Field(description="base64, as it came")
+
+
 class MessageForms(BaseModel):
     """One message in every form."""
 
@@ -57,13 +71,19 @@ class MessageForms(BaseModel):
     raw: str = Field(description="base64")
     text: str
     parts: list[Part]
-    outcome: Outcome | None
+    outcome: Outcome | None = Field(description="what the rules of now make of it")
+    rules_then: str | None = Field(description="the rule set version that decided it last")
+    outcome_then: Outcome | None = Field(
+        description="what that version makes of it, with the codes mapped by now"
+    )
     answer: Answer
+    sent: list[Sending] = Field(description="to each other system")
+    body_dropped: str | None = Field(description="when and why bytes, text and parts are not kept any more")
 
 
 @router.get("/{id}/forms", summary="Show a message in every form")
 def show_forms(caller: BodyReader, id: Id) -> MessageForms:  # noqa: A002 - the path's name of it
-    """Return bytes, text, parts, what the rules of now make of it, and the answer. Audited as a read."""
+    """Return bytes, text, parts, what rules make of it, what was sent and answered. Audited as a read."""
     with caller.parts.statements.connect() as connection:
         found = forms(connection, id, caller.parts.rules)
         if found is None:
@@ -84,7 +104,24 @@ def _shown(found: Forms) -> MessageForms:
         text=found.text,
         parts=[Part(place=part.place, value=part.value) for part in found.parts],
         outcome=None if found.decision is None else _outcome(found.decision),
+        rules_then=found.rules_then,
+        outcome_then=None if found.then is None else _outcome(found.then),
+        sent=[_sending(one, found.raw) for one in found.sent],
         answer=Answer(at=found.answer.at, code=found.answer.code, reason=found.answer.reason),
+        body_dropped=found.body_dropped,
+    )
+
+
+def _sending(sent: Sent, raw: bytes) -> Sending:
+    return Sending(
+        destination=sent.destination,
+        form=sent.form,
+        state=sent.state,
+        sent_at=sent.sent_at,
+        answered_at=sent.answered_at,
+        code=sent.code,
+        body=base64.b64encode(raw if sent.body is None else sent.body).decode(),
+        answer=None if sent.answer is None else base64.b64encode(sent.answer).decode(),
     )
 
 

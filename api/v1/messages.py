@@ -99,6 +99,7 @@ class Way(Message):
     outgoing: list[Outgoing]
     replays: list[Again] = Field(description="who let it go again and why")
     body: str | None = Field(description="decoded for people; only with `body=true` and permission")
+    body_dropped: str | None = Field(description="when and why the body is not kept any more")
 
 
 class Why(BaseModel):
@@ -150,6 +151,10 @@ def list_messages(
     control_id: Annotated[str | None, Query(max_length=200)] = None,
     patient_number: Annotated[str | None, Query(max_length=100, description="at its campus")] = None,
     visit_number: Annotated[str | None, Query(max_length=100, description="at its campus")] = None,
+    number: Annotated[
+        str | None,
+        Query(max_length=200, description="of an order, report, document, charge or appointment recorded"),
+    ] = None,
     code: Annotated[
         str | None, Query(max_length=100, description="why it is held or refused, as unmapped_code")
     ] = None,
@@ -161,7 +166,7 @@ def list_messages(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     after: Annotated[str | None, Query(max_length=60)] = None,
 ) -> Messages:
-    """Return the newest first. A search by patient or visit number is audited."""
+    """Return the newest first. A search by a patient's, visit's or record's number is audited."""
     organisation = caller.user.organisation
     wanted = facility or (None if organisation == GROUP else organisation)
     decision = caller.allow(Resource(organisation=wanted) if wanted else SHARED)
@@ -171,6 +176,7 @@ def list_messages(
         control_id=control_id,
         patient_number=patient_number,
         visit_number=visit_number,
+        number=number,
         code=code,
         rule=rule,
         state=state,
@@ -180,7 +186,7 @@ def list_messages(
     )
     with caller.parts.statements.connect() as connection:
         found = search(connection, filters, Page(limit, after))
-    if patient_number is not None or visit_number is not None:
+    if (patient_number, visit_number, number) != (None, None, None):
         caller.note(decision.reason, persons_of(caller, *found.entries))
     return Messages(items=[Message(**_fields(Message, entry)) for entry in found.entries], next=found.next)
 
@@ -240,7 +246,8 @@ def _shown(way: Journey, *, body: bool) -> Way:
             Again(**asdict(r) | {"original_id": str(r.original_id), "message_id": str(r.message_id)})
             for r in way.replays
         ],
-        body=way.body if body else None,
+        body=way.body if body and way.body_dropped is None else None,
+        body_dropped=way.body_dropped,
     )
 
 

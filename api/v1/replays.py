@@ -35,6 +35,7 @@ class Wanted(BaseModel):
     control_id: str | None = Field(default=None, max_length=200)
     patient_number: str | None = Field(default=None, max_length=100)
     visit_number: str | None = Field(default=None, max_length=100)
+    number: str | None = Field(default=None, max_length=200, description="of an order, report, …")
     state: State | None = None
     code: str | None = Field(default=None, max_length=100, examples=["unmapped_code"])
     rule: str | None = Field(default=None, max_length=200)

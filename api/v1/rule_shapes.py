@@ -172,5 +172,6 @@ class BacktestReport(BaseModel):
     stored: int = Field(description="messages since then")
     read: int
     different: int
+    dropped: int = Field(description="of those read, how many have no body any more (retention)")
     next: int | None = Field(description="give it as `after` to go on; null at the end")
     differences: list[Difference]

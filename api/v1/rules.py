@@ -174,6 +174,7 @@ def _report(
         stored=reach.count,
         read=tally.read,
         different=tally.different,
+        dropped=tally.dropped,
         next=tally.last if tally.read and tally.last < reach.last else None,
         differences=[shapes.Difference(**one) for one in tally.report()],
     )

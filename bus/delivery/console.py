@@ -149,11 +149,11 @@ def _show(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
     write(" · ".join(filter(None, _line(standing))))
     if standing.why:
         write(f"{standing.mode.value} by {standing.changed_by}: {standing.why}")
-    shown = [
+    rows = [
         (o.id, o.state.value, o.message_id, o.facility, o.message_type, o.attempts, o.code, o.reason)
         for o in found
     ]
-    return show_table(("id", "state", "message", "from", "type", "tries", "code", "reason"), shown)
+    return show_table(("id", "state", "message", "from", "type", "tries", "code", "reason"), rows)
 
 
 def _one(connection: sa.Connection, options: argparse.Namespace) -> int:

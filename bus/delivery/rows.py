@@ -46,7 +46,7 @@ _RELEASE = (
 _LOAD = (
     "SELECT d.id, d.attempts AS attempt, d.message_id, i.message_type, i.charset, d.form,"
     " coalesce(d.body, i.body) AS body, d.queued_at"
-    " FROM bus.delivery d JOIN bus.inbox i ON i.id = d.message_id"
+    " FROM bus.delivery d JOIN bus.message i ON i.id = d.message_id"
     " WHERE d.id = %s AND d.attempts = %s AND d.state = 'claimed'"
 )
 _MARK = (

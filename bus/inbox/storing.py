@@ -36,15 +36,19 @@ _TEXTS = (
     "visit_number",
     "message_time",
 )
-_COLUMNS = ", ".join((*_TEXTS, "digest", "body"))
+_ROUTING = ", ".join((*_TEXTS, "digest"))
+_COLUMNS = f"{_ROUTING}, body"
 _ARRAYS = ", ".join(["%b::text[]"] * len(_TEXTS) + ["%b::bytea[]"] * 2 + ["%b::bigint[]"] * 2)
 
 HOPEFUL = f"""
 WITH incoming AS MATERIALIZED (
-  SELECT nextval('bus.inbox_id_seq') AS id, a.*
+  SELECT nextval('bus.inbox_id_seq') AS id, clock_timestamp() AS received_at, a.*
   FROM unnest({", ".join(f"${n}" for n in range(1, len(_TEXTS) + 5))}) AS a ({_COLUMNS}, patient_key,
   other_key) ), stored AS (
-  INSERT INTO bus.inbox (id, {_COLUMNS}) OVERRIDING SYSTEM VALUE SELECT id, {_COLUMNS} FROM incoming
+  INSERT INTO bus.inbox (id, received_at, {_ROUTING}, size) OVERRIDING SYSTEM VALUE
+  SELECT id, received_at, {_ROUTING}, octet_length(body) FROM incoming
+), kept AS (
+  INSERT INTO bus.body (id, received_at, body) SELECT id, received_at, body FROM incoming
 )
 INSERT INTO bus.work (id, patient_key, other_key) SELECT id, patient_key, other_key FROM incoming RETURNING id
 """.encode()  # noqa: S608 - the column names are the literals above
@@ -57,13 +61,16 @@ HOPEFUL_TYPES = [ARRAY_OF[TEXT]] * len(_TEXTS) + [ARRAY_OF[BYTEA]] * 2 + [ARRAY_
 
 INSERT = f"""
 WITH incoming AS MATERIALIZED (
-  SELECT nextval('bus.inbox_id_seq') AS id, a.*
+  SELECT nextval('bus.inbox_id_seq') AS id, clock_timestamp() AS received_at, a.*
   FROM unnest({_ARRAYS}) AS a ({_COLUMNS}, patient_key, other_key)
 ), stored AS (
-  INSERT INTO bus.inbox (id, {_COLUMNS}) OVERRIDING SYSTEM VALUE
-  SELECT id, {_COLUMNS} FROM incoming
+  INSERT INTO bus.inbox (id, received_at, {_ROUTING}, size) OVERRIDING SYSTEM VALUE
+  SELECT id, received_at, {_ROUTING}, octet_length(body) FROM incoming
   ON CONFLICT (facility, sender, control_id, generation) DO NOTHING
   RETURNING id
+), kept AS (
+  INSERT INTO bus.body (id, received_at, body)
+  SELECT id, received_at, body FROM incoming WHERE id IN (SELECT id FROM stored)
 ), queued AS (
   INSERT INTO bus.work (id, patient_key, other_key)
   SELECT id, patient_key, other_key FROM incoming WHERE id IN (SELECT id FROM stored)
@@ -79,11 +86,15 @@ JOIN bus.inbox AS i USING (facility, sender, control_id)
 """
 
 INSERT_AGAIN = f"""
-WITH stored AS (
-  INSERT INTO bus.inbox ({_COLUMNS}, generation)
-  VALUES ({", ".join(["%b"] * (len(_TEXTS) + 2))}, %b)
+WITH incoming ({_COLUMNS}, generation) AS MATERIALIZED (
+  SELECT {", ".join(["%b::text"] * len(_TEXTS))}, %b::bytea, %b::bytea, %b::smallint
+), stored AS (
+  INSERT INTO bus.inbox ({_ROUTING}, generation, size)
+  SELECT {_ROUTING}, generation, octet_length(body) FROM incoming
   ON CONFLICT (facility, sender, control_id, generation) DO NOTHING
-  RETURNING id
+  RETURNING id, received_at
+), kept AS (
+  INSERT INTO bus.body (id, received_at, body) SELECT id, received_at, body FROM stored CROSS JOIN incoming
 ), queued AS (
   INSERT INTO bus.work (id, patient_key, other_key, state)
   SELECT id, %b::bigint, %b::bigint, %b::smallint FROM stored

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from bus import held, trace
+from bus import bodies, held, trace
 from bus.envelope import Arrival
 from bus.hl7.header import peek
 from bus.hl7.problem import HL7Error
@@ -29,8 +29,8 @@ from consortium.errors import PermanentError
 
 ORIGINAL = sa.text(
     "SELECT i.id, i.facility, i.sender, i.control_id, i.message_type, i.protocol, i.endpoint, i.charset,"
-    " i.patient_number, i.visit_number, i.message_time, i.body, w.state"
-    " FROM bus.inbox i LEFT JOIN bus.work w USING (id) WHERE i.id = :id"
+    " i.patient_number, i.visit_number, i.message_time, i.received_at, i.body, w.state"
+    " FROM bus.message i LEFT JOIN bus.work w USING (id) WHERE i.id = :id"
 )
 GIVE_UP = sa.text("DELETE FROM bus.work WHERE id = :id")
 PLACE = sa.text("UPDATE bus.work SET place = :place WHERE id = :id")
@@ -73,6 +73,8 @@ def edit(engine: sa.Engine, message_id: int, body: bytes, who: Who, routing_key:
 def _replace(
     connection: sa.Connection, replay_id: int, original: Any, corrected: Corrected, by: str, routing_key: str
 ) -> int:
+    if original.body is None:
+        raise held.NotHeldError(bodies.told(connection, original.id, original.received_at))
     arrival = _arrival(original, corrected)
     key, other = keys_of(arrival, routing_key)
     lock(connection, key, other, *keys_of(original, routing_key))

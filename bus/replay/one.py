@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bus import held, trace
+from bus import bodies, held, trace
 from bus.hl7.header import peek
 from bus.hl7.problem import HL7Error
 from bus.partition import message_key, patient_key
@@ -17,8 +17,8 @@ from bus.replay.ledger import Effect, Who
 from bus.sources.opening import ROW_TYPES, XML_TYPES
 
 STORED = sa.text(
-    "SELECT id, facility, control_id, message_type, charset, patient_number, body"
-    " FROM bus.inbox WHERE id = :id"
+    "SELECT id, received_at, facility, control_id, message_type, charset, patient_number, body"
+    " FROM bus.message WHERE id = :id"
 )
 STATE = sa.text("SELECT i.id, w.state FROM bus.inbox i LEFT JOIN bus.work w USING (id) WHERE i.id = :id")
 LOCK = sa.text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k")
@@ -77,7 +77,10 @@ def put_back(connection: sa.Connection, replay_id: int, message_id: int, by: str
 
 
 def _again(connection: sa.Connection, message_id: int, routing_key: str) -> Done:
+    # Reading the body keeps retention from dropping it before this commits.
     stored = connection.execute(STORED, {"id": message_id}).one()
+    if stored.body is None:
+        raise held.NotHeldError(bodies.told(connection, message_id, stored.received_at))
     key, other = keys_of(stored, routing_key)
     lock(connection, key, other)
     place = ledger.place_of(connection, message_id)

@@ -240,6 +240,7 @@ class Pass:
         with tracing.step("record", item.row.id):
             detail = {"kind": item.change.kind.value, "written": dict(applied.written)}
             self.verdicts.record(item.row, item.decision.rule, detail)
+            self.verdicts.number(item.row, item.change)
             for event in applied.events:
                 self.verdicts.event(item.row, event.dedupe_key, event.payload)
             for sending in item.decision.sendings:

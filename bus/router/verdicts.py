@@ -13,8 +13,10 @@ import sqlalchemy as sa
 
 from bus import trace
 from bus.delivery import queue
+from bus.router import numbers
 from bus.router.work import ASIDE, HELD, Row
 from bus.rules.decision import Hold, Miss
+from consortium.records.model import Change
 
 DONE = sa.text("DELETE FROM bus.work WHERE id = ANY(:ids)")
 STATES = sa.text(
@@ -39,6 +41,10 @@ EVENTS = sa.text(
     " SELECT m, 'workflow', k, p"
     " FROM unnest(CAST(:ids AS bigint[]), CAST(:keys AS text[]), CAST(:payloads AS jsonb[])) AS v (m, k, p)"
     " ON CONFLICT (destination, dedupe_key) DO NOTHING"
+)
+NUMBERS = sa.text(
+    "INSERT INTO bus.numbered (number, message_id)"
+    " SELECT * FROM unnest(CAST(:numbers AS text[]), CAST(:ids AS bigint[])) ON CONFLICT DO NOTHING"
 )
 # In one order, so that two routers that miss the same codes do not wait for each other in a circle.
 UNMAPPED = sa.text(
@@ -71,11 +77,16 @@ class Verdicts:
     steps: list[trace.Step] = field(default_factory=list)
     misses: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     deliveries: list[queue.Queued] = field(default_factory=list)
+    numbers: list[tuple[str, int]] = field(default_factory=list)
 
     def record(self, row: Row, rule: str | None, detail: Mapping[str, Any]) -> None:
         """The message's effects are in this transaction."""
         self.done.append(row.id)
         self.steps.append(trace.Step(row.id, trace.RECORDED, self._under({"rule": rule, **detail})))
+
+    def number(self, row: Row, change: Change) -> None:
+        """It can be found by the numbers of what it says."""
+        self.numbers += [(number, row.id) for number in numbers.numbers(change)]
 
     def event(self, row: Row, dedupe_key: str, payload: Mapping[str, Any]) -> None:
         """Somebody is to be told of it."""
@@ -130,6 +141,9 @@ class Verdicts:
             documents = [json.dumps(payload, ensure_ascii=False) for payload in payloads]
             connection.execute(EVENTS, {"ids": list(ids), "keys": list(keys), "payloads": documents})
         queue.write(connection, self.deliveries)
+        if self.numbers:
+            found, ids = zip(*self.numbers, strict=True)
+            connection.execute(NUMBERS, {"numbers": list(found), "ids": list(ids)})
         if self.done:
             connection.execute(DONE, {"ids": self.done})
         trace.write(connection, self.steps)

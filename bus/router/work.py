@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from bus import bodies
 from bus.envelope import Stored
 
 READY, HELD, WAITING, ASIDE = 0, 1, 2, 3
@@ -25,14 +26,10 @@ LOCK = sa.text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint
 ROWS = sa.text(
     "SELECT w.id, w.patient_key, w.other_key, w.state, w.attempts, w.not_before,"
     " coalesce(w.place, w.id) AS place,"
-    " w.not_before > now() AS early, octet_length(i.body) AS size"
+    " w.not_before > now() AS early, i.size, i.received_at"
     " FROM bus.work w JOIN bus.inbox i USING (id)"
     " WHERE (w.patient_key = ANY(:keys) OR w.other_key = ANY(:keys)) AND coalesce(w.place, w.id) <= :last"
     " ORDER BY place, w.id"
-)
-MESSAGES = sa.text(
-    "SELECT id, received_at, facility, sender, control_id, message_type, protocol, endpoint, charset,"
-    " patient_number, visit_number, message_time, body FROM bus.inbox WHERE id = ANY(:ids)"
 )
 
 
@@ -49,6 +46,7 @@ class Row:
     """Whether it was put off and is not due yet."""
     size: int
     """Bytes of its body."""
+    received_at: datetime
     place: int
     """Where it stands in inbox order: its id, unless it was edited from another message."""
 
@@ -98,6 +96,7 @@ def read_rows(connection: sa.Connection, keys: Sequence[int], last: int) -> list
             row.not_before,
             bool(row.early),
             row.size,
+            row.received_at,
             row.place,
         )
         for row in found
@@ -107,8 +106,7 @@ def read_rows(connection: sa.Connection, keys: Sequence[int], last: int) -> list
 def read_messages(connection: sa.Connection, rows: Sequence[Row]) -> Iterator[tuple[Row, Stored]]:
     """Give each row with its message, some megabytes of bodies at a time."""
     for group in _groups(rows):
-        found = connection.execute(MESSAGES, {"ids": [row.id for row in group]})
-        messages = {row["id"]: Stored(**row) for row in found.mappings()}
+        messages = {one.id: one for one in bodies.read(connection, [(r.id, r.received_at) for r in group])}
         for row in group:
             yield row, messages[row.id]
 

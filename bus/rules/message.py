@@ -7,10 +7,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bus.envelope import Stored
+from bus import bodies
 from bus.hl7.message import Message as Hl7Message
 from bus.hl7.problem import HL7Error
-from bus.router.work import MESSAGES
 from bus.rules.decision import Decision
 from bus.rules.records import NOTHING_KNOWN, Records
 from bus.rules.ruleset import RuleSet, unreadable
@@ -49,14 +48,15 @@ class Message:
 
 def from_inbox(connection: sa.Connection, id_: int) -> Message:
     """Read a message of the inbox. Raises `NoMessageError`."""
-    row = connection.execute(MESSAGES, {"ids": [id_]}).mappings().one_or_none()
-    if row is None:
+    stored = bodies.one(connection, id_)
+    if stored is None:
         raise NoMessageError(f"there is no message {id_}; find it with ./yilian messages list")
-    stored = Stored(**row)
+    if stored.body is None:
+        raise NoMessageError(bodies.told(connection, id_, stored.received_at))
     envelope = Envelope(
         stored.facility, stored.sender, stored.message_type, stored.protocol, stored.control_id
     )
-    return Message(f"message {id_}", bytes(stored.body), stored.charset, envelope)
+    return Message(f"message {id_}", stored.body, stored.charset, envelope)
 
 
 def from_file(path: Path, charset: str, known: Envelope) -> Message:

@@ -17,7 +17,11 @@ def open_stored(stored: Stored) -> Source:
     envelope = Envelope(
         stored.facility, stored.sender, stored.message_type, stored.protocol, stored.control_id
     )
-    return open_source(stored.body, stored.charset, envelope)
+    if stored.body is None:
+        raise UnreadableError(
+            "body_dropped", "its body was dropped by retention; its sender has to send it again"
+        )
+    return open_source(bytes(stored.body), stored.charset, envelope)
 
 
 def open_source(body: bytes, charset: str, envelope: Envelope) -> Source:

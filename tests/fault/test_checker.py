@@ -25,8 +25,8 @@ def connection(database_url: str) -> Iterator[psycopg.Connection[object]]:
 STORE = """
 WITH stored AS (
   INSERT INTO bus.inbox (facility, sender, control_id, message_type, protocol, endpoint, charset,
-    patient_number, digest, body)
-  VALUES ('MAIN', 'HIS', %s, 'ADT^A31', 'mllp', 'mllp', 'utf-8', %s, '', '') RETURNING id
+    patient_number, digest, size)
+  VALUES ('MAIN', 'HIS', %s, 'ADT^A31', 'mllp', 'mllp', 'utf-8', %s, '', 0) RETURNING id
 )
 INSERT INTO bus.trace (message_id, step) SELECT id, 'recorded' FROM stored
 """
@@ -76,9 +76,9 @@ DAMAGE = {
     ),
     "twice: stored again": (
         "INSERT INTO bus.inbox (facility, sender, control_id, generation, message_type, protocol, endpoint,"
-        " charset, patient_number, digest, body)"
+        " charset, patient_number, digest, size)"
         " SELECT facility, sender, control_id, 1, message_type, protocol, endpoint,"
-        " charset, patient_number, digest, body FROM bus.inbox WHERE control_id = 'F0001S0001'",
+        " charset, patient_number, digest, size FROM bus.inbox WHERE control_id = 'F0001S0001'",
         ("twice", "F0001S0001"),
     ),
     "order: an old value came back": (

@@ -18,7 +18,7 @@ CODECS = {"HIS": "gb18030", "RIS": "gb18030", "LIS": "utf-8", "EMR": "utf-8"}
 
 def bodies(database_url):
     with psycopg.connect(database_url) as connection:
-        rows = connection.execute("SELECT control_id, body FROM bus.inbox ORDER BY id").fetchall()
+        rows = connection.execute("SELECT control_id, body FROM bus.message ORDER BY id").fetchall()
     return {control_id: bytes(body) for control_id, body in rows}
 
 

@@ -61,7 +61,7 @@ async def test_each_is_taken_or_refused_with_its_reason(answers):
 
 async def test_what_is_taken_is_kept_byte_for_byte(answers, database_url):
     with psycopg.connect(database_url) as connection:
-        kept = {bytes(body) for (body,) in connection.execute("SELECT body FROM bus.inbox")}
+        kept = {bytes(body) for (body,) in connection.execute("SELECT body FROM bus.message")}
         (waiting,) = connection.execute("SELECT count(*) FROM bus.work").fetchone() or (0,)
     taken = {sample.body for sample, code, _ in answers if code == "AA"}
     assert taken == kept
@@ -118,7 +118,7 @@ async def test_batches_are_answered_and_every_message_in_them_is_found_again(sam
 
     answers = await asyncio.to_thread(send_all)
     with psycopg.connect(database_url) as connection:
-        kept = {bytes(body).strip() for (body,) in connection.execute("SELECT body FROM bus.inbox")}
+        kept = {bytes(body).strip() for (body,) in connection.execute("SELECT body FROM bus.message")}
         refused = [bytes(body) for (body,) in connection.execute("SELECT body FROM bus.refusal")]
     taken = 0
     for batch, answer in zip(batches, answers, strict=True):

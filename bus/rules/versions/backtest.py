@@ -60,6 +60,8 @@ class Tally:
     values: bool = False
     read: int = 0
     different: int = 0
+    dropped: int = 0
+    """Of those read, how many retention left no body: nothing can be said of them."""
     last: int = 0
     """The last message read."""
     groups: dict[Key, Group] = field(default_factory=dict)
@@ -110,6 +112,7 @@ def backtest(
     Rules that enrich a message are answered by `records`: as they are now, not as they were.
     """
     for message in messages:
+        tally.dropped += message.body is None
         found = differences(decide(before, message, records), decide(after, message, records))
         tally.add(message.id, found)
         yield tally

@@ -75,6 +75,7 @@ def run(engine: sa.Engine, options: argparse.Namespace) -> int:
         "stored": reach.count,
         "read": tally.read,
         "different": tally.different,
+        "dropped": tally.dropped,
         "complete": complete and tally.read == reach.count,
         "differences": tally.report(),
     }
@@ -110,6 +111,13 @@ def _tell(report: dict[str, Any]) -> None:
         for example in one.get("examples", ()):
             what, values = one["field"] or one["what"], (example["before"], example["after"])
             write(f"{what}  {example['message']}: {values[0]!r} → {values[1]!r}")
+    if report["dropped"]:
+        write(
+            words(
+                f"of {report['dropped']} messages the body was dropped by retention: nothing is said of them",
+                f"{report['dropped']} 条消息的正文已按保留期清除，无法比较",
+            )
+        )
     before, after = report["before"][:SHORT], report["after"][:SHORT]
     stopped = "" if report["complete"] else words(" (stopped before the end)", "（提前结束）")
     write(

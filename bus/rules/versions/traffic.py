@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
+from bus import bodies
 from bus.envelope import Stored
 
 PAGE = 500
@@ -20,13 +22,9 @@ SPAN = sa.text(
     " AND (CAST(:facility AS text) IS NULL OR facility = :facility)"
 )
 SIZES = sa.text(
-    "SELECT id, octet_length(body) AS size FROM bus.inbox WHERE id >= :first AND id <= :last"
+    "SELECT id, received_at, size FROM bus.inbox WHERE id >= :first AND id <= :last"
     " AND received_at >= :since AND (CAST(:facility AS text) IS NULL OR facility = :facility)"
     " ORDER BY id LIMIT :page"
-)
-MESSAGES = sa.text(
-    "SELECT id, received_at, facility, sender, control_id, message_type, protocol, endpoint, charset,"
-    " patient_number, visit_number, message_time, body FROM bus.inbox WHERE id = ANY(:ids) ORDER BY id"
 )
 
 
@@ -55,14 +53,14 @@ def read(engine: sa.Engine, span: Span) -> Iterator[Stored]:
     while True:
         values = {"first": first, "last": span.last, "since": span.since, "facility": span.facility}
         with reading.connect() as connection:
-            sizes = [(row.id, row.size) for row in connection.execute(SIZES, {**values, "page": PAGE})]
-        for ids in _groups(sizes):
+            page = connection.execute(SIZES, {**values, "page": PAGE}).all()
+        for group in _groups(page):
             with reading.connect() as connection:
-                found = [Stored(**row) for row in connection.execute(MESSAGES, {"ids": ids}).mappings()]
+                found = bodies.read(connection, group)
             yield from found
-        if len(sizes) < PAGE:
+        if len(page) < PAGE:
             return
-        first = sizes[-1][0] + 1
+        first = page[-1].id + 1
 
 
 def read_only(engine: sa.Engine) -> sa.Engine:
@@ -70,14 +68,14 @@ def read_only(engine: sa.Engine) -> sa.Engine:
     return engine.execution_options(postgresql_readonly=True)
 
 
-def _groups(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
-    group: list[int] = []
+def _groups(page: Sequence[Any]) -> Iterator[list[tuple[int, datetime]]]:
+    group: list[tuple[int, datetime]] = []
     total = 0
-    for id_, size in sizes:
-        if group and total + size > BODIES_AT_ONCE:
+    for row in page:
+        if group and total + row.size > BODIES_AT_ONCE:
             yield group
             group, total = [], 0
-        group.append(id_)
-        total += size
+        group.append((row.id, row.received_at))
+        total += row.size
     if group:
         yield group

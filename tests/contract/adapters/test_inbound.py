@@ -67,7 +67,7 @@ def names(database_url: str, path: str) -> list[str | None]:
     """Return the patients' names in the inbox, as a rule reads them."""
     with psycopg.connect(database_url) as connection:
         rows = connection.execute(
-            "SELECT body, charset, facility, sender, message_type FROM bus.inbox ORDER BY id"
+            "SELECT body, charset, facility, sender, message_type FROM bus.message ORDER BY id"
         ).fetchall()
     return [open_source(bytes(row[0]), row[1], Envelope(row[2], row[3], row[4])).get(path) for row in rows]
 

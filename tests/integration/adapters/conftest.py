@@ -25,5 +25,7 @@ def module_database_url(postgres_url: str, template_database: str) -> Iterator[s
 def database(module_database_url: str) -> Iterator[psycopg.Connection]:
     """A connection to look behind the door; the bus is empty."""
     with psycopg.connect(module_database_url, autocommit=True) as connection:
-        connection.execute("TRUNCATE bus.inbox, bus.work, bus.held, bus.trace, bus.refusal, bus.watermark")
+        connection.execute(
+            "TRUNCATE bus.inbox, bus.body, bus.work, bus.held, bus.trace, bus.refusal, bus.watermark"
+        )
         yield connection

@@ -53,7 +53,7 @@ async def test_a_message_is_stored_as_its_bytes_with_its_work(database_url: str)
     [row] = rows(
         database_url,
         "SELECT id, facility, sender, control_id, generation, message_type, protocol, endpoint, charset,"
-        " patient_number, visit_number, message_time, digest, body FROM bus.inbox",
+        " patient_number, visit_number, message_time, digest, body FROM bus.message",
     )
     assert row == (
         *(receipt.id, "MAIN", "LIS", "C1", 0, "ORU^R01", "mllp", "mllp", "gb18030", "P1", "V1", "20260101"),
@@ -110,7 +110,7 @@ async def test_other_content_under_a_known_id_is_stored_held_and_told(
     [first, second] = await accepted(database_url, arrival("C1"), arrival("C1", "other"))
     assert second.outcome is Outcome.CONFLICT
     assert second.id != first.id
-    assert rows(database_url, "SELECT generation, body FROM bus.inbox ORDER BY id") == [
+    assert rows(database_url, "SELECT generation, body FROM bus.message ORDER BY id") == [
         (0, "珅".encode("gb18030")),
         (1, b"other"),
     ]

@@ -139,7 +139,7 @@ def test_an_edited_message_takes_the_place_of_its_held_original(
     assert sex_of(database_url, "M1") == "female"
     router.answer([later])
     assert sex_of(database_url, "M1") == "male"
-    [(body,)] = rows(database_url, "SELECT body FROM bus.inbox WHERE id = %s", bad)
+    [(body,)] = rows(database_url, "SELECT body FROM bus.message WHERE id = %s", bad)
     assert bytes(body) == wrong.body
     with engine.connect() as connection:
         original, edited = journey(connection, str(bad)), journey(connection, str(made))

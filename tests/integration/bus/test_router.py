@@ -222,7 +222,7 @@ def test_a_message_without_a_rule_is_held(router: Router, database_url: str) -> 
 def test_a_body_that_does_not_decode_is_held(router: Router, database_url: str) -> None:
     ids = store(database_url, hl7("ADT^A28"))
     with psycopg.connect(database_url) as connection:
-        connection.execute(r"UPDATE bus.inbox SET body = body || '\xff'::bytea")
+        connection.execute(r"UPDATE bus.body SET body = body || '\xff'::bytea")
     router.answer(ids)
     assert rows(database_url, "SELECT code FROM bus.held") == [("unknown_charset",)]
 

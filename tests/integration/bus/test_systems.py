@@ -82,7 +82,7 @@ def test_a_message_whose_commit_is_late_is_counted(engine: sa.Engine, database_u
     with psycopg.connect(database_url) as slow:
         slow.execute(
             "INSERT INTO bus.inbox (facility, sender, control_id, message_type, protocol, endpoint, charset,"
-            " digest, body) VALUES ('MAIN', 'RIS', 'late', 'ORU^R01', 'mllp', 'mllp', 'utf-8', '', '')"
+            " digest, size) VALUES ('MAIN', 'RIS', 'late', 'ORU^R01', 'mllp', 'mllp', 'utf-8', '', 0)"
         )
         store(database_url, lab("M2"))
         systems.advance(engine)

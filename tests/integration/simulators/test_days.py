@@ -20,7 +20,7 @@ WHOLE = Plan(date(2026, 11, 20))
 def stored(settings, facility):
     with psycopg.connect(settings.database_url) as connection:
         return connection.execute(
-            "SELECT control_id, patient_number, body FROM bus.inbox WHERE facility = %s ORDER BY id",
+            "SELECT control_id, patient_number, body FROM bus.message WHERE facility = %s ORDER BY id",
             (facility,),
         ).fetchall()
 

@@ -101,8 +101,8 @@ def database(module_database_url: str) -> Iterator[psycopg.Connection]:
     """A connection to look behind the door; the bus is empty."""
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         connection.execute(
-            "TRUNCATE bus.inbox, bus.work, bus.held, bus.trace, bus.refusal, bus.file, bus.file_record,"
-            " bus.heartbeat RESTART IDENTITY"
+            "TRUNCATE bus.inbox, bus.body, bus.work, bus.held, bus.trace, bus.refusal, bus.file,"
+            " bus.file_record, bus.heartbeat RESTART IDENTITY"
         )
         yield connection
 

@@ -17,7 +17,7 @@ def test_a_file_becomes_messages_and_goes_to_the_archive(desk: Desk, database: p
     assert desk.run() == ["archived"]
     row = database.execute(
         "SELECT facility, sender, control_id, message_type, protocol, endpoint, charset, patient_number,"
-        " convert_from(body, 'UTF8') FROM bus.inbox ORDER BY id LIMIT 1"
+        " convert_from(body, 'UTF8') FROM bus.message ORDER BY id LIMIT 1"
     ).fetchone()
     body = '{"name":"珅","no":"1","patient":"P1"}'
     assert row == ("NS", "LIS", "1@1", "csv:lab", "files", "ns_lab", "utf-8", "P1", body)
@@ -98,7 +98,7 @@ def test_late_edits_are_new_versions_and_what_is_unchanged_is_not_sent_again(
     for number, name in enumerate(["first", "second", "first"]):
         desk.drop.rows(f"{number}.csv", "1,P1,same", f"2,P2,{name}", f"day {number},,")
     assert desk.run() == ["archived"] * 3
-    about_p2 = "SELECT control_id, body FROM bus.inbox WHERE patient_number = 'P2' ORDER BY id"
+    about_p2 = "SELECT control_id, body FROM bus.message WHERE patient_number = 'P2' ORDER BY id"
     (first, one), (second, two), (third, three) = database.execute(about_p2).fetchall()
     assert (first, second, third) == ("2@1", "2@2", "2@3")
     assert one == three != two

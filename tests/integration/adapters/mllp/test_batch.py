@@ -45,7 +45,7 @@ async def test_every_message_is_stored_byte_by_byte_and_answered_in_order(client
     sent = [message(f"C{n}", name=HAZARDOUS) for n in range(50)]
     answers = await client.send_batch(batch(*sent))
     assert [(a.code, a.control_id) for a in answers] == [("AA", f"C{n}") for n in range(50)]
-    assert [bytes(body) for (body,) in rows("SELECT body FROM bus.inbox ORDER BY id")] == sent
+    assert [bytes(body) for (body,) in rows("SELECT body FROM bus.message ORDER BY id")] == sent
 
 
 async def test_messages_of_two_character_sets_in_one_batch(client: Client, rows: Rows) -> None:

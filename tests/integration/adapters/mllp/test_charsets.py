@@ -52,7 +52,7 @@ class TestEvery:
         for n in range(len(DEFAULTS)):
             sent = message(f"{n}", text, facility=f"C{n}", charset=name)
             assert (await client.send(sent)).code == "AA"
-        for body, charset in rows("SELECT body, charset FROM bus.inbox"):
+        for body, charset in rows("SELECT body, charset FROM bus.message"):
             assert (parse(bytes(body)).get("PID-5"), charset) == (text, TABLE_0211[name])
 
     @pytest.mark.parametrize("n", range(len(DEFAULTS)))
@@ -60,7 +60,7 @@ class TestEvery:
         codec = DEFAULTS[n]
         sent = message(name=TEXTS[codec], facility=f"C{n}", charset="", codec=codec)
         assert (await client.send(sent)).code == "AA"
-        [(body, charset)] = rows("SELECT body, charset FROM bus.inbox")
+        [(body, charset)] = rows("SELECT body, charset FROM bus.message")
         assert charset == codec
         assert parse(bytes(body), codec).get("PID-5") == TEXTS[codec]
 

@@ -51,7 +51,7 @@ async def test_a_stored_message_is_answered_aa_and_is_there_byte_by_byte(client:
     sent = message(name=HAZARDOUS)
     answer = await client.send(sent)
     assert (answer.code, answer.control_id) == ("AA", "C1")
-    [(body, charset, patient)] = rows("SELECT body, charset, patient_number FROM bus.inbox")
+    [(body, charset, patient)] = rows("SELECT body, charset, patient_number FROM bus.message")
     assert (bytes(body), charset, patient) == (sent, "gb18030", "P1")
     assert parse(body).get("PID-5") == HAZARDOUS
 
@@ -122,7 +122,7 @@ async def test_before_25_the_refusal_is_in_the_older_form(client: Client) -> Non
 async def test_ten_megabytes_are_taken(client: Client, rows: Rows) -> None:
     sent = message(name="珅" * 5_000_000)
     assert (await client.send(sent)).code == "AA"
-    assert rows("SELECT length(body) FROM bus.inbox") == [(len(sent),)]
+    assert rows("SELECT length(body) FROM bus.message") == [(len(sent),)]
 
 
 async def test_a_body_that_is_not_in_its_charset_is_refused(client: Client, rows: Rows) -> None:

@@ -77,7 +77,7 @@ def test_each_upload_is_answered_after_the_commit(
     assert answer["outcome"] == "stored"
     assert answer["journey"] == response.headers["location"] == f"/api/v1/messages/{answer['id']}"
     row = database.execute(
-        "SELECT facility, sender, control_id, message_type, patient_number, protocol, body FROM bus.inbox"
+        "SELECT facility, sender, control_id, message_type, patient_number, protocol, body FROM bus.message"
         " WHERE id = %s",
         (answer["id"],),
     ).fetchone()

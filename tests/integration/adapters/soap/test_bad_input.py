@@ -178,7 +178,7 @@ def test_a_gb18030_document_is_taken_as_it_is(origin: str, database: psycopg.Con
         f"{origin}/patient", content=body, headers=AUTH | {"Content-Type": "text/xml; charset=gb18030"}
     )
     assert response.status_code == 200
-    assert database.execute("SELECT body, charset FROM bus.inbox").fetchall() == [(body, "gb18030")]
+    assert database.execute("SELECT body, charset FROM bus.message").fetchall() == [(body, "gb18030")]
 
 
 def test_an_unknown_interface_is_not_found(origin: str) -> None:

@@ -156,7 +156,7 @@ def test_each_operation_is_called_and_answered_after_the_commit(
     assert (answer["结果代码"], answer["消息编号"]) == ("AA", "HIS-1")
     row = database.execute(
         "SELECT facility, sender, control_id, message_type, patient_number, visit_number, message_time, body"
-        " FROM bus.inbox WHERE id = %s",
+        " FROM bus.message WHERE id = %s",
         (answer["平台编号"],),
     ).fetchone()
     assert row is not None
@@ -169,7 +169,7 @@ def test_each_operation_is_called_and_answered_after_the_commit(
 
 def test_a_hazardous_name_arrives_as_sent(origin: str, database: psycopg.Connection) -> None:
     client(origin, "patient").service.UploadPatient(消息头=heading("HIS-1"), **content("patient"))
-    row = database.execute("SELECT body FROM bus.inbox").fetchone()
+    row = database.execute("SELECT body FROM bus.message").fetchone()
     assert row is not None
     assert "欧阳珅" in row[0].decode()
 

@@ -133,6 +133,6 @@ def store(settings: Settings) -> Iterator[Store]:
 
 def arrived(database: psycopg.Connection, type_: str | None = None) -> list[Message]:
     """Return the inbox's messages in their order, of one type or all."""
-    rows = database.execute("SELECT message_type, control_id, body FROM bus.inbox ORDER BY id").fetchall()
+    rows = database.execute("SELECT message_type, control_id, body FROM bus.message ORDER BY id").fetchall()
     messages = [Message(row[0], row[1], json.loads(row[2])) for row in rows]
     return [message for message in messages if type_ in (None, message.type)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import UTC, datetime
 
@@ -53,6 +54,26 @@ def test_a_removed_row_becomes_one_deletion(
     assert third.body["amount"] == "30.00"
     assert third.body["_version"] == "2026-11-20T01:30:00.000000Z~deleted"
     assert third.type == "table:charge"
+
+
+def test_a_row_whose_bytes_were_dropped_is_still_told_as_gone(
+    bill: Hospital, source: Source, store: Store, huiya: Campus, database: psycopg.Connection
+) -> None:
+    database.execute("DELETE FROM bus.body")
+    bill.remove("charge", "C3")
+    assert sweep_all(source, store, huiya) == Counts(stored=1)
+    [gone] = database.execute(
+        "SELECT body, patient_number FROM bus.message WHERE body IS NOT NULL"
+    ).fetchall()
+    assert json.loads(gone[0]) == {
+        "_table": "charge",
+        "_key": "C3",
+        "_version": "2026-11-20T01:30:00.000000Z~deleted",
+        "_deleted": True,
+        "charge_no": "C3",
+        "patient_no": gone[1],
+        "visit_no": "V1",
+    }
 
 
 def test_sweeping_again_changes_nothing(

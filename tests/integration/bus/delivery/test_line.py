@@ -209,7 +209,7 @@ async def test_a_message_that_is_no_hl7_is_parked_and_never_sent(database_url: s
     async with MllpReceiver() as ward:
         arrivals, keys = messages(1)
         enqueue(database_url, "ward", arrivals, keys)
-        rows_changed = "UPDATE bus.inbox SET body = '{}' RETURNING id"
+        rows_changed = "UPDATE bus.body SET body = '{}' RETURNING id"
         rows(database_url, rows_changed)
         async with delivering(database_url, mllp(ward.port)):
             await until(lambda: states(database_url) == ["parked"])

@@ -1,0 +1,1 @@
+"""How long what is kept, and letting go of what is older: bodies by the day, index rows and traces by age."""
