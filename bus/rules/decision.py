@@ -17,11 +17,20 @@ class Miss:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """What a Schematron warns of; the message goes on."""
+
+    id: str
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """Why a message cannot go on. Nothing here quotes a patient's data."""
 
     code: str
-    """Machine-readable: no_rule, unmapped_code, rejected_code, bad_field, impossible_date, unreadable codes …
+    """Machine-readable: no_rule, unmapped_code, rejected_code, schematron, bad_field, impossible_date, unreadable codes …
     """
     reason: str
     """What, where and what to do, for a person."""
@@ -50,6 +59,7 @@ class Decision:
     """`Provenance.source_version`."""
     sendings: tuple[Sending, ...] = ()
     """Where it goes once it is recorded."""
+    warnings: tuple[Warned, ...] = ()
 
 
 class HoldingError(Exception):

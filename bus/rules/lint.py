@@ -37,6 +37,9 @@ def _of_rule(rule: Rule, spots: Spots, loaded: Loaded) -> Iterator[Finding]:
     if rule.spec.xslt is not None and written - {Family.XML}:
         reason = "the messages of this rule are no XML: take xslt out, or narrow match"
         yield finding(rule.marked.file, rule.marked.place(("xslt",)), "not-xml", reason)
+    if rule.spec.schematron and written - {Family.XML}:
+        reason = "the messages of this rule are no XML: take schematron out, or narrow match"
+        yield finding(rule.marked.file, rule.marked.place(("schematron",)), "not-xml", reason)
     yield from _idle_mocks(rule, spots)
     if not rule.spec.tests:
         reason = f"the rule {rule.spec.name} has no test: add one below tests"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from bus.rules.expression import Expression
 from bus.rules.marks import Marked, Model, Place, Position, RuleError, read_marked
 from bus.rules.routes import Route, compile_routes
 from bus.rules.run import Leaf
+from bus.rules.schematron import SchematronError, checked_leaf, read_schematron
 from bus.rules.spec import FORMS, Node, OrderClass, RuleFile, SharedFile
 from bus.rules.stylesheet import StylesheetError, read_stylesheet, transformed_leaf
 from bus.rules.watch import Watch
@@ -120,6 +121,8 @@ def _compiled(
     made = compiler.object(spec.map, Change, Where(("map",)))
     if spec.xslt is not None:
         made = _transformed(spec.xslt, made, compiler, rules_dir)
+    if spec.schematron:
+        made = _checked(spec.schematron, made, compiler, rules_dir)
     order = spec.order or ORDERS.get(spec.kind, OrderClass.RESULT)
     version = None
     try:
@@ -154,6 +157,26 @@ def _transformed(name: str, made: Leaf, compiler: Compiler, rules_dir: Path) -> 
         place = Place(error.line)
         compiler.errors.append(RuleError(f"xslt/{name}", place, str(error), "bad-stylesheet"))
         return made
+
+
+def _checked(names: Sequence[str], made: Leaf, compiler: Compiler, rules_dir: Path) -> Leaf:
+    folder = (rules_dir / "schematron").resolve()
+    schemas = []
+    for number, name in enumerate(names):
+        path = folder / name
+        if not path.resolve().is_relative_to(folder) or not path.is_file():
+            files = (found.name for found in folder.glob("*.sch"))
+            reason = f"no file rules/schematron/{name}; {nearest(name, files)}"
+            compiler.errors.append(
+                compiler.marked.error(("schematron", number), reason, "unknown-schematron")
+            )
+            continue
+        try:
+            schemas.append(read_schematron(path))
+        except SchematronError as error:
+            place = Place(error.line)
+            compiler.errors.append(RuleError(f"schematron/{name}", place, str(error), "bad-schematron"))
+    return checked_leaf(schemas, made) if schemas else made
 
 
 def validated(model: type[Model], marked: Marked, errors: list[RuleError]) -> Model | None:

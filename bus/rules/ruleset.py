@@ -116,6 +116,7 @@ def _run(rule: Rule, source: Source, run: Run) -> Decision:
         misses=tuple(run.misses),
         version=version,
         sendings=sendings,
+        warnings=tuple(run.warnings),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import cel
 
 from bus.rules.codes import Target
-from bus.rules.decision import Miss
+from bus.rules.decision import Miss, Warned
 from bus.rules.expression import context_of
 from bus.sources.source import Source
 
@@ -16,11 +16,12 @@ from bus.sources.source import Source
 class Run:
     """One message on its way through a map. Not shared between threads."""
 
-    __slots__ = ("_context", "_has_msg", "_of", "facility", "misses", "target")
+    __slots__ = ("_context", "_has_msg", "_of", "facility", "misses", "target", "warnings")
 
     def __init__(self, facility: str) -> None:
         self.facility = facility
         self.misses: list[Miss] = []
+        self.warnings: list[Warned] = []
         self.target: Target | None = None
         """What the last lookup found: a coded object takes name and system from it."""
         self._of: Source | None = None

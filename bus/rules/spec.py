@@ -259,6 +259,7 @@ class Expect(Closed):
     held: str | None = Field(default=None, description="code of the reason")
     field: str | None = Field(default=None, description="field that a held message names")
     unmapped: list[str] | None = Field(default=None, description="codes no table knew")
+    warnings: list[str] | None = Field(default=None, description="ids of the assertions that warned")
     destinations: list[str] | None = Field(default=None, description="where it goes, in the rule's order")
 
 
@@ -302,6 +303,11 @@ class RuleFile(Closed):
     kind: Kind = Field(description="what the change is about")
     version: Entry | None = Field(
         default=None, description="orders two versions of one record: a table's updated_at"
+    )
+    schematron: list[str] = Field(
+        default_factory=list,
+        description="ISO Schematron files under `rules/schematron`; an XML message that breaks an assertion is"
+        " held, and nobody waits behind it, unless its `role` is `warning`",
     )
     xslt: str | None = Field(
         default=None,
