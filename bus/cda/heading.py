@@ -8,6 +8,7 @@ from lxml import etree
 
 from bus.cda.kinds import INPATIENT_NUMBER, NATIONAL, OUTPATIENT_NUMBER, TYPES, is_code
 from bus.cda.problem import DocumentError
+from bus.sources.xml_parser import codec_of
 
 V3 = "urn:hl7-org:v3"
 ROOT = f"{{{V3}}}ClinicalDocument"
@@ -29,6 +30,8 @@ class Heading:
     """The campus's own number of the patient."""
     visit_number: str | None
     time: str | None
+    charset: str
+    """Python codec by which the document decodes."""
 
     @property
     def message_type(self) -> str:
@@ -41,7 +44,10 @@ def read_heading(root: etree._Element) -> Heading:
     if root.tag != ROOT:
         chinese = f"根元素应为 {{{V3}}}ClinicalDocument"
         raise DocumentError(
-            "not_a_document", etree.QName(root).localname, chinese, f"the root must be ClinicalDocument of {V3}"
+            "not_a_document",
+            etree.QName(root).localname,
+            chinese,
+            f"the root must be ClinicalDocument of {V3}",
         )
     return Heading(
         type=_type(root),
@@ -49,7 +55,16 @@ def read_heading(root: etree._Element) -> Heading:
         patient_number=_patient(root),
         visit_number=_visit(root),
         time=_attribute(root, "effectiveTime", "value"),
+        charset=_charset(root),
     )
+
+
+def _charset(root: etree._Element) -> str:
+    try:
+        return codec_of(root.getroottree().docinfo.encoding or "utf-8")
+    except LookupError:
+        chinese, english = "不认识的字符集", "unknown charset; use UTF-8 or GB18030"
+        raise DocumentError("unknown_charset", "", chinese, english) from None
 
 
 def _type(root: etree._Element) -> str:
@@ -64,7 +79,10 @@ def _type(root: etree._Element) -> str:
 def _number(root: etree._Element) -> str:
     number = (_attribute(root, "id", "extension") or "").strip()
     if not 1 <= len(number) <= LONGEST:
-        chinese, english = "缺少文档流水号, 或超过 100 个字符", "the document's id needs an extension of 1 to 100 characters"
+        chinese, english = (
+            "缺少文档流水号, 或超过 100 个字符",
+            "the document's id needs an extension of 1 to 100 characters",
+        )
         raise DocumentError("document_id", "ClinicalDocument/id", chinese, english)
     return number
 
@@ -78,7 +96,9 @@ def _patient(root: etree._Element) -> str:
     ]
     if len(own) != 1 or len(own[0]) > LONGEST:
         chinese = "应恰有一个院内患者编号: root 为本院标识域的 OID, extension 为编号"
-        english = "exactly one id must be the campus's own patient number: root its domain's OID, extension the number"
+        english = (
+            "exactly one id must be the campus's own patient number: root its domain, extension the number"
+        )
         raise DocumentError("patient_number", f"ClinicalDocument/{PATIENT_ROLE}/id", chinese, english)
     return own[0]
 

@@ -30,7 +30,8 @@ class Hold:
     """Why a message cannot go on. Nothing here quotes a patient's data."""
 
     code: str
-    """Machine-readable: no_rule, unmapped_code, rejected_code, schematron, bad_field, impossible_date, unreadable codes …
+    """Machine-readable: no_rule, unmapped_code, rejected_code, schematron, bad_field, impossible_date, and
+    those of an unreadable body.
     """
     reason: str
     """What, where and what to do, for a person."""

@@ -14,7 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lxml import etree, isoschematron
+from lxml import (
+    etree,
+    isoschematron,  # type: ignore[attr-defined]  # the stubs lack it
+)
 
 from bus.rules.decision import Hold, HoldingError, Warned
 from bus.rules.run import Leaf, Run
@@ -100,7 +103,7 @@ def _compiled(content: bytes) -> etree.XSLT:
 
 
 def _refuse(root: etree._Element) -> None:
-    """Refuse what would reach another file, and assertions that nobody could name or that quote the message."""
+    """Refuse what would reach another file, and assertions that nobody can name or that quote the message."""
     for element in root.iter():
         line: Any = element.sourceline
         name = etree.QName(element)

@@ -306,8 +306,8 @@ class RuleFile(Closed):
     )
     schematron: list[str] = Field(
         default_factory=list,
-        description="ISO Schematron files under `rules/schematron`; an XML message that breaks an assertion is"
-        " held, and nobody waits behind it, unless its `role` is `warning`",
+        description="ISO Schematron files under `rules/schematron`; an XML message that breaks an assertion"
+        " is held, and nobody waits behind it, unless its `role` is `warning`",
     )
     xslt: str | None = Field(
         default=None,

@@ -26,7 +26,9 @@ class Mistake:
     english: str
 
 
-def mistakes(element: etree._Element, schema: etree.XMLSchema, *, numbered: bool = False) -> Iterator[Mistake]:
+def mistakes(
+    element: etree._Element, schema: etree.XMLSchema, *, numbered: bool = False
+) -> Iterator[Mistake]:
     """Give every violation in document order; `numbered`: repeated elements carry their number in paths."""
     if schema.validate(element):
         return

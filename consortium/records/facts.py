@@ -43,7 +43,7 @@ SUBJECTS = {
     Kind.CHARGE: "charge",
     Kind.APPOINTMENT: "appointment",
 }
-"""What a kind of change is about. What else comes along only fills what is not known yet, except documents."""
+"""What a kind of change is about. All else but documents only fills what is not known yet."""
 
 ALSO = {Kind.REPORT: "order"}
 """What a kind of change also has a say in: a report completes its order. Its source version does not reach

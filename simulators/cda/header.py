@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bus.cda.kinds import DOCUMENTS, INPATIENT_NUMBER, KINDS, OUTPATIENT_NUMBER, TYPES
-from simulators.cda.parts import E, Element, coded, when
+from simulators.cda.parts import Element, coded, made, when
 from simulators.cda.story import Story
 
 SEX = {"male": ("1", "男性"), "female": ("2", "女性"), "unknown": ("0", "未知的性别")}
 CARD, STAFF, AUTHOR = "2.16.156.10011.1.3", "2.16.156.10011.1.4", "2.16.156.10011.1.7"
 ORGANISATION, DEPARTMENT, BED = "2.16.156.10011.1.5", "2.16.156.10011.1.26", "2.16.156.10011.1.22"
 HOSPITAL = ("Y0002", "黄埔院区")
+SEXES = ("2.16.156.10011.2.3.3.4", "生理性别代码表(GB/T 2261.1)")
 CLASS = {True: ("3", "住院"), False: ("1", "门诊")}
 CLASSES = ("2.16.156.10011.2.3.1.271", "患者类型代码表")
 
@@ -34,17 +35,17 @@ def header(story: Story, told: Told) -> list[Element]:
     """Return the elements of the header, in CDA's order."""
     kind = KINDS[told.kind]
     return [
-        E("realmCode", code="CN"),
-        E("typeId", root="2.16.840.1.113883.1.3", extension="POCD_MT000040"),
-        E("templateId", root=kind.template),
-        E("id", root=DOCUMENTS, extension=told.number),
-        E("code", code=kind.code, codeSystem=TYPES, codeSystemName="卫生信息共享文档规范编码体系"),
-        E("title", kind.chinese),
-        E("effectiveTime", value=when(story.end)),
+        made("realmCode", code="CN"),
+        made("typeId", root="2.16.840.1.113883.1.3", extension="POCD_MT000040"),
+        made("templateId", root=kind.template),
+        made("id", root=DOCUMENTS, extension=told.number),
+        made("code", code=kind.code, codeSystem=TYPES, codeSystemName="卫生信息共享文档规范编码体系"),
+        made("title", kind.chinese),
+        made("effectiveTime", value=when(story.end)),
         coded("confidentialityCode", "N", "正常访问保密级别", ("2.16.840.1.113883.5.25", "Confidentiality")),
-        E("languageCode", code="zh-CN"),
-        E("setId", root=DOCUMENTS, extension=_set(told)),
-        E("versionNumber", value=str(told.version)),
+        made("languageCode", code="zh-CN"),
+        made("setId", root=DOCUMENTS, extension=_set(told)),
+        made("versionNumber", value=str(told.version)),
         _patient(story, told),
         _author(story),
         _custodian(),
@@ -63,76 +64,82 @@ def _patient(story: Story, told: Told) -> Element:
     visit = INPATIENT_NUMBER if story.inpatient else OUTPATIENT_NUMBER
     ids = [(story.oid, known.number), (visit, story.visit), *told.ids]
     code, name = SEX[known.sex]
-    who = [E("id", root=CARD, extension=known.id_card)] if known.id_card else []
-    who.append(E("name", str(known.name)))
-    who.append(coded("administrativeGenderCode", code, name, ("2.16.156.10011.2.3.3.4", "生理性别代码表(GB/T 2261.1)")))
+    who = [made("id", root=CARD, extension=known.id_card)] if known.id_card else []
+    who.append(made("name", str(known.name)))
+    who.append(coded("administrativeGenderCode", code, name, SEXES))
     if known.birth_date:
-        who.append(E("birthTime", value=f"{known.birth_date:%Y%m%d}"))
-        who.append(E("age", unit="岁", value=str(max(0, (story.end.date() - known.birth_date).days // 365))))
-    role = [E("id", root=root, extension=number) for root, number in ids]
+        who.append(made("birthTime", value=f"{known.birth_date:%Y%m%d}"))
+        who.append(
+            made("age", unit="岁", value=str(max(0, (story.end.date() - known.birth_date).days // 365)))
+        )
+    role = [made("id", root=root, extension=number) for root, number in ids]
     if known.address:
-        role.append(E("addr", known.address, use="H"))
+        role.append(made("addr", known.address, use="H"))
     if known.phone:
-        role.append(E("telecom", value=known.phone))
-    role.append(E("patient", *who, classCode="PSN", determinerCode="INSTANCE"))
-    return E("recordTarget", E("patientRole", *role, classCode="PAT"), typeCode="RCT", contextControlCode="OP")
+        role.append(made("telecom", value=known.phone))
+    role.append(made("patient", *who, classCode="PSN", determinerCode="INSTANCE"))
+    return made(
+        "recordTarget", made("patientRole", *role, classCode="PAT"), typeCode="RCT", contextControlCode="OP"
+    )
 
 
 def _author(story: Story) -> Element:
-    who = E(
+    who = made(
         "assignedAuthor",
-        E("id", root=AUTHOR, extension=f"H{story.doctor.code}"),
-        E("assignedPerson", E("name", story.doctor.name)),
+        made("id", root=AUTHOR, extension=f"H{story.doctor.code}"),
+        made("assignedPerson", made("name", story.doctor.name)),
         classCode="ASSIGNED",
     )
-    return E("author", E("time", value=when(story.end)), who, typeCode="AUT", contextControlCode="OP")
+    return made("author", made("time", value=when(story.end)), who, typeCode="AUT", contextControlCode="OP")
 
 
 def _custodian() -> Element:
     code, name = HOSPITAL
-    keeper = E("representedCustodianOrganization", E("id", root=ORGANISATION, extension=code), E("name", name))
-    return E("custodian", E("assignedCustodian", keeper, classCode="ASSIGNED"), typeCode="CST")
+    keeper = made(
+        "representedCustodianOrganization", made("id", root=ORGANISATION, extension=code), made("name", name)
+    )
+    return made("custodian", made("assignedCustodian", keeper, classCode="ASSIGNED"), typeCode="CST")
 
 
 def _signed(story: Story) -> Element:
-    who = E(
+    who = made(
         "assignedEntity",
-        E("id", root=STAFF, extension=f"H{story.doctor.code}"),
-        E("code", displayName="责任医师"),
-        E("assignedPerson", E("name", story.doctor.name)),
+        made("id", root=STAFF, extension=f"H{story.doctor.code}"),
+        made("code", displayName="责任医师"),
+        made("assignedPerson", made("name", story.doctor.name)),
     )
-    return E("legalAuthenticator", E("time", value=when(story.end)), E("signatureCode"), who)
+    return made("legalAuthenticator", made("time", value=when(story.end)), made("signatureCode"), who)
 
 
 def _replaced(told: Told) -> Iterator[Element]:
     if told.replaces is not None:
-        parent = E(
+        parent = made(
             "parentDocument",
-            E("id", root=DOCUMENTS, extension=told.replaces),
-            E("setId", root=DOCUMENTS, extension=_set(told)),
-            E("versionNumber", value=str(told.version - 1)),
+            made("id", root=DOCUMENTS, extension=told.replaces),
+            made("setId", root=DOCUMENTS, extension=_set(told)),
+            made("versionNumber", value=str(told.version - 1)),
         )
-        yield E("relatedDocument", parent, typeCode="RPLC")
+        yield made("relatedDocument", parent, typeCode="RPLC")
 
 
 def _visit(story: Story) -> Element:
     code, name = CLASS[story.inpatient]
-    place = E(
+    place = made(
         "wholeOrganization",
-        E("id", root=DEPARTMENT, extension=story.department.code),
-        E("name", story.department.name),
+        made("id", root=DEPARTMENT, extension=story.department.code),
+        made("name", story.department.name),
     )
     if story.inpatient:
-        bed = E("id", root=BED, extension="1208")
-        place = E("wholeOrganization", bed, E("name", "12楼08床"), E("asOrganizationPartOf", place))
-    where = E("serviceProviderOrganization", E("asOrganizationPartOf", place, classCode="PART"))
-    visit = E(
+        bed = made("id", root=BED, extension="1208")
+        place = made("wholeOrganization", bed, made("name", "12楼08床"), made("asOrganizationPartOf", place))
+    where = made("serviceProviderOrganization", made("asOrganizationPartOf", place, classCode="PART"))
+    visit = made(
         "encompassingEncounter",
-        E("id", root=f"{story.oid}.1", extension=story.visit),
+        made("id", root=f"{story.oid}.1", extension=story.visit),
         coded("code", code, name, CLASSES),
-        E("effectiveTime", E("low", value=when(story.start)), E("high", value=when(story.end))),
-        E("location", E("healthCareFacility", where)),
+        made("effectiveTime", made("low", value=when(story.start)), made("high", value=when(story.end))),
+        made("location", made("healthCareFacility", where)),
         classCode="ENC",
         moodCode="EVN",
     )
-    return E("componentOf", visit, typeCode="COMP")
+    return made("componentOf", visit, typeCode="COMP")

@@ -10,7 +10,7 @@ from lxml import etree
 
 from simulators.cda import bodies
 from simulators.cda.header import Told, header
-from simulators.cda.parts import E, Element
+from simulators.cda.parts import Element, made
 from simulators.cda.story import Story, story
 
 Body = Callable[[Story], Sequence[Element]]
@@ -53,7 +53,9 @@ class Sample:
     body: bytes
 
 
-def document(seed: int, today: date, kind: str, place: int = 1, version: int = 1, charset: str = "UTF-8") -> Sample:
+def document(
+    seed: int, today: date, kind: str, place: int = 1, version: int = 1, charset: str = "UTF-8"
+) -> Sample:
     """Return the `place`-th document of a kind on a day; from version 2 on it replaces the version before."""
     plan = KINDS[kind]
     number = 10 * place + list(KINDS).index(kind)
@@ -67,8 +69,11 @@ def document(seed: int, today: date, kind: str, place: int = 1, version: int = 1
         version=version,
         replaces=None if version == 1 else own if version == 2 else f"{own}-{version - 1}",
     )
-    sections = E("component", E("structuredBody", *plan.body(told_of)))
-    root = E("ClinicalDocument", *header(told_of, told), sections)
+    sections = made("component", made("structuredBody", *plan.body(told_of)))
+    root = made("ClinicalDocument", *header(told_of, told), sections)
     etree.indent(root)
-    body = etree.tostring(root, xml_declaration=True, encoding=charset)
+    body = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    if charset != "UTF-8":
+        text = body.decode().replace("encoding='UTF-8'", f"encoding='{charset}'", 1)
+        body = text.encode(charset)
     return Sample(kind, plan.code, told.number, told_of.patient.number, told_of.visit, body)

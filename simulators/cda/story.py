@@ -11,7 +11,7 @@ from simulators.clock import LOCAL
 from simulators.people import Registration, person
 
 OID = {"HP": "1.2.156.10011.99.2"}
-"""The domain of a campus's patient numbers; its visits, documents and dictionary are arcs 1, 6 and 9 below."""
+"""The domain of a campus's patient numbers; visits and its dictionary are the arcs 1 and 9 below."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def test_a_sound_description_is_taken_and_named_by_its_file(tmp_path: Path) -> N
         ("- 1", "keys and values"),
         (SOUND.replace("sender:", "sendr:"), "sendr"),
         (SOUND.replace("GB18030", "UTF-16"), "UTF-16"),
-        (SOUND.replace("csv: {charset: GB18030}", ""), "one of csv, xml and hl7"),
+        (SOUND.replace("csv: {charset: GB18030}", ""), "one of csv, xml, hl7 and cda"),
         (SOUND + "xml: {record: a}", "one of csv, xml and hl7"),
         (SOUND.replace("csv:lab", "xml:lab"), "message_type"),
         (SOUND.replace("csv:lab", "'csv:'"), "message_type"),
