@@ -14,10 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lxml import (
-    etree,
-    isoschematron,  # type: ignore[attr-defined]  # the stubs lack it
-)
+from lxml import etree
+from lxml.isoschematron import Schematron as IsoSchematron  # type: ignore[import-not-found]  # the stubs lack it
 
 from bus.rules.decision import Hold, HoldingError, Warned
 from bus.rules.run import Leaf, Run
@@ -92,7 +90,7 @@ def _compiled(content: bytes) -> etree.XSLT:
     try:
         root = parse_xml(content)
         _refuse(root)
-        schema = isoschematron.Schematron(root, include=False, store_xslt=True)
+        schema = IsoSchematron(root, include=False, store_xslt=True)
         return etree.XSLT(schema.validator_xslt, access_control=CLOSED)
     except ForbiddenXmlError as error:
         raise SchematronError(str(error)) from error

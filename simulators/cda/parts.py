@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from lxml.builder import ElementMaker
-from lxml.etree import _Element as Element
+from lxml import etree
 
 V3 = "urn:hl7-org:v3"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 TYPE = f"{{{XSI}}}type"
-_MAKER = ElementMaker(namespace=V3, nsmap={None: V3, "xsi": XSI})
+NAMESPACES = {None: V3, "xsi": XSI}
+
+Element = etree._Element  # noqa: SLF001 - the type's only name
 
 ELEMENTS = ("2.16.156.10011.2.2.1", "卫生信息数据元目录")
 LOINC = ("2.16.840.1.113883.6.1", "LOINC")
@@ -22,7 +23,12 @@ INTERPRETATION = ("2.16.840.1.113883.5.83", "ObservationInterpretation")
 
 def made(tag: str, *content: Element | str, **attributes: str) -> Element:
     """Return an element of HL7 v3."""
-    element: Element = _MAKER(tag, *content, **attributes)
+    element = etree.Element(f"{{{V3}}}{tag}", attributes, nsmap=NAMESPACES)
+    for part in content:
+        if isinstance(part, str):
+            element.text = part
+        else:
+            element.append(part)
     return element
 
 
