@@ -29,13 +29,15 @@ class Mistake:
 def mistakes(
     element: etree._Element, schema: etree.XMLSchema, *, numbered: bool = False
 ) -> Iterator[Mistake]:
-    """Give every violation in document order; `numbered`: repeated elements carry their number in paths."""
+    """Give every violation in document order; `numbered`: repeated elements carry their number in paths,
+    and wrong attributes are named.
+    """
     if schema.validate(element):
         return
     log: Any = schema.error_log
     for entry in log:
         where = place(element, entry.path, numbered=numbered)
-        attribute = _ATTRIBUTE.search(entry.message)
+        attribute = _ATTRIBUTE.search(entry.message) if numbered else None
         yield _said(entry.message, f"{where}/@{attribute.group(1)}" if attribute else where)
 
 

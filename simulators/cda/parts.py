@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from lxml import etree
 
 V3 = "urn:hl7-org:v3"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 TYPE = f"{{{XSI}}}type"
-NAMESPACES = {None: V3, "xsi": XSI}
+NAMESPACES: Any = {None: V3, "xsi": XSI}
 
 Element = etree._Element  # noqa: SLF001 - the type's only name
 

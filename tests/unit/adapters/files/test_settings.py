@@ -43,7 +43,7 @@ def test_a_sound_description_is_taken_and_named_by_its_file(tmp_path: Path) -> N
         (SOUND.replace("sender:", "sendr:"), "sendr"),
         (SOUND.replace("GB18030", "UTF-16"), "UTF-16"),
         (SOUND.replace("csv: {charset: GB18030}", ""), "one of csv, xml, hl7 and cda"),
-        (SOUND + "xml: {record: a}", "one of csv, xml and hl7"),
+        (SOUND + "xml: {record: a}", "one of csv, xml, hl7 and cda"),
         (SOUND.replace("csv:lab", "xml:lab"), "message_type"),
         (SOUND.replace("csv:lab", "'csv:'"), "message_type"),
         (SOUND.replace("sender: LIS", ""), "sender"),

@@ -66,7 +66,8 @@ def unsay(path: str, *names: str) -> Change:
     def change(root: Root) -> None:
         for element in found(root, path):
             for name in names:
-                element.attrib.pop(name, None)
+                if name in element.attrib:
+                    del element.attrib[name]
 
     return change
 
