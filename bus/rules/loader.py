@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from bus.rules.codes import CodeTable, load_tables
 from bus.rules.compile import Compiler, Where, nearest
 from bus.rules.destinations import AnyDestination, load_destinations
+from bus.rules.enclosed import Opener
 from bus.rules.expression import Expression
 from bus.rules.marks import Marked, Model, Place, Position, RuleError, read_marked
 from bus.rules.routes import Route, compile_routes
@@ -54,6 +55,8 @@ class Rule:
     map: Leaf
     version: Leaf | None
     routes: tuple[Route, ...] = ()
+    opener: Opener | None = None
+    """What opens the document that the map reads in the message's place."""
 
 
 @dataclass(slots=True)
@@ -138,6 +141,7 @@ def _compiled(
             map=made,
             version=version,
             routes=compile_routes(spec, compiler.marked, destinations),
+            opener=Opener(spec.document.path, spec.document.patient) if spec.document else None,
         )
     except RuleError as error:
         compiler.errors.append(error)

@@ -19,6 +19,7 @@ from bus.rules.spec import (
     CallLeaf,
     CelLeaf,
     ConstLeaf,
+    Enclosed,
     Expect,
     FirstLeaf,
     Given,
@@ -76,6 +77,7 @@ def reference() -> str:
         [
             HEAD,
             _section("## A rule file", RuleFile),
+            _section("### `document`", Enclosed),
             _section("## A shared file", SharedFile),
             paths,
             leaves,

@@ -237,6 +237,13 @@ Naming = Annotated[
 """A destination by its name alone, or with what is to be said."""
 
 
+class Enclosed(Closed):
+    """A clinical document inside a message of another kind, such as an HL7 v2 MDM."""
+
+    path: Path = Field(description="where it is, in base64: `OBX-5.5`")
+    patient: Path = Field(description="the message's patient number, which the document's must be: `PID-3.1`")
+
+
 class Given(Closed):
     """The message of a test: one of `text`, `file` (beside the rule file) or `json`."""
 
@@ -303,6 +310,11 @@ class RuleFile(Closed):
     kind: Kind = Field(description="what the change is about")
     version: Entry | None = Field(
         default=None, description="orders two versions of one record: a table's updated_at"
+    )
+    document: Enclosed | None = Field(
+        default=None,
+        description="a clinical document (CDA) that the message encloses; `version`, `schematron`, `xslt` and"
+        " `map` read it in the message's place",
     )
     schematron: list[str] = Field(
         default_factory=list,
