@@ -229,6 +229,23 @@ async def test_a_document_in_gb18030_keeps_its_bytes_and_its_hazardous_name(
     assert binary.content == body
 
 
+async def test_other_bytes_under_a_known_number_are_a_new_version_of_the_document(
+    origin: str, database_url: str, amqp_url: str, fhir: httpx.AsyncClient
+) -> None:
+    sample = document(SEED, DAY, "prescription")
+    mended = sample.body.replace("苯磺酸氨氯地平片 5mg".encode(), "苯磺酸氨氯地平片 10mg".encode())
+    async with running(database_url, amqp_url):
+        for control_id, body in (("first", sample.body), ("mended", mended)):
+            answer = await asyncio.to_thread(by_rest, origin, body, control_id)
+            assert answer.status_code == 202, answer.text
+        await settled(database_url)
+    [reference] = await found(fhir, "DocumentReference", identifier=sample.number)
+    assert reference["meta"]["versionId"] == "2"
+    assert (await fhir.get(f"/fhir/Binary/{reference['id']}")).content == mended
+    assert rows(database_url, "SELECT kind, version FROM records.history") == [("document", 1)]
+    assert rows(database_url, "SELECT count(*) FROM records.blob") == [(2,)]
+
+
 async def test_what_breaks_an_assertion_is_held_aside_and_warnings_are_kept(
     origin: str, database_url: str, amqp_url: str
 ) -> None:
