@@ -22,6 +22,7 @@ from api.v1 import (
     codes,
     critical_values,
     destinations,
+    documents,
     forms,
     health,
     master_data,
@@ -59,6 +60,7 @@ TAGS = [
     {"name": "systems", "description": "服务注册: who sends what, and whether they still do"},
     {"name": "alerts", "description": "告警: what is wrong with the bus"},
     {"name": "critical values", "description": "危急值: what must be known at once, and who took note"},
+    {"name": "documents", "description": "共享文档: clinical documents as pages"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
     {
         "name": "upload",
@@ -108,6 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
         systems,
         retention,
         critical_values,
+        documents,
         audit,
     )
     for part in v1:

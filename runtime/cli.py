@@ -19,6 +19,7 @@ VERBS = (
     "down",
     "token",
     "rules",
+    "documents",
     "messages",
     "destinations",
     "codes",

@@ -12,6 +12,9 @@ from adapters.files.groups import grouped
 from adapters.files.records import Bad, FileError, Piece, Record
 from adapters.files.rows import piece, read_rows
 from adapters.files.settings import Edits, Source, Xml
+from bus.cda.heading import Heading
+from bus.cda.intake import take
+from bus.cda.problem import DocumentError
 from bus.envelope import Arrival
 from bus.hl7.charset import codec_for
 from bus.hl7.header import peek
@@ -69,7 +72,16 @@ def _pieces(stream: BinaryIO, reading: Reading) -> Iterable[Piece | Bad]:
         return (row if isinstance(row, Bad) else piece(row) for row in rows)
     if source.xml:
         return _elements(stream, source, source.xml, reading.limit)
+    if source.cda:
+        return _document(stream, reading.limit)
     return read_messages(stream, reading.limit)
+
+
+def _document(stream: BinaryIO, limit: int) -> Iterator[Piece | Bad]:
+    body = stream.read(limit + 1)
+    if len(body) > limit:
+        raise FileError("xml_size", f"the document is larger than {limit} bytes")
+    yield Piece(1, body, "utf-8", lambda _: None, body)
 
 
 def _elements(stream: BinaryIO, source: Source, told: Xml, limit: int) -> Iterator[Piece | Bad]:
@@ -91,6 +103,8 @@ def _elements(stream: BinaryIO, source: Source, told: Xml, limit: int) -> Iterat
 def _record(found: Piece, number: int, reading: Reading) -> Record:
     if reading.source.hl7:
         return Record(number, found.line, _message(found, reading))
+    if reading.source.cda:
+        return Record(number, found.line, _document_arrival(found, reading.source))
     source, digest = reading.source, sha256(found.body).digest()
     key = _key(found, source)
     arrival = Arrival(
@@ -132,6 +146,31 @@ def _message(found: Piece, reading: Reading) -> Arrival:
         visit_number=header.visit_number,
         message_time=header.message_time,
     )
+
+
+def _document_arrival(found: Piece, source: Source) -> Arrival:
+    heading = _heading(found.body)
+    return Arrival(
+        facility=source.facility,
+        sender=source.sender,
+        control_id=heading.number,
+        message_type=heading.message_type,
+        body=found.body,
+        charset=heading.charset,
+        protocol="files",
+        endpoint=source.name,
+        digest=sha256(found.body).digest(),
+        patient_number=heading.patient_number,
+        visit_number=heading.visit_number,
+        message_time=heading.time,
+    )
+
+
+def _heading(body: bytes) -> Heading:
+    try:
+        return take(body)
+    except DocumentError as error:
+        raise _RefusedError(error.code, str(error)) from error
 
 
 def _key(found: Piece, source: Source) -> str | None:

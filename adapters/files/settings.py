@@ -99,6 +99,10 @@ class Xml(Closed):
     charset: str = Field(default="", description="only where the document declares a wrong one, or none")
 
 
+class Cda(Closed):
+    """One WS/T 500 document (HL7 CDA R2) in each file; what it is and whose it is, it says itself."""
+
+
 class Hl7(Closed):
     """HL7 v2 messages, one or many, with or without the batch envelope FHS, BHS, BTS, FTS."""
 
@@ -115,10 +119,11 @@ class Source(Closed):
     pattern: str = Field(
         min_length=1, description="names that are taken, as lab_*.csv; upper and lower differ"
     )
-    message_type: str = Field(default="", description="csv:<name> or xml:<name>; HL7: MSH-9")
+    message_type: str = Field(default="", description="csv:<name> or xml:<name>; HL7: MSH-9; cda: its kind")
     csv: Csv | None = None
     xml: Xml | None = None
     hl7: Hl7 | None = None
+    cda: Cda | None = None
     key: tuple[Column, ...] = Field(
         default=(), description="columns or paths that make the control id; none: the content's digest"
     )
@@ -138,25 +143,26 @@ class Source(Closed):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        formats = [name for name in ("csv", "xml", "hl7") if getattr(self, name) is not None]
+        formats = [name for name in ("csv", "xml", "hl7", "cda") if getattr(self, name) is not None]
         if len(formats) != 1:
-            raise ValueError("write one of csv, xml and hl7")
+            raise ValueError("write one of csv, xml, hl7 and cda")
         if formats == ["hl7"]:
-            self._nothing_of_its_own()
+            self._nothing_of_its_own("an HL7 message says so itself (MSH-9, MSH-10, PID-3, PV1-19)")
+            return self
+        if not self.sender:
+            raise ValueError("sender: name the system whose files these are")
+        if formats == ["cda"]:
+            self._nothing_of_its_own("a document says so itself in its header")
         elif not self.message_type.removeprefix(f"{formats[0]}:").strip() or not self.message_type.startswith(
             f"{formats[0]}:"
         ):
             raise ValueError(f"message_type: write {formats[0]}: and a name, as {formats[0]}:lab_result")
-        elif not self.sender:
-            raise ValueError("sender: name the system whose files these are")
         return self
 
-    def _nothing_of_its_own(self) -> None:
+    def _nothing_of_its_own(self, because: str) -> None:
         told = [n for n in ("key", "patient", "visit", "time", "message_type") if getattr(self, n)]
         if told:
-            raise ValueError(
-                f"{', '.join(told)}: an HL7 message says so itself (MSH-9, MSH-10, PID-3, PV1-19)"
-            )
+            raise ValueError(f"{', '.join(told)}: {because}")
 
     @property
     def needed(self) -> tuple[str, ...]:

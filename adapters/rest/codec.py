@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from adapters.rest.models import Upload
 from adapters.rest.problem import FieldError, Problem, ProblemError
+from bus.cda.intake import take
+from bus.cda.problem import DocumentError
 from bus.envelope import Arrival
 
 SENT_AT = "sent_at"
@@ -47,6 +49,32 @@ def arrival(body: bytes, heading: Heading, model: type[Upload]) -> Arrival:
         patient_number=upload.patient.number,
         visit_number=_visit_number(upload),
         message_time=None if sent_at is None else str(sent_at),
+    )
+
+
+def document(body: bytes, heading: Heading) -> Arrival:
+    """Check a clinical document and return what the inbox takes; raises `ProblemError`."""
+    try:
+        found = take(body)
+    except DocumentError as error:
+        errors = (FieldError(error.path, f"{error.chinese} | {error.english}"),) if error.path else ()
+        detail = f"{error.chinese} | {error.english}"
+        raise ProblemError(
+            Problem(422, error.code, "Not a document that can be taken", detail, errors)
+        ) from error
+    return Arrival(
+        facility=heading.facility,
+        sender=heading.sender,
+        control_id=heading.control_id,
+        message_type=found.message_type,
+        body=body,
+        charset=found.charset,
+        protocol="rest",
+        endpoint=f"/api/v1/upload/{heading.facility}/{heading.kind}",
+        digest=sha256(body).digest(),
+        patient_number=found.patient_number,
+        visit_number=found.visit_number,
+        message_time=found.time,
     )
 
 

@@ -209,3 +209,5 @@ UPLOADS: dict[str, type[Upload]] = {
     "charge": ChargeUpload,
 }
 """Interface name → what it takes."""
+DOCUMENT = "cda"
+"""The interface that takes a WS/T 500 document (HL7 CDA R2) as it is, in XML."""

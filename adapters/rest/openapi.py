@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.rest.examples import EXAMPLES
-from adapters.rest.models import UPLOADS
+from adapters.rest.models import DOCUMENT, UPLOADS
 
 _PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}
 _ANSWERS = {
@@ -14,7 +14,7 @@ _ANSWERS = {
     403: "this account uploads for another campus",
     404: "no such campus or interface",
     413: "larger than the limit",
-    415: "not application/json in UTF-8",
+    415: "not application/json in UTF-8 (of a document: application/xml)",
     422: "the body does not fit the interface",
     503: "not stored: send the same again",
 }
@@ -41,10 +41,16 @@ HEADERS: list[dict[str, Any]] = [
 ]
 
 
+DOCUMENT_SUMMARY = "A WS/T 500 document (HL7 CDA R2) in XML; patient, visit and kind are read from it"
+
+
 def operation(kind: str) -> dict[str, Any]:
     """Return the parts of the operation that FastAPI cannot see."""
-    schema = _inlined(UPLOADS[kind].model_json_schema(by_alias=True))
-    content = {"application/json": {"schema": schema, "example": EXAMPLES[kind]}}
+    if kind == DOCUMENT:
+        content: dict[str, Any] = {"application/xml": {"schema": {"type": "string"}}}
+    else:
+        schema = _inlined(UPLOADS[kind].model_json_schema(by_alias=True))
+        content = {"application/json": {"schema": schema, "example": EXAMPLES[kind]}}
     return {
         "parameters": HEADERS,
         "requestBody": {"required": True, "content": content},

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from adapters.credentials import Authenticate, parse
 from adapters.rest import codec, openapi, problem
-from adapters.rest.models import UPLOADS
+from adapters.rest.models import DOCUMENT, UPLOADS
 from adapters.rest.problem import Problem, ProblemError
 from adapters.uploads import UploadSettings
 from bus.envelope import Arrival, Receipt, Refusal
@@ -23,6 +23,10 @@ from consortium.errors import PermanentError, RetryableError
 
 NUMBER_LIMIT = 100
 """Longest Idempotency-Key and X-Sending-System, characters."""
+
+LARGE = 256 * 1024
+"""Bytes from which checking a document leaves the event loop for a thread."""
+XML_TYPES = ("application/xml", "text/xml", "application/hl7-v3+xml")
 
 log = structlog.get_logger("adapters.rest")
 
@@ -98,12 +102,12 @@ class RestServer:
             raise ProblemError(
                 Problem(403, "wrong_campus", "Forbidden", f"this account uploads for {campus} alone")
             )
-        if seen.kind not in UPLOADS:
-            detail = f"there are: {', '.join(UPLOADS)}"
+        if seen.kind not in (*UPLOADS, DOCUMENT):
+            detail = f"there are: {', '.join((*UPLOADS, DOCUMENT))}"
             raise ProblemError(Problem(404, "unknown_type", "No such interface", detail))
 
     async def _read_body(self, request: Request, seen: _Seen) -> None:
-        _check_content_type(request)
+        _check_content_type(request, seen.kind)
         limit = self._settings.body_limit
         declared = request.headers.get("content-length", "")
         seen.size = int(declared) if declared.isdecimal() else 0
@@ -124,7 +128,7 @@ class RestServer:
         seen.size = len(seen.body)
 
     async def _accept(self, heading: codec.Heading, seen: _Seen) -> Response:
-        arrival = codec.arrival(bytes(seen.body), heading, UPLOADS[seen.kind])
+        arrival = await _arrival(bytes(seen.body), heading)
         try:
             receipt = await self._inbox.accept(arrival)
         except RetryableError as error:
@@ -149,14 +153,15 @@ def create_router(inbox: Inbox, settings: UploadSettings, authenticate: Authenti
     """Return the router of `POST /api/v1/upload/{facility}/{kind}`; the prefix is in it."""
     server = RestServer(inbox, settings, authenticate)
     router = APIRouter(prefix="/api/v1/upload", tags=["upload"])
-    for kind, model in UPLOADS.items():
+    summaries = {kind: (model.__doc__ or kind).rstrip(".") for kind, model in UPLOADS.items()}
+    for kind, summary in {**summaries, DOCUMENT: openapi.DOCUMENT_SUMMARY}.items():
         router.add_api_route(
             f"/{{facility}}/{kind}",
             _endpoint(server, kind),
             methods=["POST"],
             name=f"upload_{kind}",
             operation_id=f"upload_{kind}",
-            summary=(model.__doc__ or kind).rstrip("."),
+            summary=summary,
             status_code=202,
             response_model=Accepted,
             responses=openapi.ANSWERS,
@@ -183,10 +188,23 @@ def _heading(request: Request, seen: _Seen) -> codec.Heading:
     return codec.Heading(seen.facility, seen.kind, key, sender)
 
 
-def _check_content_type(request: Request) -> None:
+async def _arrival(body: bytes, heading: codec.Heading) -> Arrival:
+    if heading.kind != DOCUMENT:
+        return codec.arrival(body, heading, UPLOADS[heading.kind])
+    if len(body) < LARGE:
+        return codec.document(body, heading)
+    return await asyncio.to_thread(codec.document, body, heading)
+
+
+def _check_content_type(request: Request, kind: str) -> None:
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower().replace('"', "")
     encoded = request.headers.get("content-encoding", "identity") != "identity"
+    if kind == DOCUMENT:
+        if encoded or media_type.strip().lower() not in XML_TYPES:
+            detail = "send application/xml, without Content-Encoding; the charset is the XML declaration's"
+            raise ProblemError(Problem(415, "content_type", "Unsupported media type", detail))
+        return
     if encoded or media_type.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
         detail = "send application/json in UTF-8, without Content-Encoding"
         raise ProblemError(Problem(415, "content_type", "Unsupported media type", detail))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from lxml import etree
@@ -13,10 +12,15 @@ from adapters.soap.faults import Blame, Fault, FaultError
 from adapters.soap.interfaces import ANSWER, NAMESPACE, Interface
 from adapters.soap.validation import validate
 from adapters.soap.versions import Version
+from bus.cda.heading import Heading as Document
+from bus.cda.intake import take
+from bus.cda.problem import DocumentError
 from bus.envelope import Arrival, Receipt
-from bus.sources.xml_parser import ForbiddenXmlError, MalformedXmlError, parse_xml
+from bus.sources.cda import carried
+from bus.sources.xml_parser import ForbiddenXmlError, MalformedXmlError, codec_of, parse_xml
 
 _CHARSET = re.compile(r"charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
+CDA = "cda"
 _SENT_AT = f"{{{NAMESPACE}}}时间"
 _FORBIDDEN = {
     "xml_doctype": "不接受 DOCTYPE",
@@ -45,6 +49,8 @@ class Content:
     """As far as it is there."""
     payload: etree._Element
     charset: str
+    document: Document | None = None
+    """What the clinical document says of itself that it carries; known once it is checked."""
 
 
 def read(body: bytes, content_type: str, version: Version, limit: int) -> Content:
@@ -55,30 +61,42 @@ def read(body: bytes, content_type: str, version: Version, limit: int) -> Conten
     return Content(_heading(payload), payload, charset)
 
 
-def check(content: Content, interface: Interface) -> None:
-    """Validate a request against its interface; raises `FaultError`."""
+def check(content: Content, interface: Interface) -> Content:
+    """Validate a request against its interface, and a document that it carries; raises `FaultError`."""
     if content.payload.tag != f"{{{NAMESPACE}}}{interface.root}":
         raise FaultError(_wrong_root(content.payload, interface))
     validate(content.payload, interface.schema)
+    return replace(content, document=_document(content.payload)) if interface.name == CDA else content
+
+
+def _document(payload: etree._Element) -> Document:
+    try:
+        return take(carried(payload) or b"")
+    except DocumentError as error:
+        raise FaultError(Fault(error.code, error.chinese, error.english, error.path)) from error
 
 
 def arrival(content: Content, body: bytes, interface: Interface) -> Arrival:
     """Return what the inbox takes: the whole envelope as it came, and what routing needs."""
-    heading = content.heading
+    heading, document = content.heading, content.document
     return Arrival(
         facility=heading.facility,
         sender=heading.sender,
         control_id=heading.control_id,
-        message_type=interface.message_type,
+        message_type=document.message_type if document else interface.message_type,
         body=body,
         charset=content.charset,
         protocol="soap",
         endpoint=f"/soap/{interface.name}",
         digest=digest(content.payload),
-        patient_number=_text(content.payload, "患者信息/患者编号"),
-        visit_number=_text(content.payload, "就诊编号") or _text(content.payload, "就诊信息/就诊编号"),
+        patient_number=document.patient_number if document else _text(content.payload, "患者信息/患者编号"),
+        visit_number=document.visit_number if document else _visit_number(content.payload),
         message_time=heading.sent_at,
     )
+
+
+def _visit_number(payload: etree._Element) -> str | None:
+    return _text(payload, "就诊编号") or _text(payload, "就诊信息/就诊编号")
 
 
 def digest(payload: etree._Element) -> bytes:
@@ -131,12 +149,11 @@ def _charset(root: etree._Element, content_type: str) -> str:
 
 def _codec(name: str) -> str:
     try:
-        found = codecs.lookup(name).name
+        return codec_of(name)
     except LookupError:
         raise FaultError(
             Fault("unknown_charset", "不认识的字符集", "unknown charset; use UTF-8 or GB18030")
         ) from None
-    return "gb18030" if found in ("gbk", "gb2312") else "utf-8" if found == "ascii" else found
 
 
 def _payload(root: etree._Element, version: Version) -> etree._Element:

@@ -22,6 +22,7 @@ TITLES = {
     "lab_report": "检验报告上传",
     "exam_report": "检查报告上传",
     "document": "病历文书上传",
+    "cda": "共享文档上传",
     "charge": "费用明细上传",
 }
 

@@ -103,8 +103,7 @@ class SoapServer:
         body, limit = bytes(seen.body), self._settings.body_limit
         content = await _off_loop(body, codec.read, body, content_type, seen.version, limit)
         seen.heading = content.heading
-        await _off_loop(body, codec.check, content, interface)
-        return content
+        return await _off_loop(body, codec.check, content, interface)
 
     async def _read_body(self, request: Request, seen: _Seen) -> None:
         limit = self._settings.body_limit

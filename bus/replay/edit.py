@@ -15,6 +15,8 @@ import psycopg
 import sqlalchemy as sa
 
 from bus import bodies, held, trace
+from bus.cda.heading import read_heading
+from bus.cda.problem import DocumentError
 from bus.envelope import Arrival
 from bus.hl7.header import peek
 from bus.hl7.problem import HL7Error
@@ -22,7 +24,8 @@ from bus.inbox.edited import store_edited
 from bus.replay import ledger
 from bus.replay.ledger import Who
 from bus.replay.one import keys_of, lock
-from bus.sources.opening import ROW_TYPES, XML_TYPES, decode_text
+from bus.sources.cda import parse_cda
+from bus.sources.opening import CDA_TYPE, ROW_TYPES, XML_TYPES, decode_text
 from bus.sources.source import Envelope, UnreadableError
 from bus.sources.xml import parse_xml_source
 from consortium.errors import PermanentError
@@ -123,6 +126,8 @@ def _arrival(original: Any, corrected: Corrected) -> Arrival:
 def read(body: bytes, original: Any) -> Corrected:
     """Read what routing needs of a corrected body. Raises `BadEditError`."""
     try:
+        if original.message_type.startswith(CDA_TYPE):
+            return _document(body, original)
         if original.message_type.startswith(XML_TYPES):
             parse_xml_source(body, Envelope(original.facility, original.sender, original.message_type))
         elif original.message_type.startswith(ROW_TYPES):
@@ -135,6 +140,18 @@ def read(body: bytes, original: Any) -> Corrected:
         raise BadEditError("the corrected body is not well-formed JSON") from error
     # Where the protocol does not carry routing fields the patient stays the original's.
     return Corrected(body, sha256(body).digest(), original.patient_number, original.visit_number)
+
+
+def _document(body: bytes, original: Any) -> Corrected:
+    """The patient is the document's own, as when it came; the kind must stay."""
+    envelope = Envelope(original.facility, original.sender, original.message_type)
+    try:
+        heading = read_heading(parse_cda(body, envelope).element)
+    except DocumentError as error:
+        raise BadEditError(f"the corrected body is no document that can be taken: {error}") from error
+    if heading.message_type != original.message_type:
+        raise BadEditError("the corrected document is of another kind than its original")
+    return Corrected(body, sha256(body).digest(), heading.patient_number, heading.visit_number)
 
 
 def _hl7(body: bytes, original: Any) -> Corrected:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -238,7 +239,9 @@ class Pass:
 
     def _record(self, item: _Pending, applied: Applied) -> None:
         with tracing.step("record", item.row.id):
-            detail = {"kind": item.change.kind.value, "written": dict(applied.written)}
+            detail: dict[str, Any] = {"kind": item.change.kind.value, "written": dict(applied.written)}
+            if item.decision.warnings:
+                detail["warnings"] = [asdict(warned) for warned in item.decision.warnings]
             self.verdicts.record(item.row, item.decision.rule, detail)
             self.verdicts.number(item.row, item.change)
             for event in applied.events:

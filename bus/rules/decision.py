@@ -17,11 +17,21 @@ class Miss:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """What a Schematron warns of; the message goes on."""
+
+    id: str
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """Why a message cannot go on. Nothing here quotes a patient's data."""
 
     code: str
-    """Machine-readable: no_rule, unmapped_code, rejected_code, bad_field, impossible_date, unreadable codes …
+    """Machine-readable: no_rule, unmapped_code, rejected_code, schematron, bad_field, impossible_date, and
+    those of an unreadable body.
     """
     reason: str
     """What, where and what to do, for a person."""
@@ -52,6 +62,7 @@ class Decision:
     """Where it goes once it is recorded."""
     enriched: bool = False
     """Whether the records had a say in it: it holds for this moment only."""
+    warnings: tuple[Warned, ...] = ()
 
 
 class HoldingError(Exception):

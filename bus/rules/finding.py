@@ -54,7 +54,11 @@ CODES: Mapping[str, Code] = {
     "wrong-arguments": Code(ERROR, "`call` with more or fewer arguments than the function takes"),
     "unknown-stylesheet": Code(ERROR, "a stylesheet that is not below `rules/xslt`"),
     "bad-stylesheet": Code(ERROR, "a stylesheet that is no XSLT 1.0, imports another, or has a DOCTYPE"),
-    "not-xml": Code(ERROR, "`xslt` in a rule whose messages are no XML"),
+    "unknown-schematron": Code(ERROR, "a Schematron that is not below `rules/schematron`"),
+    "bad-schematron": Code(
+        ERROR, "a Schematron that does not compile, includes another, lacks an id or quotes the message"
+    ),
+    "not-xml": Code(ERROR, "`xslt` or `schematron` in a rule whose messages are no XML"),
     "bad-constant": Code(ERROR, "a constant or default that the field does not take"),
     "bad-target": Code(ERROR, "a code table maps to a word that the field does not take"),
     "blanked-code": Code(ERROR, "`on_miss: default` without a default: an unknown code would be blanked"),

@@ -11,7 +11,7 @@ from bus.rules.lint_leaves import Spots, leaf_findings
 from bus.rules.lint_match import match_findings
 from bus.rules.loader import Loaded, Rule, load_rules
 from bus.rules.marks import Place, RuleError
-from bus.rules.paths import Family, families
+from bus.rules.paths import Family, families, mistake
 from bus.rules.spec import PathLeaf
 
 Check = Callable[[Path], Iterable[RuleError]]
@@ -36,15 +36,30 @@ def lint(rules_dir: Path, also: Iterable[Check] = ()) -> Report:
 def _of_rule(rule: Rule, spots: Spots, loaded: Loaded) -> Iterator[Finding]:
     types = read_condition(rule.spec.match, rule.spec.facility).allowed("msg.type")
     written = families(types or ())
+    yield from _enclosed(rule, written)
+    if rule.spec.document is not None:
+        written = frozenset({Family.XML})
     for spot in spots.of(rule.spec.name):
         yield from leaf_findings(spot, written, rule.spec.facility, loaded.tables)
     if rule.spec.xslt is not None and written - {Family.XML}:
         reason = "the messages of this rule are no XML: take xslt out, or narrow match"
         yield finding(rule.marked.file, rule.marked.place(("xslt",)), "not-xml", reason)
+    if rule.spec.schematron and written - {Family.XML}:
+        reason = "the messages of this rule are no XML: take schematron out, or narrow match"
+        yield finding(rule.marked.file, rule.marked.place(("schematron",)), "not-xml", reason)
     yield from _idle_mocks(rule, spots)
     if not rule.spec.tests:
         reason = f"the rule {rule.spec.name} has no test: add one below tests"
         yield finding(rule.marked.file, rule.marked.place(("name",)), "untested", reason)
+
+
+def _enclosed(rule: Rule, written: frozenset[Family]) -> Iterator[Finding]:
+    """Give what is wrong with the paths at which a message has its document and its patient."""
+    if rule.spec.document is None:
+        return
+    for name, path in (("path", rule.spec.document.path), ("patient", rule.spec.document.patient)):
+        for reason in sorted({mistake(path, family, below=False) or "" for family in written} - {""}):
+            yield finding(rule.marked.file, rule.marked.place(("document", name)), "bad-path", reason)
 
 
 def _idle_mocks(rule: Rule, spots: Spots) -> Iterator[Finding]:

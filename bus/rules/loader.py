@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bus.rules.codes import CodeTable, load_tables
 from bus.rules.compile import Compiler, Where, nearest
 from bus.rules.destinations import AnyDestination, load_destinations
+from bus.rules.enclosed import Opener
 from bus.rules.expression import Expression
 from bus.rules.marks import Marked, Place, Position, RuleError, read_marked, validated
 from bus.rules.routes import Route, compile_routes
 from bus.rules.run import Leaf
+from bus.rules.schematron import SchematronError, checked_leaf, read_schematron
 from bus.rules.spec import Node, OrderClass, RuleFile, SharedFile
 from bus.rules.stylesheet import StylesheetError, read_stylesheet, transformed_leaf
 from bus.rules.watch import Watch
@@ -40,6 +42,8 @@ class Rule:
     map: Leaf
     version: Leaf | None
     routes: tuple[Route, ...] = ()
+    opener: Opener | None = None
+    """What opens the document that the map reads in the message's place."""
 
 
 @dataclass(slots=True)
@@ -107,6 +111,8 @@ def _compiled(
     made = compiler.object(spec.map, Change, Where(("map",)))
     if spec.xslt is not None:
         made = _transformed(spec.xslt, made, compiler, rules_dir)
+    if spec.schematron:
+        made = _checked(spec.schematron, made, compiler, rules_dir)
     order = spec.order or ORDERS.get(spec.kind, OrderClass.RESULT)
     version = None
     try:
@@ -122,6 +128,7 @@ def _compiled(
             map=made,
             version=version,
             routes=compile_routes(spec, compiler.marked, destinations),
+            opener=Opener(spec.document.path, spec.document.patient) if spec.document else None,
         )
     except RuleError as error:
         compiler.errors.append(error)
@@ -141,6 +148,26 @@ def _transformed(name: str, made: Leaf, compiler: Compiler, rules_dir: Path) -> 
         place = Place(error.line)
         compiler.errors.append(RuleError(f"xslt/{name}", place, str(error), "bad-stylesheet"))
         return made
+
+
+def _checked(names: Sequence[str], made: Leaf, compiler: Compiler, rules_dir: Path) -> Leaf:
+    folder = (rules_dir / "schematron").resolve()
+    schemas = []
+    for number, name in enumerate(names):
+        path = folder / name
+        if not path.resolve().is_relative_to(folder) or not path.is_file():
+            files = (found.name for found in folder.glob("*.sch"))
+            reason = f"no file rules/schematron/{name}; {nearest(name, files)}"
+            compiler.errors.append(
+                compiler.marked.error(("schematron", number), reason, "unknown-schematron")
+            )
+            continue
+        try:
+            schemas.append(read_schematron(path))
+        except SchematronError as error:
+            place = Place(error.line)
+            compiler.errors.append(RuleError(f"schematron/{name}", place, str(error), "bad-schematron"))
+    return checked_leaf(schemas, made) if schemas else made
 
 
 def _fragments(spec: RuleFile, marked: Marked, rules_dir: Path, errors: list[RuleError]) -> Fragments:

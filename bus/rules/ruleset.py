@@ -105,8 +105,11 @@ def _run(rule: Rule, source: Source, run: Run) -> Decision:
     sendings: tuple[Sending, ...] = ()
     outcome: Change | Hold
     try:
-        version = None if rule.version is None else rule.version(run, source)
-        outcome = _change(rule, rule.map(run, source))
+        inner = source if rule.opener is None else rule.opener.open(source)
+        version = None if rule.version is None else rule.version(run, inner)
+        outcome = _change(rule, rule.map(run, inner))
+        if rule.opener is not None:
+            rule.opener.check(outcome, source)
         sendings = chosen(rule.routes, run, source)
     except HoldingError as error:
         outcome = replace(error.hold, rule=rule.spec.name)
@@ -123,6 +126,7 @@ def _run(rule: Rule, source: Source, run: Run) -> Decision:
         version=version,
         sendings=sendings,
         enriched=bool(run.facts),
+        warnings=tuple(run.warnings),
     )
 
 

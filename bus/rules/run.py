@@ -8,7 +8,7 @@ from typing import Any
 import cel
 
 from bus.rules.codes import Target
-from bus.rules.decision import Miss
+from bus.rules.decision import Miss, Warned
 from bus.rules.expression import context_of
 from bus.rules.records import Records
 from bus.sources.source import Source
@@ -17,7 +17,9 @@ from bus.sources.source import Source
 class Run:
     """One message on its way through a map. Not shared between threads."""
 
-    __slots__ = ("_context", "_has_msg", "_of", "_records", "facility", "facts", "misses", "target")
+    __slots__ = (
+        "_context", "_has_msg", "_of", "_records", "facility", "facts", "misses", "target", "warnings",
+    )  # fmt: skip
 
     def __init__(self, facility: str, records: Records) -> None:
         self.facility = facility
@@ -25,6 +27,7 @@ class Run:
         self.facts: dict[tuple[str, str], Mapping[str, Any] | None] = {}
         """What was looked up in the records, by kind and number: once for each message."""
         self.misses: list[Miss] = []
+        self.warnings: list[Warned] = []
         self.target: Target | None = None
         """What the last lookup found: a coded object takes name and system from it."""
         self._of: Source | None = None

@@ -258,6 +258,13 @@ Naming = Annotated[
 """A destination by its name alone, or with what is to be said."""
 
 
+class Enclosed(Closed):
+    """A clinical document inside a message of another kind, such as an HL7 v2 MDM."""
+
+    path: Path = Field(description="where it is, in base64: `OBX-5.5`")
+    patient: Path = Field(description="the message's patient number, which the document's must be: `PID-3.1`")
+
+
 class Given(Closed):
     """The message of a test: one of `text`, `file` (beside the rule file) or `json`."""
 
@@ -280,6 +287,7 @@ class Expect(Closed):
     held: str | None = Field(default=None, description="code of the reason")
     field: str | None = Field(default=None, description="field that a held message names")
     unmapped: list[str] | None = Field(default=None, description="codes no table knew")
+    warnings: list[str] | None = Field(default=None, description="ids of the assertions that warned")
     destinations: list[str] | None = Field(default=None, description="where it goes, in the rule's order")
 
 
@@ -327,6 +335,16 @@ class RuleFile(Closed):
     kind: Kind = Field(description="what the change is about")
     version: Entry | None = Field(
         default=None, description="orders two versions of one record: a table's updated_at"
+    )
+    document: Enclosed | None = Field(
+        default=None,
+        description="a clinical document (CDA) that the message encloses; `version`, `schematron`, `xslt` and"
+        " `map` read it in the message's place",
+    )
+    schematron: list[str] = Field(
+        default_factory=list,
+        description="ISO Schematron files under `rules/schematron`; an XML message that breaks an assertion"
+        " is held, and nobody waits behind it, unless its `role` is `warning`",
     )
     xslt: str | None = Field(
         default=None,

@@ -136,6 +136,7 @@ def compare(expect: Expect, decision: Decision) -> list[str]:
             _part("change", expect.change, change_as_json(outcome), found)
         _same("destinations", expect.destinations, [one.to for one in decision.sendings], found)
     _same("rule", expect.rule, decision.rule, found)
+    _same("warnings", expect.warnings, [warned.id for warned in decision.warnings], found)
     _same("unmapped", expect.unmapped, [miss.code for miss in decision.misses], found)
     return found
 

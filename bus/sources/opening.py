@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bus.envelope import Stored
+from bus.sources.cda import parse_cda
 from bus.sources.hl7 import parse_hl7
 from bus.sources.rows import parse_rows
 from bus.sources.source import Envelope, Source, UnreadableError
 from bus.sources.xml import parse_xml_source
 
-XML_TYPES = ("soap:", "xml:")
+CDA_TYPE = "cda:"
+XML_TYPES = ("soap:", "xml:", CDA_TYPE)
 ROW_TYPES = ("rest:", "table:", "json:", "csv:")
 
 
@@ -26,6 +28,8 @@ def open_stored(stored: Stored) -> Source:
 
 def open_source(body: bytes, charset: str, envelope: Envelope) -> Source:
     """Return the source of a body; raises `UnreadableError` when it does not parse or decode."""
+    if envelope.message_type.startswith(CDA_TYPE):
+        return parse_cda(body, envelope)
     if envelope.message_type.startswith(XML_TYPES):
         return parse_xml_source(body, envelope)
     if envelope.message_type.startswith(ROW_TYPES):

@@ -1,11 +1,12 @@
 """XML documents as a source. Paths are element names joined by `/`, below the root, whatever their namespace.
 
 `@name` at the end is an attribute, `.` the element itself, `^/` at the beginning the source that `each`
-was asked of.
+was asked of. Of a clinical document `#document` is the whole of it as it was sent, in base64.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,17 +16,25 @@ from bus.sources.source import Envelope, PathError, UnreadableError
 from bus.sources.xml_parser import ForbiddenXmlError, MalformedXmlError, parse_xml
 
 HOLDER = "^/"
+DOCUMENT = "#document"
 
 
 class XmlSource:
     """One element and what lies below it."""
 
-    __slots__ = ("_element", "_envelope", "_holder")
+    __slots__ = ("_document", "_element", "_envelope", "_holder")
 
-    def __init__(self, element: etree._Element, envelope: Envelope, holder: XmlSource | None = None) -> None:
+    def __init__(
+        self,
+        element: etree._Element,
+        envelope: Envelope,
+        holder: XmlSource | None = None,
+        document: bytes | None = None,
+    ) -> None:
         self._element = element
         self._envelope = envelope
         self._holder = holder
+        self._document = document
 
     def get(self, path: str) -> str | None:
         """Return the text of the first element at `path`, or its attribute."""
@@ -33,6 +42,8 @@ class XmlSource:
             raise PathError("an empty path: write element names joined by /")
         if path.startswith(HOLDER):
             return self._held_by().get(path.removeprefix(HOLDER))
+        if path == DOCUMENT:
+            return None if self._document is None else b64encode(self._document).decode()
         steps, attribute = _split(path)
         found = _follow(self._element, steps)
         if not found:
@@ -52,7 +63,12 @@ class XmlSource:
         `etree.XSLTApplyError`.
         """
         root: etree._Element | None = stylesheet(self._element).getroot()
-        return None if root is None else XmlSource(root, self._envelope)
+        return None if root is None else XmlSource(root, self._envelope, document=self._document)
+
+    @property
+    def element(self) -> etree._Element:
+        """The element itself, for what reads it whole."""
+        return self._element
 
     def _held_by(self) -> XmlSource:
         if self._holder is None:

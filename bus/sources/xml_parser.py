@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Any
 
 from lxml import etree
@@ -69,6 +70,14 @@ def parse_xml(body: bytes, *, size_limit: int = SIZE_LIMIT) -> etree._Element:
         raise MalformedXmlError(line or 0, column or 0, without_content(error)) from None
     _clean(root)
     return root
+
+
+def codec_of(charset: str) -> str:
+    """Return the Python codec of a charset by its name in XML; GB 18030 for what it contains. Raises
+    `LookupError`.
+    """
+    found = codecs.lookup(charset).name
+    return "gb18030" if found in ("gbk", "gb2312") else "utf-8" if found == "ascii" else found
 
 
 def _refuse_doctype(body: bytes) -> None:

@@ -43,7 +43,7 @@ SUBJECTS = {
     Kind.CHARGE: "charge",
     Kind.APPOINTMENT: "appointment",
 }
-"""What a kind of change is about. What else comes along only fills what is not known yet."""
+"""What a kind of change is about. All else but documents only fills what is not known yet."""
 
 ALSO = {Kind.REPORT: "order"}
 """What a kind of change also has a say in: a report completes its order. Its source version does not reach
@@ -119,7 +119,8 @@ class _Context:
         kind = self.change.kind
         subject = SUBJECTS.get(kind) == table.name
         source = self.provenance.source_version if subject else None
-        authority = subject or ALSO.get(kind) == table.name
+        # A document that comes along with what it says is spoken of by nobody else.
+        authority = subject or ALSO.get(kind) == table.name or table is tables.DOCUMENT
         return Word(Version(self.provenance.message_id, source), authority, self.provenance.received_at)
 
     def encounter(self) -> Row:

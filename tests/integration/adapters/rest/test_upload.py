@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from adapters.rest.examples import EXAMPLES
-from adapters.rest.models import UPLOADS
+from adapters.rest.models import DOCUMENT, UPLOADS
 from adapters.rest.server import create_router
 from adapters.uploads import UploadSettings
 from bus.inbox import Inbox
@@ -177,7 +177,7 @@ def test_without_credentials_nothing_is_read(served: str, database: psycopg.Conn
 
 def test_openapi_shows_each_upload_with_its_example(served: str) -> None:
     paths = httpx.get(f"{served}/openapi.json").json()["paths"]
-    assert set(paths) == {f"/api/v1/upload/{{facility}}/{kind}" for kind in UPLOADS}
+    assert set(paths) == {f"/api/v1/upload/{{facility}}/{kind}" for kind in (*UPLOADS, DOCUMENT)}
     operation = paths["/api/v1/upload/{facility}/lab_report"]["post"]
     content = operation["requestBody"]["content"]["application/json"]
     assert content["example"] == EXAMPLES["lab_report"]

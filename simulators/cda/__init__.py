@@ -1,0 +1,1 @@
+"""Clinical documents of WS/T 500 as a simulated campus's record system writes them."""
