@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import ingest, journey, search
+from bench import ingest, journey, rules, search
 from bench.result import MissingError, Result
 
 _NAMES: dict[
@@ -16,6 +16,7 @@ _NAMES: dict[
 ] = {
     "ingest": (ingest.arguments, ingest.measure),
     "journey": (journey.arguments, journey.measure),
+    "rules": (rules.arguments, rules.measure),
     "search": (search.arguments, search.measure),
 }
 
