@@ -5,6 +5,7 @@ from __future__ import annotations
 import uvicorn
 
 from api.app import create_app
+from bus import tracing
 from bus.logging import configure
 from runtime.settings import load
 
@@ -16,6 +17,7 @@ def main() -> None:
     """Serve the API."""
     configure("api")
     settings = load()
+    tracing.configure("api", settings.otlp_endpoint, settings.trace_ratio)
     uvicorn.run(
         create_app(settings),
         host=settings.api_host,

@@ -180,6 +180,14 @@ class Settings(BaseSettings):
     smtp_url: str = Field(
         default="", repr=False, description="mail server: smtp://user:password@host:port, or smtps://"
     )
+    # Traces.
+    otlp_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://.*)?$",
+        description="OpenTelemetry collector that spans are exported to by OTLP over HTTP, as"
+        " http://127.0.0.1:4318; empty: no traces",
+    )
+    trace_ratio: float = Field(default=0.1, ge=0, le=1, description="share of the messages that is traced")
     # Files.
     file_places: dict[str, FilePlace] = Field(
         default_factory=dict, description="by source (rules/campuses/*/files/<source>.yaml) or destination"

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import count
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Any
 
 import psycopg
@@ -17,6 +17,7 @@ import structlog
 from bus.delivery.breaker import Breaker, Position
 from bus.delivery.decide import Attempt, Health, Outcome, Result, State
 from bus.delivery.rows import Claim, Control, NotOursError, Rows
+from bus.delivery.traced import attempted
 from bus.delivery.transport import NotSentError, Transport, UnansweredError, UnsendableError
 from bus.rules.destinations import Destination
 
@@ -161,13 +162,14 @@ class Line:
 
     async def _attempt(self, rows: Rows, claim: Claim) -> None:
         """Make one attempt; whatever happens, its outcome is noted."""
+        began, wire = time_ns(), 0
         sent_at: float | None = None
         tried_at = claim.tried_at
 
         async def on_wire() -> None:
-            nonlocal sent_at, tried_at
+            nonlocal sent_at, tried_at, wire
             tried_at = await rows.mark(claim)
-            sent_at = monotonic()
+            sent_at, wire = monotonic(), time_ns()
 
         result: Result
         try:
@@ -189,6 +191,7 @@ class Line:
         attempt = Attempt(self.spec, claim.refusals, tried_at, datetime.now(UTC), self._chance())
         outcome = attempt.decide(result)
         self._note(claim, outcome)
+        attempted(self.spec.name, claim.message_id, claim.attempt, outcome, (began, wire))
         self._ended.append((claim, outcome, seconds))
 
     def _note(self, claim: Claim, outcome: Outcome) -> None:

@@ -91,5 +91,6 @@ def main(options: settings.Settings) -> None:
 
 if __name__ == "__main__":
     logging.configure("router")
-    tracing.configure("router")
-    main(settings.load())
+    options = settings.load()
+    tracing.configure("router", options.otlp_endpoint, options.trace_ratio)
+    main(options)

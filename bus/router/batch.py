@@ -85,7 +85,7 @@ class Batch:
         """Return what the rules say of a message."""
         found = self._decisions.get(message.id)
         if found is None:
-            with tracing.step("decide", message.id):
+            with tracing.step(tracing.RULES, (message.id,)):
                 found = self._decisions[message.id] = self._decide(message)
         return found
 
@@ -150,7 +150,8 @@ class Pass:
             return
         changes = [(item.change, item.provenance) for item in pending]
         try:
-            outcomes = self._batch.apply(self._connection, changes)
+            with tracing.step(tracing.RECORD, (item.row.id for item in pending)):
+                outcomes = self._batch.apply(self._connection, changes)
         except Exception as error:
             if is_database(error):
                 raise
@@ -205,7 +206,7 @@ class Pass:
 
     def _alone(self, item: _Pending) -> None:
         try:
-            with self._connection.begin_nested():
+            with self._connection.begin_nested(), tracing.step(tracing.RECORD, (item.row.id,)):
                 outcome = self._batch.apply(self._connection, [(item.change, item.provenance)])[0]
                 if isinstance(outcome, PermanentError):
                     raise outcome
@@ -230,16 +231,16 @@ class Pass:
             self._hold(row, decision.outcome, decision)
 
     def _record(self, item: _Pending, applied: Applied) -> None:
-        with tracing.step("record", item.row.id):
-            detail = {"kind": item.change.kind.value, "written": dict(applied.written)}
-            self.verdicts.record(item.row, item.decision.rule, detail)
-            for event in applied.events:
-                self.verdicts.event(item.row, event.dedupe_key, event.payload)
-            for sending in item.decision.sendings:
-                self.verdicts.deliver(queued(sending, item.row.keys, item.change, item.provenance))
+        detail = {"kind": item.change.kind.value, "written": dict(applied.written)}
+        self.verdicts.record(item.row, item.decision.rule, detail)
+        for event in applied.events:
+            self.verdicts.event(item.row, event.dedupe_key, event.payload)
+        for sending in item.decision.sendings:
+            self.verdicts.deliver(queued(sending, item.row.keys, item.change, item.provenance))
 
     def _hold(self, row: Row, hold: Hold, decision: Decision) -> None:
         self.verdicts.hold(row, hold, blocks=decision.blocks)
+        tracing.point(tracing.HELD, row.id, code=hold.code, rule=hold.rule, step=hold.step)
         log.info("held", message_id=row.id, code=hold.code, rule=hold.rule, step=hold.step)
         if decision.blocks:
             self._line.block(row)
