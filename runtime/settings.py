@@ -177,9 +177,26 @@ class Settings(BaseSettings):
     alert_webhook_token: str = Field(default="", repr=False, description="bearer token for the webhook")
     alert_mail_to: tuple[str, ...] = Field(default=(), description="addresses that alerts are mailed to")
     alert_mail_from: str = "yilian@localhost"
-    smtp_url: str = Field(
-        default="", repr=False, description="mail server: smtp://user:password@host:port, or smtps://"
+    alert_mail_seconds: float = Field(
+        default=60.0, ge=0, description="least pause between two letters; what comes meanwhile goes together"
     )
+    smtp_url: str = Field(
+        default="",
+        repr=False,
+        description="mail server: smtp://user@host:port (STARTTLS), or smtps:// (TLS at once)",
+    )
+    smtp_password: str = Field(default="", repr=False, description="of the user in smtp_url")
+    smtp_ca: Path | None = Field(default=None, description="authority of the mail server's certificate")
+    smtp_plain: bool = Field(
+        default=False, description="whether a mail server that offers no STARTTLS may be used unencrypted"
+    )
+    alert_sms_to: tuple[str, ...] = Field(default=(), description="telephone numbers that alerts are sent to")
+    alert_sms_seconds: float = Field(default=300.0, ge=0, description="least pause between two texts")
+    sms_gateway: str = Field(
+        default="",
+        description="where texts are handed over: https://…, or file:///path to see them instead of sending",
+    )
+    sms_token: str = Field(default="", repr=False, description="bearer token for the SMS gateway")
     # Traces.
     otlp_endpoint: str = Field(
         default="",
