@@ -113,6 +113,12 @@ class Letters:
         return "250 taken"
 
 
+def content(letter: Envelope) -> bytes:
+    """Return a letter as it came."""
+    assert isinstance(letter.content, bytes)
+    return letter.content
+
+
 def signs_in(_server: object, _session: object, _envelope: object, _mechanism: str, data: Any) -> AuthResult:
     known = LoginPassword(b"bus", b"p@ss/word")
     return AuthResult(success=data == known, handled=False)
@@ -178,7 +184,7 @@ def test_a_letter_goes_out_signed_in_over_starttls(engine: sa.Engine, authority:
     with secure(authority, letters) as port:
         assert delivery.deliver(engine, mailing(port, password="p@ss/word", ca=authority.certificate)) == 2
     [letter] = letters.got
-    text = bytes(letter.content or b"")
+    text = content(letter)
     assert letters.encrypted == [True]
     assert (letter.mail_from, letter.rcpt_tos) == (FROM, list(OPS))
     assert b"nothing from MAIN" in text
@@ -224,8 +230,8 @@ def test_what_comes_within_the_pause_goes_together_afterwards(engine: sa.Engine,
         assert delivery.deliver(engine, by) == 4
         assert delivery.deliver(engine, by) == 0
     [first, second] = letters.got
-    assert b"silence MAIN raised" in bytes(first.content or b"")
-    text = bytes(second.content or b"").decode()
+    assert b"silence MAIN raised" in content(first)
+    text = content(second).decode()
     told = [line for line in text.splitlines() if line.startswith(("raised:", "cleared:"))]
     assert told[0] == "raised: silence HP"
     assert sorted(told[1:]) == ["cleared: silence HP", "cleared: silence MAIN", "raised: silence HY"]
