@@ -6,6 +6,7 @@ import uvicorn
 
 from api.app import create_app
 from api.serving import OPTIONS, quiet
+from bus import tracing
 from bus.logging import configure
 from runtime.settings import load
 
@@ -15,6 +16,7 @@ def main() -> None:
     configure("api")
     quiet()
     settings = load()
+    tracing.configure("api", settings.otlp_endpoint, settings.trace_ratio)
     uvicorn.run(
         create_app(settings),
         host=settings.api_host,

@@ -8,14 +8,16 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import ingest, journey, search
+from bench import delivery, ingest, journey, rules, search
 from bench.result import MissingError, Result
 
 _NAMES: dict[
     str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Result]]
 ] = {
+    "delivery": (delivery.arguments, delivery.measure),
     "ingest": (ingest.arguments, ingest.measure),
     "journey": (journey.arguments, journey.measure),
+    "rules": (rules.arguments, rules.measure),
     "search": (search.arguments, search.measure),
 }
 

@@ -6,7 +6,7 @@ A message on the broker is a doorbell: the inbox id and no patient data. RabbitM
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,6 +34,8 @@ class Delivery:
     """The consumer's own number for it, to acknowledge by."""
     dead: bool = False
     """Whether it comes from the dead letter queue."""
+    headers: Mapping[str, object] | None = None
+    """What its publisher sent along: the trace."""
 
 
 class Publisher(Protocol):

@@ -165,6 +165,8 @@ def _tell(found: Journey) -> int:
     for name, value in dataclasses.asdict(found.entry).items():
         if value is not None:
             write(f"{name.replace('_', ' '):>15}  {value}")
+    if found.trace_id:
+        write(f"{'trace id':>15}  {found.trace_id}")
     for title, lines in (
         ("steps", [f"{s.at.astimezone():%H:%M:%S.%f}  {s.step}  {_brief(s.detail)}" for s in found.steps]),
         (

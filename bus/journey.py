@@ -12,6 +12,7 @@ from bus import bodies
 from bus.finding import inbox
 from bus.journal import Entry, message_entry, refusal, refusal_entry, select_messages, select_refusals
 from bus.replay.ledger import Replayed, of_message
+from bus.tracing import trace_id
 
 SHOWN_BYTES = 1024 * 1024
 """Of a body, the first so many bytes are decoded for people."""
@@ -87,6 +88,8 @@ class Journey:
     waiting: tuple[str, ...] = ()
     """Messages that wait behind it."""
     outgoing: tuple[Outgoing, ...] = ()
+    trace_id: str | None = None
+    """Of its OpenTelemetry trace, in hexadecimal, whether it is among those that are traced or not."""
     replays: tuple[Replayed, ...] = ()
     """Each time it was let go again, as original or as edited from one."""
     body_dropped: str | None = None
@@ -120,6 +123,7 @@ def _message(connection: sa.Connection, id_: int) -> Journey | None:
         holds=tuple(Holding(**r) for r in connection.execute(HOLDS, key).mappings()),
         same_control_id=tuple(str(i) for i in connection.execute(SAME_CONTROL_ID, key).scalars()),
         waiting=tuple(str(i) for i in connection.execute(WAITING, key).scalars()),
+        trace_id=f"{trace_id(id_):032x}",
         replays=tuple(of_message(connection, id_)),
         outgoing=tuple(Outgoing(**r) for r in connection.execute(DELIVERIES, key).mappings()),
     )

@@ -21,8 +21,8 @@ import structlog
 
 from bus import gauges, systems
 from bus.alerts import conditions, delivery, store
+from bus.alerts.channel import Channel
 from bus.alerts.conditions import Limits
-from bus.alerts.delivery import Send
 from bus.replay import run
 from bus.retention import run as retention
 from bus.retention.decide import Keep
@@ -48,7 +48,7 @@ class Tended:
     home: Path
     """A folder on the disk that must not run full."""
     limits: Limits = field(default_factory=Limits)
-    sends: Mapping[str, Send] = field(default_factory=dict)
+    channels: Mapping[str, Channel] = field(default_factory=dict)
     """How people are told, by channel."""
     keep: Keep = field(default_factory=Keep)
     """How long what is kept."""
@@ -81,11 +81,11 @@ class Watch:
             while systems.advance(self._engine):
                 continue
             found = conditions.readings(self._state(connection), self._tended.limits)
-            raised, cleared = store.settle(connection, found, list(self._tended.sends))
+            raised, cleared = store.settle(connection, found, list(self._tended.channels))
         for event, ids in (("alert_raised", raised), ("alert_cleared", cleared)):
             for id_ in ids:
                 log.warning(event, alert=id_)
-        while self._tended.sends and delivery.deliver_one(self._engine, self._tended.sends):
+        while delivery.deliver(self._engine, self._tended.channels):
             continue
         return True
 

@@ -204,9 +204,34 @@ class Settings(BaseSettings):
     alert_webhook_token: str = Field(default="", repr=False, description="bearer token for the webhook")
     alert_mail_to: tuple[str, ...] = Field(default=(), description="addresses that alerts are mailed to")
     alert_mail_from: str = "yilian@localhost"
-    smtp_url: str = Field(
-        default="", repr=False, description="mail server: smtp://user:password@host:port, or smtps://"
+    alert_mail_seconds: float = Field(
+        default=60.0, ge=0, description="least pause between two letters; what comes meanwhile goes together"
     )
+    smtp_url: str = Field(
+        default="",
+        repr=False,
+        description="mail server: smtp://user@host:port (STARTTLS), or smtps:// (TLS at once)",
+    )
+    smtp_password: str = Field(default="", repr=False, description="of the user in smtp_url")
+    smtp_ca: Path | None = Field(default=None, description="authority of the mail server's certificate")
+    smtp_plain: bool = Field(
+        default=False, description="whether a mail server that offers no STARTTLS may be used unencrypted"
+    )
+    alert_sms_to: tuple[str, ...] = Field(default=(), description="telephone numbers that alerts are sent to")
+    alert_sms_seconds: float = Field(default=300.0, ge=0, description="least pause between two texts")
+    sms_gateway: str = Field(
+        default="",
+        description="where texts are handed over: https://…, or file:///path to see them instead of sending",
+    )
+    sms_token: str = Field(default="", repr=False, description="bearer token for the SMS gateway")
+    # Traces.
+    otlp_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://.*)?$",
+        description="OpenTelemetry collector that spans are exported to by OTLP over HTTP, as"
+        " http://127.0.0.1:4318; empty: no traces",
+    )
+    trace_ratio: float = Field(default=0.1, ge=0, le=1, description="share of the messages that is traced")
     # Files.
     file_places: dict[str, FilePlace] = Field(
         default_factory=dict, description="by source (rules/campuses/*/files/<source>.yaml) or destination"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from bus.alerts.channel import Channel
 from bus.alerts.conditions import Limits
-from bus.alerts.delivery import Mail, channels
+from bus.alerts.delivery import channels
+from bus.alerts.mail import Mail
+from bus.alerts.sms import Sms, gateway
+from bus.alerts.webhook import Webhook
 from bus.tending import Tended
 from runtime.keeping import keep
 from runtime.settings import Settings, home
@@ -13,11 +17,27 @@ from runtime.settings import Settings, home
 
 def tended(settings: Settings) -> Tended:
     """Return what is tended under these settings. Raises PermanentError naming one that is wrong."""
-    mail = Mail(settings.smtp_url, settings.alert_mail_from, settings.alert_mail_to)
-    sends = channels(settings.alert_webhook, settings.alert_webhook_token, mail)
     return Tended(
-        settings.database_url, settings.routing_key, home(), limits(settings), sends, keep(settings)
+        settings.database_url, settings.routing_key, home(), limits(settings), told(settings), keep(settings)
     )
+
+
+def told(settings: Settings) -> Mapping[str, Channel]:
+    """Return how people are told of alerts. Raises PermanentError naming a setting that is wrong."""
+    mail = Mail(
+        settings.smtp_url,
+        settings.alert_mail_from,
+        settings.alert_mail_to,
+        password=settings.smtp_password,
+        ca=settings.smtp_ca,
+        plain=settings.smtp_plain,
+        pause=settings.alert_mail_seconds,
+    )
+    sms = None
+    if settings.sms_gateway:
+        way = gateway(settings.sms_gateway, settings.sms_token)
+        sms = Sms(way, settings.alert_sms_to, pause=settings.alert_sms_seconds)
+    return channels(Webhook(settings.alert_webhook, settings.alert_webhook_token), mail, sms)
 
 
 def patience(settings: Settings) -> dict[str, float]:

@@ -21,7 +21,7 @@ from adapters.files.codec import Reading
 from adapters.files.ledger import Ledger
 from adapters.files.server import Poller
 from adapters.files.settings import Source, sources
-from bus import logging
+from bus import logging, tracing
 from bus.heartbeat import beating
 from bus.hl7.charset import codec_for
 from consortium.errors import PermanentError, YilianError
@@ -40,6 +40,7 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, lambda _number, _frame: stop.set())
     try:
         settings = load()
+        tracing.configure(NAME, settings.otlp_endpoint, settings.trace_ratio)
         described = sources(settings.rules_dir)
         if arguments == ["check"]:
             return _check(settings, described)

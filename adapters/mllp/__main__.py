@@ -17,6 +17,7 @@ import uvloop
 from adapters.mllp.sequence import Ledger
 from adapters.mllp.server import Listener
 from adapters.mllp.settings import MllpSettings
+from bus import tracing
 from bus.heartbeat import beat
 from bus.inbox import Inbox
 from bus.logging import configure
@@ -71,6 +72,7 @@ def main() -> int:
             reason="the setting database_url is empty; run ./yilian up or set YILIAN_DATABASE_URL",
         )
         return 2
+    tracing.configure("mllp", settings.otlp_endpoint, settings.trace_ratio)
     # Messages make no cycles, and looking for some among all that was imported stalls the answers.
     gc.collect()
     gc.freeze()

@@ -15,7 +15,7 @@ from adapters.tables.client import Source
 from adapters.tables.server import Poller
 from adapters.tables.settings import Campus, campuses
 from adapters.tables.store import Store
-from bus import logging
+from bus import logging, tracing
 from bus.heartbeat import beating
 from consortium.errors import YilianError
 from runtime.settings import Settings, load
@@ -33,6 +33,7 @@ def main() -> int:
         signal.signal(number, lambda _number, _frame: stop.set())
     try:
         settings = load()
+        tracing.configure(NAME, settings.otlp_endpoint, settings.trace_ratio)
         described = [campus for campus in campuses() if getattr(settings, campus.source, "")]
         _poll(settings, described, stop)
     except YilianError as error:

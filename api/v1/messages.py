@@ -92,6 +92,7 @@ class Way(Message):
     patient_number: str | None = Field(description="as the campus numbers the patient")
     visit_number: str | None
     charset: str | None
+    trace_id: str | None = Field(description="of its OpenTelemetry trace, where traces are exported")
     steps: list[Step]
     holds: list[Holding]
     same_control_id: list[str] = Field(description="other messages under the same control id")
@@ -229,6 +230,7 @@ def _shown(way: Journey, *, body: bool) -> Way:
     return Way(
         **_fields(Way, way.entry),
         charset=way.charset,
+        trace_id=way.trace_id,
         steps=[Step(**asdict(step)) for step in way.steps],
         holds=[Holding(**asdict(holding)) for holding in way.holds],
         same_control_id=list(way.same_control_id),

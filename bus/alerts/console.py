@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bus.alerts.store import Alert, alerts
+from bus.alerts.store import Alert, alerts, untold
 from runtime import settings
 
 
@@ -32,17 +32,24 @@ def alerts_main(argv: Sequence[str]) -> int:
     try:
         with engine.connect() as connection:
             found = alerts(connection, every=options.all, limit=options.limit)
+            failed = untold(connection)
     except sa.exc.OperationalError:
         Console(stderr=True).print("the database cannot be reached: see ./yilian status")
         return 1
     finally:
         engine.dispose()
     if options.json:
-        shown = {"alerts": [dataclasses.asdict(one) for one in found]}
+        shown = {
+            "alerts": [dataclasses.asdict(one) for one in found],
+            "untold": [dataclasses.asdict(one) for one in failed],
+        }
         print_ = Console(markup=False, highlight=False, soft_wrap=True).print
         print_(json.dumps(shown, ensure_ascii=False, indent=2, default=str))
     else:
         Console().print(_table(found))
+        for one in failed:
+            told = f"{one.count} not told by {one.channel} yet: {one.last_error} after {one.attempts} tries"
+            Console(markup=False, highlight=False, soft_wrap=True).print(told)
     return 0
 
 

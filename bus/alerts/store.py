@@ -37,6 +37,10 @@ ACKNOWLEDGE = sa.text(
     "UPDATE bus.alert SET acknowledged_at = clock_timestamp(), acknowledged_by = :by, note = :note"
     " WHERE id = :id AND acknowledged_at IS NULL"
 )
+UNTOLD = sa.text(
+    "SELECT channel, count(*) AS count, max(attempts) AS attempts, max(last_error) AS last_error"
+    " FROM bus.alert_notice WHERE delivered_at IS NULL AND last_error IS NOT NULL GROUP BY channel ORDER BY 1"
+)
 NEWEST = 2**63 - 1
 
 
@@ -102,6 +106,26 @@ def alert(connection: sa.Connection, id_: int) -> Alert | None:
     """Return one; None when there is none of that number."""
     row = connection.execute(ONE, {"id": id_}).mappings().one_or_none()
     return None if row is None else Alert(**row)
+
+
+def required(connection: sa.Connection, id_: int) -> Alert:
+    """Return one that is there, as a notice's is."""
+    return Alert(**connection.execute(ONE, {"id": id_}).mappings().one())
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """Notices that a channel could not tell yet."""
+
+    channel: str
+    count: int
+    attempts: int
+    last_error: str
+
+
+def untold(connection: sa.Connection) -> list[Untold]:
+    """Return by channel what failed and is tried again."""
+    return [Untold(**row) for row in connection.execute(UNTOLD).mappings()]
 
 
 def acknowledge(connection: sa.Connection, id_: int, by: str, note: str) -> None:

@@ -12,7 +12,7 @@ import structlog
 
 from adapters.mllp.outbound import MllpTransport
 from adapters.rest.webhook import WebhookTransport
-from bus import logging
+from bus import logging, tracing
 from bus.delivery.lines import Lines
 from bus.delivery.transport import Transport
 from bus.heartbeat import beat
@@ -53,4 +53,6 @@ async def main(options: settings.Settings) -> None:
 
 if __name__ == "__main__":
     logging.configure("delivery")
-    asyncio.run(main(settings.load()))
+    loaded = settings.load()
+    tracing.configure("delivery", loaded.otlp_endpoint, loaded.trace_ratio)
+    asyncio.run(main(loaded))

@@ -6,9 +6,10 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Any
 
 import psycopg
@@ -17,7 +18,9 @@ import structlog
 from bus.delivery.breaker import Breaker, Position
 from bus.delivery.decide import Attempt, Health, Outcome, Result, State
 from bus.delivery.rows import Claim, Control, NotOursError, Rows
-from bus.delivery.transport import NotSentError, Transport, UnansweredError, UnsendableError
+from bus.delivery.settling import AwayError, Settling
+from bus.delivery.traced import attempted
+from bus.delivery.transport import NotSentError, Outgoing, Transport, UnansweredError, UnsendableError
 from bus.rules.destinations import Destination
 
 log = structlog.get_logger("bus.delivery")
@@ -26,8 +29,12 @@ IDLE = 0.25
 """Seconds between looks at an empty queue, and at what people want of the destination."""
 AWAY = 1.0
 """Seconds between tries to reach the database, or to own the destination."""
-AHEAD = 16
+AHEAD = 128
 """Rows claimed at once beyond those that can be sent at once."""
+LOW = 32
+"""Claimed rows below which more are claimed while there are plenty."""
+LOADED = 8 * 1024 * 1024
+"""Bytes of messages that are read ahead, beyond one."""
 PATIENCE = 6.0
 """Seconds that a message on the wire gets for its answer once the process is to end."""
 
@@ -53,9 +60,12 @@ class Line:
         self._chance = chance
         self._stop = asyncio.Event()
         self._claimed: deque[Claim] = deque()
+        self._plenty = False
+        """Whether the last claim found as many as it wanted."""
+        self._loaded: deque[Outgoing] = deque()
+        """The messages of the first claims."""
         self._jobs: dict[asyncio.Task[None], Claim] = {}
-        self._ended: deque[tuple[Claim, Outcome, float | None]] = deque()
-        """Attempts whose outcome is not written yet: the database may be away."""
+        self._settling = Settling()
         self._away = count(-1, -1)
         self._control = Control()
         self._control_due = 0.0
@@ -63,6 +73,7 @@ class Line:
     def stop(self) -> None:
         """Take nothing more; what is on the wire gets some seconds for its answer."""
         self._stop.set()
+        self._settling.due.set()
 
     def detail(self) -> Mapping[str, Any]:
         """Return what to show of it: no patient data."""
@@ -83,7 +94,9 @@ class Line:
                 except Exception:
                     log.exception("delivery_failed", destination=self.spec.name)
                 self.owned = False
+                self._settling.close()
                 self._claimed.clear()  # the next owner puts them back
+                self._loaded.clear()
                 await asyncio.wait({stopping}, timeout=AWAY)
             await self._write_late()
         finally:
@@ -95,18 +108,21 @@ class Line:
             rows = Rows(connection, self.spec)
             if not await self._owned(rows, stopping):
                 return
-            mine = {claim.id for claim in self._jobs.values()} | {claim.id for claim, *_ in self._ended}
+            mine = {claim.id for claim in self._jobs.values()} | set(self._settling.unwritten())
             if left := await rows.recover(mine):
                 log.error("delivery_ambiguous", destination=self.spec.name, count=left)
+            self._settling.open()
             while not self._stop.is_set():
                 await self._turn(rows)
-                await asyncio.wait({stopping, *self._jobs}, timeout=IDLE, return_when=asyncio.FIRST_COMPLETED)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(IDLE):
+                        await self._settling.due.wait()
             await self._finish(rows)
 
     async def _owned(self, rows: Rows, stopping: asyncio.Task[bool]) -> bool:
         """Wait until no other process owns the destination; False when told to stop."""
         while not self._stop.is_set():
-            await self._write(rows)  # of before the database went away
+            await self._settling.write_all(rows)  # of before the database went away
             if await rows.own():
                 self.owned = True
                 return True
@@ -119,19 +135,21 @@ class Line:
         )
 
     async def _turn(self, rows: Rows) -> None:
-        await self._write(rows)
         if monotonic() >= self._control_due:
             self._control, self._control_due = await rows.control(), monotonic() + IDLE
         control = self._control
         room = self._room(control)
         if room <= 0 and not self._jobs:
             await self._put_back(rows)
-        if room > 0 and not self._claimed:
+        if room > 0 and (not self._claimed or (self._plenty and len(self._claimed) < LOW)):
             ahead = AHEAD if self.breaker.position(monotonic()) is Position.CLOSED else 0
-            self._claimed.extend(await rows.claim(room + ahead, control.last))
+            found = await rows.claim(room + ahead, control.last)
+            self._claimed.extend(found)
+            self._plenty = len(found) == room + ahead
         while room > 0 and self._claimed:
-            self._start(rows, self._claimed.popleft())
-            room -= 1
+            room -= await self._start_some(rows, room)
+        await asyncio.sleep(0)  # those with a connection are at their mark: one commit with earlier outcomes
+        await self._settling.write(rows)
         if control.last is not None and not self._jobs and not self._claimed:
             await self._drained(rows, control.last)
 
@@ -143,42 +161,60 @@ class Line:
     async def _put_back(self, rows: Rows) -> None:
         await rows.release(self._claimed)
         self._claimed.clear()
+        self._loaded.clear()
 
     async def _drained(self, rows: Rows, last: int) -> None:
         if await rows.end_drain(last):
             log.info("destination_drained", destination=self.spec.name)
 
-    def _start(self, rows: Rows, claim: Claim) -> None:
-        task = asyncio.create_task(self._attempt(rows, claim), name=f"delivery-{claim.id}")
+    async def _start_some(self, rows: Rows, room: int) -> int:
+        """Start the first claims, as many as there is room for and messages are read; returns how many."""
+        if not self._loaded:
+            self._loaded.extend(await rows.load(self._claimed, LOADED))
+            if not self._loaded:
+                self._claimed.clear()  # none is ours any more
+        started = 0
+        while started < room and self._loaded:
+            message, claim = self._loaded.popleft(), self._claimed.popleft()
+            while claim.id != message.id:  # not ours any more
+                claim = self._claimed.popleft()
+            self._start(claim, message)
+            started += 1
+        return started
+
+    def _start(self, claim: Claim, message: Outgoing) -> None:
+        task = asyncio.create_task(self._attempt(claim, message), name=f"delivery-{claim.id}")
         self._jobs[task] = claim
         task.add_done_callback(self._end)
 
     def _end(self, task: asyncio.Task[None]) -> None:
         """Forget a job; one that failed itself leaves its row in flight, for the next start to find."""
         claim = self._jobs.pop(task)
+        self._settling.due.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("attempt_failed", delivery_id=claim.id, exc_info=error)
 
-    async def _attempt(self, rows: Rows, claim: Claim) -> None:
+    async def _attempt(self, claim: Claim, message: Outgoing) -> None:
         """Make one attempt; whatever happens, its outcome is noted."""
+        began, wire = time_ns(), 0
         sent_at: float | None = None
         tried_at = claim.tried_at
 
         async def on_wire() -> None:
-            nonlocal sent_at, tried_at
-            tried_at = await rows.mark(claim)
-            sent_at = monotonic()
+            nonlocal sent_at, tried_at, wire
+            tried_at = await self._settling.mark(claim)
+            sent_at, wire = monotonic(), time_ns()
 
         result: Result
         try:
-            result = await self._transport.send(await rows.load(claim), on_wire)
+            result = await self._transport.send(message, on_wire)
         except (NotSentError, UnansweredError, UnsendableError) as error:
             result = error
         except NotOursError:
             return
-        except psycopg.Error:
+        except AwayError:
             # Not marked, so not sent: nothing is known against the destination.
-            self._ended.append((claim, Outcome(State.QUEUED, Health.UNTOLD, "interrupted", None), None))
+            self._settling.end(claim, Outcome(State.QUEUED, Health.UNTOLD, "interrupted", None), None)
             return
         except asyncio.CancelledError:  # by `_finish` alone
             result = _stopped(sent_at)
@@ -189,7 +225,8 @@ class Line:
         attempt = Attempt(self.spec, claim.refusals, tried_at, datetime.now(UTC), self._chance())
         outcome = attempt.decide(result)
         self._note(claim, outcome)
-        self._ended.append((claim, outcome, seconds))
+        attempted(self.spec.name, claim.message_id, claim.attempt, outcome, (began, wire))
+        self._settling.end(claim, outcome, seconds)
 
     def _note(self, claim: Claim, outcome: Outcome) -> None:
         """Tell the breaker and the log."""
@@ -217,17 +254,11 @@ class Line:
                 code=outcome.code,
             )
 
-    async def _write(self, rows: Rows) -> None:
-        while self._ended:
-            claim, outcome, seconds = self._ended[0]
-            if not await rows.finish(claim, outcome, seconds):
-                log.warning("outcome_too_late", delivery_id=claim.id, state=outcome.state.value)
-            self._ended.popleft()
-
     async def _finish(self, rows: Rows) -> None:
+        self._settling.close()
         await self._put_back(rows)
         await self._end_jobs()
-        await self._write(rows)
+        await self._settling.write_all(rows)
 
     async def _end_jobs(self) -> None:
         if not self._jobs:
@@ -244,11 +275,11 @@ class Line:
         Where that fails, the next owner finds the rows in flight and calls them ambiguous.
         """
         await self._end_jobs()
-        if not self._ended:
+        if not self._settling:
             return
         try:
             async with await self._connect() as connection:
-                await self._write(Rows(connection, self.spec))
+                await self._settling.write_all(Rows(connection, self.spec))
         except psycopg.OperationalError as error:
             log.warning("outcomes_lost", destination=self.spec.name, error=type(error).__name__)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import psycopg
 from psycopg.rows import class_row
@@ -43,31 +43,41 @@ _CLAIM = (
 _RELEASE = (
     "UPDATE bus.delivery SET state = 'queued' WHERE destination = %s AND id = ANY(%s) AND state = 'claimed'"
 )
+# A window over sizes, which need no look at what is stored out of line: what is over the limit stays there.
 _LOAD = (
-    "SELECT d.id, d.attempts AS attempt, d.message_id, i.message_type, i.charset, d.form,"
-    " coalesce(d.body, i.body) AS body, d.queued_at"
-    " FROM bus.delivery d JOIN bus.message i ON i.id = d.message_id"
-    " WHERE d.id = %s AND d.attempts = %s AND d.state = 'claimed'"
+    "SELECT id, attempt, message_id, message_type, charset, form, body, queued_at FROM ("
+    " SELECT d.id, d.attempts AS attempt, d.message_id, i.message_type, i.charset, d.form,"
+    " coalesce(d.body, i.body) AS body, d.queued_at,"
+    " sum(octet_length(coalesce(d.body, i.body))) OVER (ORDER BY c.place) AS size,"
+    " row_number() OVER (ORDER BY c.place) AS place"
+    " FROM unnest(%(ids)s::bigint[], %(attempts)s::int[]) WITH ORDINALITY AS c (id, attempt, place)"
+    " JOIN bus.delivery d ON d.id = c.id AND d.attempts = c.attempt AND d.state = 'claimed'"
+    " JOIN bus.message i ON i.id = d.message_id) AS wanted"
+    " WHERE size <= %(bytes)s OR place = 1 ORDER BY place"
 )
-_MARK = (
-    "UPDATE bus.delivery SET state = 'in_flight', sent_at = clock_timestamp(), answered_at = NULL,"
-    " tried_at = coalesce(tried_at, clock_timestamp()) WHERE id = %s AND attempts = %s AND state = 'claimed'"
-    " RETURNING tried_at"
-)
-# Another process may have called it ambiguous meanwhile: a fitting answer is better than that.
-_FINISH = (
-    "WITH done AS (UPDATE bus.delivery SET state = %(state)s, code = %(code)s, reason = %(reason)s,"
-    " answer = %(answer)s, not_before = %(not_before)s, refusals = refusals + %(refused)s,"
-    " answered_at = sent_at + make_interval(secs => %(seconds)s),"
-    " done_at = CASE WHEN %(state)s = 'delivered' THEN clock_timestamp() END"
-    " WHERE id = %(id)s AND attempts = %(attempt)s AND state IN ('claimed', 'in_flight', 'ambiguous')"
-    " RETURNING message_id, destination, queued_at, sent_at, answered_at),"
-    " told AS (INSERT INTO bus.trace (message_id, step, detail) SELECT message_id, %(step)s,"
-    " jsonb_strip_nulls(jsonb_build_object('destination', destination, 'code', %(code)s::text,"
+# One statement, so one commit. Another process may have called a row ambiguous meanwhile: a fitting answer is
+# better than that.
+_SETTLE = (
+    "WITH ended AS (UPDATE bus.delivery d SET state = e.state, code = e.code, reason = e.reason,"
+    " answer = e.answer, not_before = e.not_before, refusals = d.refusals + e.refused,"
+    " answered_at = d.sent_at + make_interval(secs => e.seconds),"
+    " done_at = CASE WHEN e.state = 'delivered' THEN clock_timestamp() END"
+    " FROM unnest(%(ids)s::bigint[], %(attempts)s::int[], %(states)s::text[], %(codes)s::text[],"
+    " %(reasons)s::text[], %(answers)s::bytea[], %(not_before)s::timestamptz[], %(refused)s::int[],"
+    " %(seconds)s::float8[], %(steps)s::text[])"
+    " AS e (id, attempt, state, code, reason, answer, not_before, refused, seconds, step)"
+    " WHERE d.id = e.id AND d.attempts = e.attempt AND d.state IN ('claimed', 'in_flight', 'ambiguous')"
+    " RETURNING d.id, d.message_id, d.destination, d.queued_at, d.sent_at, d.answered_at, e.code, e.step),"
+    " told AS (INSERT INTO bus.trace (message_id, step, detail) SELECT message_id, step,"
+    " jsonb_strip_nulls(jsonb_build_object('destination', destination, 'code', code,"
     " 'queued_ms', round(extract(epoch FROM sent_at - queued_at) * 1000),"
     " 'ack_ms', round(extract(epoch FROM answered_at - sent_at) * 1000)))"
-    " FROM done WHERE %(step)s::text IS NOT NULL)"
-    " SELECT message_id FROM done"
+    " FROM ended WHERE step IS NOT NULL),"
+    " marked AS (UPDATE bus.delivery d SET state = 'in_flight', sent_at = clock_timestamp(),"
+    " answered_at = NULL, tried_at = coalesce(d.tried_at, clock_timestamp())"
+    " FROM unnest(%(marked)s::bigint[], %(marked_attempts)s::int[]) AS m (id, attempt)"
+    " WHERE d.id = m.id AND d.attempts = m.attempt AND d.state = 'claimed' RETURNING d.id, d.tried_at)"
+    " SELECT id, NULL::timestamptz FROM ended UNION ALL SELECT id, tried_at FROM marked"
 )
 _RECOVER = (
     "WITH left_over AS (UPDATE bus.delivery SET"
@@ -123,6 +133,34 @@ class Control:
     """Draining: the last delivery that still goes."""
 
 
+class Telling(Protocol):
+    """An attempt that has ended."""
+
+    @property
+    def claim(self) -> Claim:
+        """Whose."""
+        ...
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of it."""
+        ...
+
+    @property
+    def seconds(self) -> float | None:
+        """From wire to answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What was written. What is missing is not its attempt's any more: somebody else took it."""
+
+    marked: Mapping[int, datetime]
+    """By delivery, when it first went on the wire."""
+    ended: frozenset[int]
+
+
 class Rows:
     """The rows of one destination over one connection in autocommit."""
 
@@ -171,39 +209,35 @@ class Rows:
         if claims:
             await self._connection.execute(_RELEASE, (self._spec.name, [claim.id for claim in claims]))
 
-    async def load(self, claim: Claim) -> Outgoing:
-        """Return the message of a claim. Raises `NotOursError`."""
-        row = await (await self._connection.execute(_LOAD, (claim.id, claim.attempt))).fetchone()
-        if row is None:
-            raise NotOursError
-        id_, attempt, message_id, message_type, charset, form, body, queued_at = row
-        return Outgoing(id_, attempt, message_id, message_type, charset, Form(form), bytes(body), queued_at)
+    async def load(self, claims: Sequence[Claim], size: int) -> list[Outgoing]:
+        """Return the messages of claims in their order, the first of them and others up to so many bytes.
 
-    async def mark(self, claim: Claim) -> datetime:
-        """Say that it goes on the wire now; returns when it first did. Raises `NotOursError`."""
-        row = await (await self._connection.execute(_MARK, (claim.id, claim.attempt))).fetchone()
-        if row is None:
-            raise NotOursError
-        first: datetime = row[0]
-        return first
-
-    async def finish(self, claim: Claim, outcome: Outcome, seconds: float | None) -> bool:
-        """Write what became of an attempt; `seconds` from wire to answer. False when it is not ours any
-        more.
+        One that is not its claim's any more is missing.
         """
+        values = {"ids": [c.id for c in claims], "attempts": [c.attempt for c in claims], "bytes": size}
+        rows = await (await self._connection.execute(_LOAD, values)).fetchall()
+        return [_outgoing(*row) for row in rows]
+
+    async def settle(self, marks: Sequence[Claim], ended: Sequence[Telling]) -> Settled:
+        """Say that some go on the wire now, and what became of others, in one commit."""
+        outcomes = [one.outcome for one in ended]
         values = {
-            "id": claim.id,
-            "attempt": claim.attempt,
-            "state": outcome.state.value,
-            "code": outcome.code,
-            "reason": outcome.reason,
-            "answer": outcome.answer,
-            "not_before": outcome.not_before,
-            "refused": int(outcome.refused),
-            "seconds": seconds,
-            "step": STEPS.get(outcome.state),
+            "ids": [one.claim.id for one in ended],
+            "attempts": [one.claim.attempt for one in ended],
+            "states": [outcome.state.value for outcome in outcomes],
+            "codes": [outcome.code for outcome in outcomes],
+            "reasons": [outcome.reason for outcome in outcomes],
+            "answers": [outcome.answer for outcome in outcomes],
+            "not_before": [outcome.not_before for outcome in outcomes],
+            "refused": [int(outcome.refused) for outcome in outcomes],
+            "seconds": [one.seconds for one in ended],
+            "steps": [STEPS.get(outcome.state) for outcome in outcomes],
+            "marked": [claim.id for claim in marks],
+            "marked_attempts": [claim.attempt for claim in marks],
         }
-        return await (await self._connection.execute(_FINISH, values)).fetchone() is not None
+        rows = await (await self._connection.execute(_SETTLE, values)).fetchall()
+        first = {id_: tried_at for id_, tried_at in rows if tried_at is not None}
+        return Settled(first, frozenset(id_ for id_, tried_at in rows if tried_at is None))
 
     async def end_drain(self, last: int) -> bool:
         """Pause it when all that was to go has gone; says whether it did."""
@@ -211,3 +245,16 @@ class Rows:
 
     def _of(self, last: int | None) -> dict[str, object]:
         return {"destination": self._spec.name, "last": last}
+
+
+def _outgoing(
+    id_: int,
+    attempt: int,
+    message_id: int,
+    message_type: str,
+    charset: str,
+    form: str,
+    body: bytes,
+    queued_at: datetime,
+) -> Outgoing:
+    return Outgoing(id_, attempt, message_id, message_type, charset, Form(form), bytes(body), queued_at)

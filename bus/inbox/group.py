@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -13,10 +14,12 @@ from typing import Self
 import psycopg
 import structlog
 
+from bus import tracing
 from bus.envelope import Arrival, Outcome, Receipt, Refusal
 from bus.inbox import refusals
 from bus.inbox.link import PATIENCE, Link, retryable
 from bus.inbox.storing import HOPEFUL, HOPEFUL_TYPES, Storing
+from bus.inbox.traced import stored
 from bus.inbox.wire import Wire
 from consortium.errors import PermanentError, RetryableError
 
@@ -176,11 +179,14 @@ class Inbox:
 
     async def _store(self, group: list[_Waiting]) -> None:
         arrivals = [waiting.arrival for waiting in group]
-        hopeful = asyncio.get_running_loop().time() >= self._careful_until
+        loop, committing = asyncio.get_running_loop(), time.time_ns()
+        hopeful = loop.time() >= self._careful_until
         receipts = (await self._hoped(arrivals) if hopeful else None) or await self._asked(arrivals)
         self.stored += len(receipts)
+        if tracing.recording():
+            stored(arrivals, receipts, committing, [loop.time() - waiting.since for waiting in group])
         # Soon, and not now: the next group is on its way to the database before this one's answers are sent.
-        asyncio.get_running_loop().call_soon(_tell, group, receipts)
+        loop.call_soon(_tell, group, receipts)
 
     async def _hoped(self, arrivals: list[Arrival]) -> list[Receipt] | None:
         """Store messages of which none is known; None when one is, and nothing was stored."""

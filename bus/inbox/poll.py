@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 
+from bus import tracing
 from bus.envelope import Arrival, Receipt, Refusal
 from bus.inbox import refusals
 from bus.inbox.storing import Storing
+from bus.inbox.traced import stored
 
 
 def accept_in(
@@ -23,6 +26,7 @@ def accept_in(
     """
     if not arrivals:
         return []
+    began = time.time_ns()
     asking = Storing(routing_key, window).run(arrivals)
     question = next(asking)
     with connection.cursor(binary=True, row_factory=psycopg.rows.tuple_row) as cursor:
@@ -32,6 +36,9 @@ def accept_in(
                 question = asking.send(rows)
             except StopIteration as done:
                 receipts: list[Receipt] = done.value
+                if tracing.recording():
+                    seconds = (time.time_ns() - began) / 1e9
+                    stored(arrivals, receipts, began, [seconds] * len(arrivals))
                 return receipts
 
 

@@ -41,5 +41,6 @@ async def run(options: settings.Settings) -> None:
 
 if __name__ == "__main__":
     logging.configure("relay")
-    tracing.configure("relay")
-    uvloop.run(run(settings.load()))
+    options = settings.load()
+    tracing.configure("relay", options.otlp_endpoint, options.trace_ratio)
+    uvloop.run(run(options))

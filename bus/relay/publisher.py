@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import pika
+from opentelemetry.trace import SpanKind
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 from pika.exceptions import AMQPError
 from pika.spec import Basic, BasicProperties
 
+from bus import tracing
 from bus.broker import BrokerUnavailableError, Ring
 from bus.topology import EXCHANGES, INBOX_EXCHANGE, Queue, queue_name, queues
 
@@ -79,14 +82,17 @@ class RabbitPublisher:
         self._check()
         self._confirmed, self._returned = set(), set()
         self._landed.clear()
+        began, spans = time.time_ns(), {r.id: tracing.fresh() for r in rings if tracing.wants(r.id)}
         for ring in rings:
             self._sent += 1
             self._flying[self._sent] = ring.id
-            body = str(ring.id).encode()
-            self._channel.basic_publish(INBOX_EXCHANGE, str(ring.key), body, PERSISTENT, mandatory=True)
+            body, told = str(ring.id).encode(), _properties(ring.id, spans.get(ring.id))
+            self._channel.basic_publish(INBOX_EXCHANGE, str(ring.key), body, told, mandatory=True)
         if self._flying:
             await self._wait()
-        return frozenset(self._confirmed - self._returned)
+        confirmed = frozenset(self._confirmed - self._returned)
+        _trace(began, {id_: span for id_, span in spans.items() if id_ in confirmed})
+        return confirmed
 
     async def waiting(self) -> int:
         """Return how many doorbells lie ready in the queues."""
@@ -160,6 +166,23 @@ class RabbitPublisher:
     def _check(self) -> None:
         if self._lost is not None or not self._channel.is_open:
             raise BrokerUnavailableError(f"RabbitMQ went away: {type(self._lost).__name__}")
+
+
+def _properties(message_id: int, span: int | None) -> BasicProperties:
+    """Return the properties of a doorbell: with the trace where it is traced."""
+    if span is None:
+        return PERSISTENT
+    return BasicProperties(delivery_mode=2, headers=tracing.headers(message_id, span))
+
+
+def _trace(began: int, spans: Mapping[int, int]) -> None:
+    """Record that these were published and confirmed."""
+    ended = time.time_ns()
+    for id_, span in spans.items():
+        before, about = tracing.span_id(id_, tracing.COMMIT), tracing.about(id_, batch=len(spans))
+        about["messaging.system"] = "rabbitmq"
+        step = tracing.Step(tracing.PUBLISH, id_, began, ended, span, before, SpanKind.PRODUCER, about)
+        tracing.record(step)
 
 
 class _Dial:

@@ -12,7 +12,6 @@ from typing import Any
 import psycopg
 import structlog
 
-from bus import tracing
 from bus.broker import BrokerUnavailableError, Publisher
 from bus.relay import ready
 
@@ -117,9 +116,6 @@ class _Round:
             await ready.mark(self._connection, sorted(confirmed), found.selected)
             self._relay.published += len(confirmed)
             self._marks.append((started, max(confirmed)))
-            for message_id in confirmed:
-                with tracing.step("publish", message_id):
-                    pass
         if len(confirmed) < len(found.rings):
             log.warning("not_confirmed", count=len(found.rings) - len(confirmed))
             raise BrokerUnavailableError("the broker returned or refused doorbells: declare its queues again")

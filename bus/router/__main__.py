@@ -108,5 +108,5 @@ def main(options: settings.Settings) -> None:
 if __name__ == "__main__":
     loaded = settings.load()
     logging.configure(settings.router_name(loaded.router_part))
-    tracing.configure("router")
+    tracing.configure("router", loaded.otlp_endpoint, loaded.trace_ratio)
     main(loaded)

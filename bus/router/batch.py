@@ -87,7 +87,7 @@ class Batch:
         """Return what the rules say of a message. Raises `AgainError`, or of the database, from `records`."""
         found = self._decisions.get(message.id)
         if found is None:
-            with tracing.step("decide", message.id):
+            with tracing.step(tracing.RULES, (message.id,)):
                 found = self._decide(message, records)
             if not found.enriched:  # another pass may find other records
                 self._decisions[message.id] = found
@@ -158,7 +158,8 @@ class Pass:
             return
         changes = [(item.change, item.provenance) for item in pending]
         try:
-            outcomes = self._batch.apply(self._connection, changes)
+            with tracing.step(tracing.RECORD, (item.row.id for item in pending)):
+                outcomes = self._batch.apply(self._connection, changes)
         except Exception as error:
             if is_database(error):
                 raise
@@ -213,7 +214,7 @@ class Pass:
 
     def _alone(self, item: _Pending) -> None:
         try:
-            with self._connection.begin_nested():
+            with self._connection.begin_nested(), tracing.step(tracing.RECORD, (item.row.id,)):
                 outcome = self._batch.apply(self._connection, [(item.change, item.provenance)])[0]
                 if isinstance(outcome, PermanentError):
                     raise outcome
@@ -238,19 +239,19 @@ class Pass:
             self._hold(row, decision.outcome, decision)
 
     def _record(self, item: _Pending, applied: Applied) -> None:
-        with tracing.step("record", item.row.id):
-            detail: dict[str, Any] = {"kind": item.change.kind.value, "written": dict(applied.written)}
-            if item.decision.warnings:
-                detail["warnings"] = [asdict(warned) for warned in item.decision.warnings]
-            self.verdicts.record(item.row, item.decision.rule, detail)
-            self.verdicts.number(item.row, item.change)
-            for event in applied.events:
-                self.verdicts.event(item.row, event.dedupe_key, event.payload)
-            for sending in item.decision.sendings:
-                self.verdicts.deliver(queued(sending, item.row.keys, item.change, item.provenance))
+        detail: dict[str, Any] = {"kind": item.change.kind.value, "written": dict(applied.written)}
+        if item.decision.warnings:
+            detail["warnings"] = [asdict(warned) for warned in item.decision.warnings]
+        self.verdicts.record(item.row, item.decision.rule, detail)
+        self.verdicts.number(item.row, item.change)
+        for event in applied.events:
+            self.verdicts.event(item.row, event.dedupe_key, event.payload)
+        for sending in item.decision.sendings:
+            self.verdicts.deliver(queued(sending, item.row.keys, item.change, item.provenance))
 
     def _hold(self, row: Row, hold: Hold, decision: Decision) -> None:
         self.verdicts.hold(row, hold, blocks=decision.blocks)
+        tracing.point(tracing.HELD, row.id, code=hold.code, rule=hold.rule, step=hold.step)
         log.info("held", message_id=row.id, code=hold.code, rule=hold.rule, step=hold.step)
         if decision.blocks:
             self._line.block(row)

@@ -57,8 +57,8 @@ class RabbitConsumer:
         """Take what comes in a queue too."""
         dead = name == DEAD_QUEUE
 
-        def deliver(_channel: Any, method: Any, _properties: Any, body: bytes) -> None:
-            self._ready.append(Delivery(int(body), method.delivery_tag, dead))
+        def deliver(_channel: Any, method: Any, properties: Any, body: bytes) -> None:
+            self._ready.append(Delivery(int(body), method.delivery_tag, dead, properties.headers))
 
         self._channel.basic_consume(name, deliver)
 

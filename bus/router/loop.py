@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 import structlog
 
-from bus import held
+from bus import held, tracing
 from bus.broker import BrokerUnavailableError, Consumer, Delivery
 from bus.router.router import Router
 
@@ -68,7 +68,8 @@ class Loop:
 
     def _answer(self, deliveries: Sequence[Delivery]) -> None:
         rung = [delivery.id for delivery in deliveries if not delivery.dead]
-        self._router.answer(sorted(set(rung)))
+        with tracing.routing(tracing.parents((d.id, d.headers) for d in deliveries)):
+            self._router.answer(sorted(set(rung)))
         dead = [delivery.id for delivery in deliveries if delivery.dead]
         if dead:
             with self._engine.begin() as connection:

@@ -25,6 +25,7 @@ from consortium.records.critical import Alarm
 from consortium.records.errors import RecordError, number_of_other_patient
 from consortium.records.facts import Said, check_patient, take_apart
 from consortium.records.model import Change, Kind, Provenance
+from consortium.stages import stage
 
 _IDENTITY = frozenset({Kind.PATIENT, Kind.MERGE, Kind.ENCOUNTER})
 """Kinds of change that have a say in who the patient is; the others only fill what is not known."""
@@ -116,8 +117,9 @@ class _Batch:
         self._known = frozenset(self._owners)
 
     def run(self) -> list[Applied | Refused]:
-        taken = [self._take(item) for item in self._items]
-        identity = Counter(self._census.finish())
+        with stage("identity"):
+            taken = [self._take(item) for item in self._items]
+            identity = Counter(self._census.finish())
         charts = Charts(self._connection)
         charts.load(entry for item in taken if isinstance(item, _Taken) for entry in item.entries)
         outcomes: list[Applied | Refused] = []
