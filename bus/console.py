@@ -25,8 +25,6 @@ from runtime import settings
 from runtime.keeping import keep
 from runtime.words import words
 
-COLUMNS = ("id", "at", "state", "facility", "type", "control id", "reason")
-
 
 def messages_main(argv: Sequence[str]) -> int:
     """Run `messages …`; returns 0, 1 when there is no such message, 2 for a wrong command line."""
@@ -141,7 +139,10 @@ def _list(engine: sa.Engine, options: argparse.Namespace) -> int:
         found = search(connection, filters, Page(options.limit, options.after))
     if options.json:
         return show_json({"messages": [dataclasses.asdict(e) for e in found.entries], "next": found.next})
-    show_table(COLUMNS, [_line(entry) for entry in found.entries])
+    columns = words(
+        "id at state facility type control-id reason", "编号 时间 状态 院区 类型 控制号 原因"
+    ).split()
+    show_table(columns, [_line(entry) for entry in found.entries])
     if found.next:
         write(f"more: --after {found.next}")
     return 0

@@ -16,8 +16,6 @@ from runtime import settings
 from runtime.tended import patience
 from runtime.words import words
 
-COLUMNS = ("campus", "system", "by", "types", "last seen", "today", "held", "rules", "")
-
 
 def systems_main(argv: Sequence[str]) -> int:
     """Run `systems …`; returns 0, 1 when it cannot be told, 2 for a wrong command line."""
@@ -42,11 +40,14 @@ def _list(engine: sa.Engine, options: argparse.Namespace) -> int:
         found = systems(connection, rules, patience(known), options.facility)
     if options.json:
         return show_json({"systems": [dataclasses.asdict(one) for one in found]})
-    return show_table(COLUMNS, [_cells(one) for one in found])
+    columns = words(
+        "campus,system,by,types,last seen,today,held,rules,", "院区,系统,接入,类型,最近收到,今日,挂起,规则,"
+    )
+    return show_table(columns.split(","), [_cells(one) for one in found])
 
 
 def _cells(one: System) -> tuple[str, ...]:
     last = f"{one.last_seen.astimezone():%Y-%m-%d %H:%M}"
     texts = (one.facility, one.sender, ", ".join(one.endpoints), ", ".join(one.message_types), last)
     counts = (str(one.today), str(one.held_today), ", ".join(one.rules))
-    return (*texts, *counts, "silent" if one.silent else "")
+    return (*texts, *counts, words("silent", "静默") if one.silent else "")

@@ -101,7 +101,9 @@ def _unmapped(engine: sa.Engine, options: argparse.Namespace) -> int:
     if not found:
         terminal.write("every code that messages brought is mapped")
         return 0
-    columns = ("campus", "table", "code", "seen", "last", "held", "behind", "mapped since")
+    columns = words(
+        "campus,table,code,seen,last,held,behind,mapped since", "院区,码表,代码,次数,最近,挂起,等待,已映射为"
+    ).split(",")
     rows = [
         (c.facility, c.code_table, c.code, c.seen, f"{c.last_at.astimezone():%Y-%m-%d %H:%M}", c.held,
          c.behind, c.mapped_to) for c in found

@@ -116,8 +116,11 @@ def _list(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
         found = overview.standings(connection, specs)
     if options.json:
         return show_json({"destinations": [dataclasses.asdict(one) for one in found]})
-    columns = ("name", "to", "mode", "breaker", "open", "oldest", "last hour: queued, answer")
-    show_table(columns, [_line(one) for one in found])
+    columns = words(
+        "name,to,mode,breaker,open,oldest,last hour: queued · answer",
+        "名称,地址,运行方式,熔断器,未完成,最早,近一小时：排队 · 应答",
+    )
+    show_table(columns.split(","), [_line(one) for one in found])
     for one in found:
         if one.problem:
             write(f"{one.name}: {one.problem}")
@@ -149,11 +152,12 @@ def _show(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
     write(" · ".join(filter(None, _line(standing))))
     if standing.why:
         write(f"{standing.mode.value} by {standing.changed_by}: {standing.why}")
-    rows = [
+    lines = [
         (o.id, o.state.value, o.message_id, o.facility, o.message_type, o.attempts, o.code, o.reason)
         for o in found
     ]
-    return show_table(("id", "state", "message", "from", "type", "tries", "code", "reason"), rows)
+    columns = words("id state message from type tries code reason", "编号 状态 消息 来源 类型 次数 代码 原因")
+    return show_table(columns.split(), lines)
 
 
 def _one(connection: sa.Connection, options: argparse.Namespace) -> int:

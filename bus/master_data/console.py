@@ -19,6 +19,7 @@ from consortium.terminology import csv_form, service, store, subscribers
 from consortium.terminology.model import FIELDS, GROUP, Kind, Recorded
 from consortium.terminology.service import Import, Imported
 from runtime import settings
+from runtime.words import words
 
 NOTHING = "(nothing)"
 IMPORTS = 50
@@ -35,56 +36,101 @@ def master_main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="yilian master", description="Master data (主数据).")
+    parser = argparse.ArgumentParser(
+        prog="yilian master", description=words("Master data (主数据).", "主数据管理。")
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("import", help="take in a CSV file: differences are shown, history is kept")
+    one = commands.add_parser(
+        "import",
+        help=words(
+            "take in a CSV file: differences are shown, history is kept", "导入 CSV 文件：显示差异，保留历史"
+        ),
+    )
     _kind(one)
     one.add_argument("file", type=Path)
-    one.add_argument("--dry-run", action="store_true", help="show the differences and change nothing")
-    one.add_argument("--charset", default="utf-8", help="of the file: utf-8, gb18030")
+    one.add_argument(
+        "--dry-run",
+        action="store_true",
+        help=words("show the differences and change nothing", "只显示差异，不作更改"),
+    )
+    one.add_argument(
+        "--charset", default="utf-8", help=words("of the file: utf-8, gb18030", "文件字符集：utf-8、gb18030")
+    )
     _by(one)
     one.set_defaults(run=_import)
-    two = commands.add_parser("list", help="what is in force")
+    two = commands.add_parser("list", help=words("what is in force", "列出当前有效的条目"))
     _kind(two)
-    two.add_argument("--text", help="part of the name, or beginning of the code")
+    two.add_argument(
+        "--text", help=words("part of the name, or beginning of the code", "名称中的文字，或代码的开头")
+    )
     two.add_argument("--limit", type=int, default=100)
     two.set_defaults(run=_list)
-    three = commands.add_parser("show", help="what a code means")
+    three = commands.add_parser("show", help=words("what a code means", "查看一个代码的含义"))
     _kind(three)
     three.add_argument("code")
     three.set_defaults(run=_show)
     for command in (two, three):
-        command.add_argument("--on", type=date.fromisoformat, default=None, help="a day; by default today")
-    four = commands.add_parser("history", help="every version of a code; without one, the imports")
+        command.add_argument(
+            "--on",
+            type=date.fromisoformat,
+            default=None,
+            help=words("a day; by default today", "日期；默认为今天"),
+        )
+    four = commands.add_parser(
+        "history",
+        help=words(
+            "every version of a code; without one, the imports", "一个代码的全部版本；省略代码则列出导入记录"
+        ),
+    )
     _kind(four)
     four.add_argument("code", nargs="?")
     four.set_defaults(run=_history)
-    five = commands.add_parser("export", help="every period as CSV; imported again it changes nothing")
+    five = commands.add_parser(
+        "export",
+        help=words(
+            "every period as CSV; imported again it changes nothing",
+            "导出各有效期为 CSV；原样再导入不产生更改",
+        ),
+    )
     _kind(five)
     five.set_defaults(run=_export)
     for command in (two, three, four, five):
-        command.add_argument("--owner", help="campus code, or GROUP")
-    six = commands.add_parser("fields", help="the columns of a kind, and what they mean")
+        command.add_argument("--owner", help=words("campus code, or GROUP", "院区代码，或 GROUP（医联体）"))
+    six = commands.add_parser(
+        "fields", help=words("the columns of a kind, and what they mean", "一类主数据的列及其含义")
+    )
     _kind(six)
     six.set_defaults(run=_fields)
     _subscriptions(commands)
     for command in commands.choices.values():
-        command.add_argument("--json", action="store_true", help="for programs")
+        command.add_argument(
+            "--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取")
+        )
     return parser
 
 
 def _subscriptions(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    one = commands.add_parser("subscribe", help="tell a system of every change")
-    one.add_argument("name", help="of a-z, 0-9 and -, such as main-his")
+    one = commands.add_parser(
+        "subscribe", help=words("tell a system of every change", "订阅：向某系统通知每次变更")
+    )
+    one.add_argument(
+        "name", help=words("of a-z, 0-9 and -, such as main-his", "名称，由 a-z、0-9 和 - 组成，如 main-his")
+    )
     one.add_argument("kinds", nargs="+", choices=subscribers.SUBSCRIBABLE, metavar="KIND")
-    one.add_argument("--present", action="store_true", help="tell it what there is already, too")
+    one.add_argument(
+        "--present",
+        action="store_true",
+        help=words("tell it what there is already, too", "同时通知已有的条目"),
+    )
     _by(one)
     one.set_defaults(run=_subscribe)
-    two = commands.add_parser("unsubscribe", help="tell a system no more")
+    two = commands.add_parser("unsubscribe", help=words("tell a system no more", "取消订阅"))
     two.add_argument("name")
     _by(two)
     two.set_defaults(run=_unsubscribe)
-    commands.add_parser("subscribers", help="who is told of what").set_defaults(run=_subscribers)
+    commands.add_parser(
+        "subscribers", help=words("who is told of what", "列出订阅方及其订阅内容")
+    ).set_defaults(run=_subscribers)
 
 
 def _kind(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +138,11 @@ def _kind(parser: argparse.ArgumentParser) -> None:
 
 
 def _by(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--by", default=None, help="who you are; by default the name you are signed in with")
+    parser.add_argument(
+        "--by",
+        default=None,
+        help=words("who you are; by default the name you are signed in with", "操作人；默认为当前登录名"),
+    )
 
 
 def _who(options: argparse.Namespace) -> str:

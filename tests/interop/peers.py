@@ -31,7 +31,7 @@ def build() -> Path:
     except SetupError as error:
         pytest.skip(f"the Java peers need a JDK and Maven: {error} ({error.do})")
     target = home() / "interop-java" / _digest()
-    if (target / "classpath").exists():
+    if _whole(target):
         return target
     command = ["mvn", "-B", "-q", "-ntp", f"-Dpeers.directory={target}", "process-classes"]
     try:
@@ -46,6 +46,12 @@ def build() -> Path:
         pytest.skip(f"Maven Central was not reached, or lacks a part: {said}")
     assert done.returncode == 0, said
     return target
+
+
+def _whole(target: Path) -> bool:
+    """Say whether it was built before, and Maven has still what it needs."""
+    listed = target / "classpath"
+    return listed.exists() and all(Path(path).exists() for path in listed.read_text().strip().split(":"))
 
 
 def _digest() -> str:

@@ -20,15 +20,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Name the options."""
     takes_message(parser)
     parser.add_argument(
-        "--rules", type=Path, required=True, metavar="DIR", help="folder of the changed rules"
+        "--rules",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help=words("folder of the changed rules", "修改后的规则目录"),
     )
     parser.add_argument(
         "--present",
         type=Path,
         metavar="DIR",
-        help="folder of the rules now; by default the deployed set, or for a file the setting rules_dir",
+        help=words(
+            "folder of the rules now; by default the deployed set, or for a file the setting rules_dir",
+            "现行规则目录；默认为已启用的版本，对文件则为配置项 rules_dir",
+        ),
     )
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取"))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -15,10 +15,16 @@ HELP = words("print the JSON Schema of a rule file, for editors", "输出规则�
 def configure(parser: argparse.ArgumentParser) -> None:
     """Name the options."""
     parser.add_argument(
-        "file", nargs="?", choices=tuple(FILES), default="rule", help="kind of file; rule by default"
+        "file",
+        nargs="?",
+        choices=tuple(FILES),
+        default="rule",
+        help=words("kind of file; rule by default", "文件种类；默认为 rule"),
     )
     parser.add_argument(
-        "--write", action="store_true", help="write both schemas into this repository's rules folder"
+        "--write",
+        action="store_true",
+        help=words("write both schemas into this repository's rules folder", "写入本仓库的 rules 目录"),
     )
 
 

@@ -44,10 +44,22 @@ class Results:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Name the options."""
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="only these rules, campus codes or campus folders"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=words("only these rules, campus codes or campus folders", "仅运行这些规则、院区代码或院区目录"),
     )
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="write the results as JUnit XML")
-    parser.add_argument("--coverage", action="store_true", help="list the branches that no test goes through")
+    parser.add_argument(
+        "--junit",
+        type=Path,
+        metavar="FILE",
+        help=words("write the results as JUnit XML", "将结果写为 JUnit XML"),
+    )
+    parser.add_argument(
+        "--coverage",
+        action="store_true",
+        help=words("list the branches that no test goes through", "列出没有测试覆盖的分支"),
+    )
     takes_rules(parser)
 
 
