@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from runtime.failure import SetupError
-from runtime.services import rabbitmq
+from runtime.services import mariadb, rabbitmq
 from runtime.settings import home
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
@@ -32,14 +32,33 @@ def ensure_rabbitmq(report: Callable[[str], None], script: Path | None = None) -
             "as root: apt-get install rabbitmq-server; or put rabbitmq-server on PATH;"
             " or name a running broker in the setting amqp_url (YILIAN_AMQP_URL)",
         )
-    report("installing rabbitmq-server by apt-get (no service of the package is started)")
+    _install("rabbitmq-server", report)
+
+
+def ensure_mariadb(report: Callable[[str], None]) -> None:
+    """See that a MariaDB server is on the machine, for tests alone; install Debian's when we may.
+
+    Raises `SetupError` when it is missing and cannot be installed.
+    """
+    if mariadb.locate():
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise SetupError(
+            "MariaDB is not installed, and the tests of open tables need it",
+            "as root: apt-get install mariadb-server; or name a running one in YILIAN_TEST_MARIADB_URL",
+        )
+    _install("mariadb-server", report, "mariadb")
+
+
+def _install(package: str, report: Callable[[str], None], service: str = "") -> None:
+    report(f"installing {package} by apt-get (no service of the package is started)")
     log = home() / "logs" / "apt.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     apt(["update"], log)
-    apt(["install", "-y", "--no-install-recommends", "rabbitmq-server"], log)
+    apt(["install", "-y", "--no-install-recommends", package], log)
     if systemctl := shutil.which("systemctl"):
-        # The package's own broker would come up at the next boot, on the default ports and with a guest.
-        subprocess.run([systemctl, "disable", "rabbitmq-server"], capture_output=True, check=False)
+        # The package's own server would come up at the next boot, on the default ports.
+        subprocess.run([systemctl, "disable", service or package], capture_output=True, check=False)
 
 
 def apt(arguments: list[str], log: Path) -> None:
