@@ -33,7 +33,7 @@ def main() -> int:
         signal.signal(number, lambda _number, _frame: stop.set())
     try:
         settings = load()
-        described = [campus for campus in campuses() if getattr(settings, campus.source, "")]
+        described = [campus for campus in campuses() if campus.known_url(settings)]
         _poll(settings, described, stop)
     except YilianError as error:
         log.exception("cannot_start", reason=str(error))

@@ -17,13 +17,13 @@ _NUMBER = re.compile(r"ORA-(\d{5})")
 
 
 def code_of(error: DBAPIError) -> str:
-    """Return SQLSTATE or the database's own number, else the name of the error; nothing of a row."""
+    """Return the database's own number or SQLSTATE, else the name of the error; nothing of a row."""
     original = error.orig
-    if state := getattr(original, "sqlstate", None):
-        return str(state)
     first = original.args[0] if original is not None and original.args else None
     if isinstance(first, int):
         return str(first)
+    if state := getattr(original, "sqlstate", None):
+        return str(state)
     if found := _NUMBER.match(str(first)):
         return f"ORA-{found[1]}"
     return type(original or error).__name__

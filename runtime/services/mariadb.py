@@ -86,6 +86,7 @@ class Server:
             f"--bind-address={ports.LOOPBACK}",
             f"--port={self.port}",
             "--skip-name-resolve",
+            "--character-set-server=utf8mb4",
             "--innodb-buffer-pool-size=32M",
             "--innodb-log-file-size=16M",
             "--performance-schema=OFF",
