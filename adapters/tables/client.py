@@ -90,7 +90,9 @@ class Source:
             try:
                 columns = sa.inspect(connection).get_columns(name, schema or None)
                 by_name = {column["name"]: column for column in columns}
-                self._watermarks[table.name] = watermark(self.campus.watermark, by_name, self.campus.zone)
+                self._watermarks[table.name] = watermark(
+                    self.campus.watermark, by_name, self.campus.zone, connection.dialect.name
+                )
             except (NoSuchTableError, PermanentError) as error:
                 what = "there is no such table" if isinstance(error, NoSuchTableError) else str(error)
                 reason = f"{self.campus.facility}'s tables are not as described: {table.name}: {what}"

@@ -37,20 +37,13 @@ class Watermark:
     type: sa.types.TypeEngine[Any]
     zone: ZoneInfo | None
     """Of its values, when they have none themselves."""
+    backend: str
 
     def bound(self, at: datetime) -> ColumnElement[Any]:
         """Return a moment as it is compared with the column."""
-        if isinstance(self.type, mssql.DATETIMEOFFSET):
-            text = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f+00:00")
-            return sa.cast(sa.literal(text, sa.Unicode), mssql.DATETIMEOFFSET(FINEST))
         wall = at if self.zone is None else at.astimezone(self.zone).replace(tzinfo=None)
-        if isinstance(self.type, mssql.DATETIME2):
-            return sa.cast(
-                sa.literal(wall.strftime("%Y-%m-%dT%H:%M:%S.%f"), sa.Unicode), mssql.DATETIME2(FINEST)
-            )
-        if isinstance(self.type, mssql.DATETIME):  # ticks of 1/300 s: a text of six digits is refused
-            text = wall.isoformat(timespec="milliseconds")
-            return sa.cast(sa.literal(text, sa.Unicode), mssql.DATETIME())
+        if self.backend == "mssql":
+            return _sql_server(wall, self.type)
         return sa.literal(wall, self.type)
 
     def moment(self, value: datetime) -> datetime:
@@ -58,7 +51,19 @@ class Watermark:
         return value if value.tzinfo is not None or self.zone is None else value.replace(tzinfo=self.zone)
 
 
-def watermark(name: str, columns: Mapping[str, Any], zone: str | None) -> Watermark:
+def _sql_server(at: datetime, type_: sa.types.TypeEngine[Any]) -> ColumnElement[Any]:
+    """Return a moment as text, cast to the column's type: the driver would cut it to milliseconds."""
+    if isinstance(type_, mssql.DATETIMEOFFSET):
+        offset: Any = mssql.DATETIMEOFFSET(FINEST)  # type: ignore[no-untyped-call]
+        return sa.cast(sa.literal(at.astimezone(UTC).isoformat(timespec="microseconds"), sa.Unicode), offset)
+    if isinstance(type_, mssql.DATETIME2):
+        precise: Any = mssql.DATETIME2(FINEST)  # type: ignore[no-untyped-call]
+        return sa.cast(sa.literal(at.isoformat(timespec="microseconds"), sa.Unicode), precise)
+    # datetime: ticks of 1/300 s, from a text of three digits
+    return sa.cast(sa.literal(at.isoformat(timespec="milliseconds"), sa.Unicode), type_)
+
+
+def watermark(name: str, columns: Mapping[str, Any], zone: str | None, backend: str) -> Watermark:
     """Return the watermark of a table by its columns; raises PermanentError when it cannot be followed."""
     if name not in columns:
         raise PermanentError(f"there is no column {name}; there are {', '.join(columns)}")
@@ -67,14 +72,14 @@ def watermark(name: str, columns: Mapping[str, Any], zone: str | None) -> Waterm
         raise PermanentError(f"the watermark {name} is {type_!r}, which is no time")
     _refuse_too_fine(name, type_)
     if _has_zone(name, type_):
-        return Watermark(name, type_, None)
+        return Watermark(name, type_, None, backend)
     if _is_utc(type_):
-        return Watermark(name, type_, ZoneInfo("UTC"))
+        return Watermark(name, type_, ZoneInfo("UTC"), backend)
     if zone is None:
         raise PermanentError(
             f"the watermark {name} keeps no time zone: write zone: Asia/Shanghai, or what its times are in"
         )
-    return Watermark(name, type_, ZoneInfo(zone))
+    return Watermark(name, type_, ZoneInfo(zone), backend)
 
 
 def _refuse_too_fine(name: str, type_: sa.DateTime) -> None:

@@ -169,8 +169,7 @@ def by_header(name: str) -> Callable[[Got], str]:
 def by_element(request: Got) -> str:
     """Know a message by 消息编号."""
     root = etree.fromstring(request.body)
-    [found] = root.xpath("//*[local-name()='消息编号']")
-    return str(found.text)
+    return "".join(each.text or "" for each in root.iter("{*}消息编号"))
 
 
 class HttpHarness:
