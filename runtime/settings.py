@@ -175,7 +175,13 @@ class Settings(BaseSettings):
     delivery_secrets: dict[str, str] = Field(
         default_factory=dict,
         repr=False,
-        description="signing secrets of webhooks by the name that rules/destinations/*.yaml uses",
+        description="what rules/destinations/*.yaml name and do not say: passwords, tokens, signing secrets"
+        " and URLs of databases, each by its name",
+    )
+    table_sources: dict[str, str] = Field(
+        default_factory=dict,
+        repr=False,
+        description="URLs of campuses' databases with open tables, by the name that their file uses",
     )
     # Alerts: thresholds above which one is raised; 0 turns it off.
     alert_queue_seconds: float = Field(default=120.0, ge=0, description="age of the oldest ready message")

@@ -56,6 +56,18 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def mariadb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a MariaDB superuser; `YILIAN_TEST_MARIADB_URL` names one that runs already."""
+    if url := os.environ.get("YILIAN_TEST_MARIADB_URL"):
+        yield url
+        return
+    from runtime.services.mariadb import ephemeral
+
+    with ephemeral(tmp_path_factory.mktemp("mariadb")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def amqp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """(AMQP URL, management URL), both with credentials.
 

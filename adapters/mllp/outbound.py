@@ -11,6 +11,7 @@ from time import monotonic
 
 from adapters.mllp.framing import Broken
 from adapters.mllp.wire import Wire
+from adapters.outgoing_tls import client_context
 from bus.delivery.transport import (
     Answer,
     NotSentError,
@@ -21,8 +22,7 @@ from bus.delivery.transport import (
     Verdict,
 )
 from bus.hl7.msh import first_segment
-from bus.rules.destinations import Acknowledgement, MllpDestination, Tls
-from consortium.errors import PermanentError
+from bus.rules.destinations import Acknowledgement, MllpDestination
 
 _LIMIT = 1024 * 1024
 """Largest answer, bytes."""
@@ -67,31 +67,19 @@ def control_id(message: bytes) -> bytes:
     return found
 
 
-def context(tls: Tls | None) -> ssl.SSLContext | None:
-    """Return the TLS context of a destination. Raises PermanentError when its files cannot be read."""
-    if tls is None:
-        return None
-    try:
-        made = ssl.create_default_context(cafile=tls.ca)
-        if tls.certificate is not None:
-            made.load_cert_chain(tls.certificate, tls.key)
-    except (OSError, ssl.SSLError) as error:
-        raise PermanentError(
-            f"its TLS files cannot be read ({type(error).__name__}): correct tls.ca, tls.certificate, tls.key"
-        ) from error
-    return made
-
-
 class MllpTransport:
     """`bus.delivery.transport.Transport` over MLLP."""
 
     def __init__(self, spec: MllpDestination) -> None:
         """Raises PermanentError when the TLS files cannot be read."""
         self._spec = spec
-        self._tls = context(spec.tls)
+        self._tls = client_context(spec.tls)
         self._idle: list[Wire] = []
         enhanced = spec.acknowledgement is Acknowledgement.ENHANCED
         self._verdicts = _ENHANCED if enhanced else _ORIGINAL
+
+    async def check(self) -> None:
+        """Nothing can be told of a receiver without a message."""
 
     async def send(self, message: Outgoing, on_wire: OnWire) -> Answer:
         """Send one message; see `Transport`."""

@@ -4,50 +4,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import hashlib
 import hmac
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-import httpx
-
-from bus.delivery.transport import (
-    ANSWER_KEPT,
-    Answer,
-    NotSentError,
-    OnWire,
-    Outgoing,
-    UnansweredError,
-    Verdict,
-)
+from adapters.exchange import Exchange, Request, content_type, verdict
+from bus.delivery.transport import Answer, OnWire, Outgoing
 from bus.rules.destinations import WebhookDestination
-from bus.rules.spec import Form
-from bus.sources.opening import ROW_TYPES, XML_TYPES
 from consortium.errors import PermanentError
 
 _PREFIX = "whsec_"
-_SENDING = ".send_request_headers.started"
-"""httpcore's event before the first byte of a request goes out."""
-_LATER = frozenset({408, 425, 429, 500, 503, 507})
-_UNSURE = frozenset({502, 504})
-_WRONG_DOOR = frozenset({401, 403, 404, 405, 407, 410, 421})
-
-
-def verdict(status: int) -> Verdict:
-    """Say what a status means for a message that was posted."""
-    if 200 <= status < 300:
-        return Verdict.TAKEN
-    if status in _UNSURE:
-        return Verdict.UNSURE
-    if status in _LATER or status >= 500:
-        return Verdict.LATER
-    if status in _WRONG_DOOR or status < 400:  # a redirect is not followed: patients' data go to one address
-        return Verdict.WRONG_DOOR
-    return Verdict.NEVER
 
 
 def keys(secret: str) -> list[bytes]:
@@ -77,72 +46,28 @@ def signature(keys: list[bytes], id_: str, timestamp: int, body: bytes) -> str:
     return " ".join("v1," + base64.b64encode(digest).decode() for digest in digests)
 
 
-def content_type(message: Outgoing) -> str:
-    """Return the media type of what is sent."""
-    if message.form is Form.CANONICAL:
-        return "application/json"
-    if message.message_type.startswith(ROW_TYPES):
-        return "application/json"
-    kind = "application/xml" if message.message_type.startswith(XML_TYPES) else "application/hl7-v2"
-    return f"{kind}; charset={message.charset}"
-
-
 class WebhookTransport:
-    """`bus.delivery.transport.Transport` over HTTP."""
+    """`bus.delivery.transport.Transport` over signed HTTP."""
 
     def __init__(self, spec: WebhookDestination, secret: str, clock: Callable[[], float] = time.time) -> None:
         """`clock` gives Unix seconds. Raises PermanentError for a secret that is none."""
         self._spec = spec
         self._keys = keys(secret)
         self._clock = clock
-        self._client = httpx.AsyncClient(
-            timeout=spec.timeout_seconds,
-            limits=httpx.Limits(max_connections=spec.connections, keepalive_expiry=5.0),
-            follow_redirects=False,
-            trust_env=False,  # a proxy of the environment would see patients' data
-        )
+        self._exchange = Exchange(spec)
+
+    async def check(self) -> None:
+        """Nothing can be told of a webhook without a message."""
 
     async def send(self, message: Outgoing, on_wire: OnWire) -> Answer:
         """Post one message; see `Transport`."""
-        sent = False
-
-        async def trace(event: str, _info: Mapping[str, Any]) -> None:
-            nonlocal sent
-            if event.endswith(_SENDING) and not sent:
-                await on_wire()
-                sent = True
-
-        try:
-            async with asyncio.timeout(2 * self._spec.timeout_seconds):  # to connect, and for the answer
-                return await self._post(message, trace)
-        except (httpx.TransportError, TimeoutError) as error:
-            name = type(error).__name__
-            if not sent:
-                raise NotSentError(f"no connection with {self._host} ({name})") from error
-            raise UnansweredError(f"{self._host} did not answer it ({name})") from error
+        request = Request("POST", self._spec.address, self._headers(message), message.body)
+        reply = await self._exchange.send(request, on_wire)
+        return Answer(verdict(reply.status), str(reply.status), reply.body, reply.retry_after)
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
-
-    @property
-    def _host(self) -> str:
-        return httpx.URL(self._spec.address).netloc.decode("ascii")
-
-    async def _post(self, message: Outgoing, trace: Any) -> Answer:
-        async with self._client.stream(
-            "POST",
-            self._spec.address,
-            content=message.body,
-            headers=self._headers(message),
-            extensions={"trace": trace},
-        ) as response:
-            return Answer(
-                verdict(response.status_code),
-                str(response.status_code),
-                await _kept(response),
-                _seconds(response.headers.get("retry-after")),
-            )
+        await self._exchange.close()
 
     def _headers(self, message: Outgoing) -> dict[str, str]:
         id_, now = f"delivery-{message.id}", int(self._clock())
@@ -155,21 +80,3 @@ class WebhookTransport:
             "yilian-message-id": str(message.message_id),
             "yilian-message-type": message.message_type,
         }
-
-
-async def _kept(response: httpx.Response) -> bytes:
-    """Return the beginning of the answer's body; the status is the answer, should the body break off."""
-    kept = bytearray()
-    try:
-        async for chunk in response.aiter_bytes():
-            kept += chunk
-            if len(kept) >= ANSWER_KEPT:
-                break
-    except (httpx.TransportError, httpx.DecodingError):
-        return bytes(kept)
-    return bytes(kept[:ANSWER_KEPT])
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Read Retry-After in seconds; its other form, a date, is left to our own backoff."""
-    return float(retry_after) if retry_after and retry_after.isdecimal() else None

@@ -34,7 +34,7 @@ def main() -> int:
     try:
         settings = load()
         tracing.configure(NAME, settings.otlp_endpoint, settings.trace_ratio)
-        described = [campus for campus in campuses() if getattr(settings, campus.source, "")]
+        described = [campus for campus in campuses() if campus.known_url(settings)]
         _poll(settings, described, stop)
     except YilianError as error:
         log.exception("cannot_start", reason=str(error))

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, create_engine, func, select, tuple_
-from sqlalchemy import column as named_column
-from sqlalchemy import table as named_table
-from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
-from sqlalchemy.sql import ColumnElement, Select, TableClause, literal_column
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, NoSuchTableError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.sql import Select
 
+from adapters.tables import statements
+from adapters.tables.databases import database_url, engine
 from adapters.tables.rows import Columns, Position, Row
 from adapters.tables.settings import Campus, Table
+from adapters.tables.watermark import CLOCKS, Watermark, watermark
 from consortium.errors import PermanentError, RetryableError
 
 STATEMENT_SECONDS = 30
@@ -33,16 +35,10 @@ class Source:
     """One campus's database."""
 
     def __init__(self, campus: Campus, url: str) -> None:
+        """Raises PermanentError for a URL that is none."""
         self.campus = campus
-        self._engine = create_engine(
-            _with_driver(url),
-            pool_size=1,
-            max_overflow=0,
-            pool_pre_ping=True,
-            hide_parameters=True,
-            isolation_level="READ COMMITTED",
-            connect_args=_connect_args(url),
-        )
+        self._engine = engine(database_url(url), seconds=STATEMENT_SECONDS, read_only=True)
+        self._watermarks: dict[str, Watermark] = {}
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -61,54 +57,71 @@ class Source:
     def now(self) -> datetime:
         """Return the database's clock, which stamps the rows."""
         with self._reading() as connection:
-            return connection.execute(select(func.current_timestamp())).scalar_one()
+            found: datetime = connection.exec_driver_sql(CLOCKS[connection.dialect.name]).scalar_one()
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
 
     def page(self, table: Table, after: Position, until: datetime, limit: int) -> list[Row]:
         """Return the next rows in (watermark, key) order after a position, older than `until`."""
-        at, key = self._order(table)
-        statement = (
-            _all(table)
-            .where(tuple_(at, key) > tuple_(after.at, after.key), at < until)
-            .order_by(at, key)
-            .limit(limit)
-        )
         with self._reading() as connection:
-            found = _columns(connection, statement)
-            siblings = self._siblings(connection, table, found)
-        return [self._row(table, columns, siblings) for columns in found]
+            mark = self._watermark(connection, table)
+            found = _columns(connection, statements.page(table, mark, after, until, limit), mark)
+            siblings = self._siblings(connection, table, found, mark)
+        rows = [self._row(table, columns, siblings) for columns in found]
+        if len(rows) == limit and rows[-1].position <= after:
+            raise SourceShapeError(
+                f"{self.campus.facility}'s {table.name}: {mark.name} and {table.key} give no order that can"
+                " be followed; the key must be unique, and no value of the watermark finer than a microsecond"
+            )
+        return rows
 
     def missing(self, table: Table, keys: Sequence[str]) -> set[str]:
         """Return those of the keys that have no row."""
-        key: ColumnElement[Any] = named_column(table.key)
-        statement = select(key).select_from(_clause(table)).where(key.in_(keys))
+        present: set[str] = set()
         with self._reading() as connection:
-            present = {str(found) for found in connection.execute(statement).scalars()}
+            for some in statements.chunks(keys):
+                found = connection.execute(statements.present(table, some)).scalars()
+                present.update(str(key) for key in found)
         return set(keys) - present
 
+    def _watermark(self, connection: Connection, table: Table) -> Watermark:
+        """Look the watermark's column up once; a column without its table's description is refused."""
+        if table.name not in self._watermarks:
+            schema, _, name = table.name.rpartition(".")
+            try:
+                columns = sa.inspect(connection).get_columns(name, schema or None)
+                by_name = {column["name"]: column for column in columns}
+                self._watermarks[table.name] = watermark(
+                    self.campus.watermark, by_name, self.campus.zone, connection.dialect.name
+                )
+            except (NoSuchTableError, PermanentError) as error:
+                what = "there is no such table" if isinstance(error, NoSuchTableError) else str(error)
+                reason = f"{self.campus.facility}'s tables are not as described: {table.name}: {what}"
+                raise SourceShapeError(reason) from error
+        return self._watermarks[table.name]
+
     def _siblings(
-        self, connection: Connection, table: Table, found: Iterable[Columns]
+        self, connection: Connection, table: Table, found: Iterable[Columns], mark: Watermark
     ) -> dict[Any, tuple[Columns, ...]]:
         if table.embed is None:
             return {}
         by = table.embed.by
         groups = sorted({columns[by] for columns in found if columns[by] is not None})
-        statement = _all(table).where(named_column(by).in_(groups)).order_by(named_column(table.key))
         gathered: dict[Any, list[Columns]] = {}
-        for columns in _columns(connection, statement):
-            gathered.setdefault(columns[by], []).append(columns)
+        for some in statements.chunks(groups):
+            for columns in _columns(connection, statements.siblings(table, by, some), mark):
+                gathered.setdefault(columns[by], []).append(columns)
         return {group: tuple(rows) for group, rows in gathered.items()}
 
     def _row(self, table: Table, columns: Columns, siblings: dict[Any, tuple[Columns, ...]]) -> Row:
         group = siblings.get(columns[table.embed.by], (columns,)) if table.embed else ()
         return Row(str(columns[table.key]), columns[self.campus.watermark], columns, group)
 
-    def _order(self, table: Table) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-        return named_column(self.campus.watermark), named_column(table.key)
-
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         try:
             with self._engine.connect() as connection:
+                if connection.dialect.name == "oracle":
+                    connection.exec_driver_sql("SET TRANSACTION READ ONLY")
                 yield connection
         except ProgrammingError as error:
             reason = f"{self.campus.facility}'s tables are not as described: {_what(error)}"
@@ -117,17 +130,10 @@ class Source:
             raise SourceDownError(f"{self.campus.facility}'s database: {_what(error)}") from None
 
 
-def _all(table: Table) -> Select[Any]:
-    return select(literal_column("*")).select_from(_clause(table))
-
-
-def _clause(table: Table) -> TableClause:
-    schema, _, name = table.name.rpartition(".")
-    return named_table(name, schema=schema or None)
-
-
-def _columns(connection: Connection, statement: Select[Any]) -> list[Columns]:
-    return [dict(row) for row in connection.execute(statement).mappings()]
+def _columns(connection: Connection, statement: Select[Any], mark: Watermark) -> list[Columns]:
+    return [
+        {**row, mark.name: mark.moment(row[mark.name])} for row in connection.execute(statement).mappings()
+    ]
 
 
 def _what(error: SQLAlchemyError) -> str:
@@ -135,17 +141,3 @@ def _what(error: SQLAlchemyError) -> str:
     original = error.orig if isinstance(error, DBAPIError) else None
     state = getattr(original, "sqlstate", None)
     return type(original or error).__name__ + (f" {state}" if state else "")
-
-
-def _with_driver(url: str) -> str:
-    for scheme in ("postgresql://", "postgres://"):
-        if url.startswith(scheme):
-            return "postgresql+psycopg://" + url.removeprefix(scheme)
-    return url
-
-
-def _connect_args(url: str) -> dict[str, Any]:
-    if not url.startswith(("postgresql", "postgres:")):
-        return {}
-    timeout = f"-c statement_timeout={STATEMENT_SECONDS}s -c default_transaction_read_only=on"
-    return {"connect_timeout": 5, "application_name": "yilian-tables", "options": timeout}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -106,7 +106,12 @@ def _newest(campus: Campus, table: Table, siblings: Sequence[Columns]) -> Column
 
 
 def _flag(table: Table, columns: Columns) -> bool:
-    return table.deleted is not None and str(columns[table.deleted]) == "1"
+    if table.deleted is None:
+        return False
+    value = columns[table.deleted]
+    return (
+        value is True or value == b"\x01" or str(value).strip() == "1"
+    )  # bit, bit(1), and what people write
 
 
 def _digest(columns: Mapping[str, Any]) -> bytes:
@@ -123,6 +128,9 @@ def _plain(value: object) -> str:
         return version(value) if value.tzinfo else value.isoformat()
     if isinstance(value, date | time):
         return value.isoformat()
+    if isinstance(value, timedelta):  # MySQL's time
+        minutes, seconds = divmod(int(value.total_seconds()), 60)
+        return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, bytes | memoryview):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from consortium.errors import PermanentError
 from runtime.settings import Settings
@@ -45,8 +46,11 @@ class Campus(Closed):
     """The open tables of one hospital, and how they are read."""
 
     facility: str
-    source: Name = Field(description="name of the setting that holds the database's URL")
-    watermark: Name = Field(description="column that every insert and update sets; its type has a time zone")
+    source: Name = Field(description="name of the database's URL in the setting table_sources")
+    watermark: Name = Field(description="column that every insert and update sets")
+    zone: str | None = Field(
+        default=None, description="IANA zone of the watermark, where its type keeps none, as Asia/Shanghai"
+    )
     interval: float = Field(gt=0, description="seconds between two polls")
     lag: float = Field(ge=0, description="seconds: younger rows wait for the next poll")
     overlap: float = Field(ge=0, description="seconds read again before the watermark")
@@ -60,6 +64,14 @@ class Campus(Closed):
         description="share of keys that may vanish at once; more is taken for a broken source",
     )
     tables: tuple[Table, ...] = Field(min_length=1)
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str | None) -> str | None:
+        try:
+            return zone if zone is None else ZoneInfo(zone).key
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{zone} is no time zone; write one as Asia/Shanghai") from error
 
     @property
     def lag_time(self) -> timedelta:
@@ -79,12 +91,21 @@ class Campus(Closed):
             raise PermanentError(f"{self.facility} has no open table {name!r}; it has {known}")
         return found
 
+    def known_url(self, settings: Settings) -> str:
+        """Return the URL of the campus's database, empty when it is not set.
+
+        Huiya's, which `up` makes for the sample, has a setting of its own.
+        """
+        return settings.table_sources.get(self.source, "") or str(getattr(settings, self.source, ""))
+
     def url(self, settings: Settings) -> str:
         """Return the URL of the campus's database; raises PermanentError when the setting is empty."""
-        url = str(getattr(settings, self.source, ""))
+        url = self.known_url(settings)
         if not url:
             raise PermanentError(
-                f"the setting {self.source} is empty; it must hold the URL of {self.facility}'s database"
+                f"the setting {self.source} is empty; it must hold the URL of {self.facility}'s database:"
+                " write it under [table_sources] in settings.toml, or set"
+                f" YILIAN_TABLE_SOURCES__{self.source.upper()}"
             )
         return url
 

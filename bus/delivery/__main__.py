@@ -11,29 +11,46 @@ import signal
 import structlog
 
 from adapters.mllp.outbound import MllpTransport
+from adapters.rest.outbound import RestTransport
 from adapters.rest.webhook import WebhookTransport
 from bus import logging, tracing
 from bus.delivery.lines import Lines
-from bus.delivery.transport import Transport
+from bus.delivery.transport import Transport, secret_of
 from bus.heartbeat import beat
-from bus.rules.destinations import AnyDestination, MllpDestination
-from consortium.errors import PermanentError
+from bus.rules.destinations import (
+    AnyDestination,
+    MllpDestination,
+    RestDestination,
+    SoapDestination,
+    TablesDestination,
+    WebhookDestination,
+)
 from runtime import settings
 
 log = structlog.get_logger("bus.delivery")
 
 
 def connect(options: settings.Settings, spec: AnyDestination) -> Transport:
-    """Return the way to a destination. Raises PermanentError when something of it is missing."""
-    if isinstance(spec, MllpDestination):
-        return MllpTransport(spec)
-    secret = options.delivery_secrets.get(spec.secret)
-    if secret is None:
-        raise PermanentError(
-            f"its secret {spec.secret!r} is not set: write it under [delivery_secrets] in settings.toml, or"
-            f" set YILIAN_DELIVERY_SECRETS__{spec.secret.upper()}; then start delivery again"
-        )
-    return WebhookTransport(spec, secret)
+    """Return the way to a destination. Raises PermanentError when something of it is missing.
+
+    What only some ways need is imported for them: zeep and the drivers of databases take memory.
+    """
+    secrets = options.delivery_secrets
+    match spec:
+        case MllpDestination():
+            return MllpTransport(spec)
+        case WebhookDestination():
+            return WebhookTransport(spec, secret_of(secrets, spec.secret))
+        case RestDestination():
+            return RestTransport(spec, secrets)
+        case SoapDestination():
+            from adapters.soap.outbound import SoapTransport
+
+            return SoapTransport(spec, options.rules_dir / "destinations" / spec.name, secrets)
+        case TablesDestination():
+            from adapters.tables.outbound import TablesTransport
+
+            return TablesTransport(spec, secret_of(secrets, spec.database))
 
 
 async def main(options: settings.Settings) -> None:

@@ -86,7 +86,7 @@ class Attempt:
         """Say what becomes of the delivery."""
         match result:
             case NotSentError():
-                return Outcome(State.QUEUED, Health.AWAY, "unreachable", str(result))
+                return Outcome(State.QUEUED, Health.AWAY, result.code, str(result))
             case UnsendableError():
                 return Outcome(State.PARKED, Health.WELL, result.code, str(result))
             case UnansweredError():

@@ -66,6 +66,8 @@ class Line:
         """The messages of the first claims."""
         self._jobs: dict[asyncio.Task[None], Claim] = {}
         self._settling = Settling()
+        self._problem: str | None = None
+        """What the destination has other than its file says."""
         self._away = count(-1, -1)
         self._control = Control()
         self._control_due = 0.0
@@ -78,7 +80,8 @@ class Line:
     def detail(self) -> Mapping[str, Any]:
         """Return what to show of it: no patient data."""
         position = self.breaker.position(monotonic()).value
-        return {"breaker": position if self.owned else "standby", "sending": len(self._jobs)}
+        problem = {"problem": self._problem} if self._problem else {}
+        return {"breaker": position if self.owned else "standby", "sending": len(self._jobs), **problem}
 
     async def run(self) -> None:
         """Deliver until `stop`. A database that is away is waited for."""
@@ -112,12 +115,21 @@ class Line:
             if left := await rows.recover(mine):
                 log.error("delivery_ambiguous", destination=self.spec.name, count=left)
             self._settling.open()
+            await self._check()
             while not self._stop.is_set():
                 await self._turn(rows)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(IDLE):
                         await self._settling.due.wait()
             await self._finish(rows)
+
+    async def _check(self) -> None:
+        """Look whether the destination is as its file says, before the first message finds out."""
+        try:
+            await self._transport.check()
+        except NotSentError as error:
+            log.error("destination_not_ready", destination=self.spec.name, reason=str(error))  # noqa: TRY400 - told wholly
+            self._problem = str(error)
 
     async def _owned(self, rows: Rows, stopping: asyncio.Task[bool]) -> bool:
         """Wait until no other process owns the destination; False when told to stop."""
@@ -224,6 +236,8 @@ class Line:
         seconds = None if sent_at is None else monotonic() - sent_at
         attempt = Attempt(self.spec, claim.refusals, tried_at, datetime.now(UTC), self._chance())
         outcome = attempt.decide(result)
+        if isinstance(result, NotSentError):
+            self._problem = str(result)
         self._note(claim, outcome)
         attempted(self.spec.name, claim.message_id, claim.attempt, outcome, (began, wire))
         self._settling.end(claim, outcome, seconds)
@@ -233,6 +247,7 @@ class Line:
         before = self.breaker.position(monotonic())
         if outcome.health is Health.WELL:
             self.breaker.succeeded()
+            self._problem = None
         elif outcome.health is not Health.UNTOLD:
             which = claim.id if outcome.health is Health.UNWELL else next(self._away)
             self.breaker.failed(monotonic(), which)

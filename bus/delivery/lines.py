@@ -34,6 +34,8 @@ class Lines:
         self._ending: set[asyncio.Task[None]] = set()
         self._problems: dict[str, str] = {}
         self._files: tuple[object, ...] = ()
+        self._beside: dict[str, tuple[object, ...]] = {}
+        """The files in each destination's folder, as its line read them."""
 
     def detail(self) -> Mapping[str, Any]:
         """Return each destination's state, for the heartbeat: no patient data."""
@@ -54,8 +56,9 @@ class Lines:
     def _look(self) -> None:
         """Start, replace and end lines as the files say. One with a mistake leaves its line as it is."""
         files = tuple(
-            (path.name, (stat := path.stat()).st_mtime_ns, stat.st_size)
-            for path in sorted((self._rules_dir / "destinations").glob("*.yaml"))
+            (str(path), (stat := path.stat()).st_mtime_ns, stat.st_size)
+            for path in sorted((self._rules_dir / "destinations").rglob("*"))
+            if path.is_file()
         )
         if files == self._files:
             return
@@ -68,8 +71,10 @@ class Lines:
         for name in set(self._running) - set(found.by_name) - set(self._problems):
             self._end(name)
         for name, spec in found.by_name.items():
+            beside = tuple(file for file in files if Path(file[0]).parent.name == name)
             known = self._running.get(name)
-            if known is None or known[0].spec != spec:
+            if known is None or known[0].spec != spec or self._beside.get(name) != beside:
+                self._beside[name] = beside
                 self._start(name, spec)
 
     def _start(self, name: str, spec: AnyDestination) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -16,7 +16,14 @@ ANSWER_KEPT = 64 * 1024
 
 
 class NotSentError(RetryableError):
-    """Not one byte of the message went out: the destination cannot be reached. The text holds no data."""
+    """Not one byte of the message went out: the destination cannot be reached, or is not as its file says.
+
+    The text holds no data.
+    """
+
+    def __init__(self, reason: str, code: str = "unreachable") -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class UnansweredError(RetryableError):
@@ -79,8 +86,26 @@ OnWire = Callable[[], Awaitable[None]]
 """Awaited before the first byte of the message goes out; when it raises, nothing may go out."""
 
 
+def secret_of(secrets: Mapping[str, str], name: str) -> str:
+    """Return a secret by the name that a file uses. Raises PermanentError when it is not set."""
+    found = secrets.get(name)
+    if not found:
+        raise PermanentError(
+            f"its secret {name!r} is not set: write it under [delivery_secrets] in settings.toml, or"
+            f" set YILIAN_DELIVERY_SECRETS__{name.upper()}; then start delivery again"
+        )
+    return found
+
+
 class Transport(Protocol):
     """A way to one destination."""
+
+    async def check(self) -> None:
+        """Look whether the destination is as its file says, without sending anything.
+
+        Raises NotSentError, whose text says what is to be corrected. A way that cannot tell does nothing.
+        """
+        ...
 
     async def send(self, message: Outgoing, on_wire: OnWire) -> Answer:
         """Send one message and return the answer to it.

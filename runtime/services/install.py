@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from runtime.failure import SetupError
-from runtime.services import rabbitmq
+from runtime.services import mariadb, rabbitmq
 from runtime.settings import home
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
@@ -18,7 +18,7 @@ _DENY = (
     "#!/bin/sh\n# Written by ./yilian while it installs a package, which is to start no service.\nexit 101\n"
 )
 
-_SERVICES = {"rabbitmq-server": "rabbitmq-server", "openssh-server": "ssh"}
+_SERVICES = {"rabbitmq-server": "rabbitmq-server", "openssh-server": "ssh", "mariadb-server": "mariadb"}
 """The services that packages of ours would start at boot."""
 _SEARCHED = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
 
@@ -73,6 +73,21 @@ def install(packages: Sequence[str], report: Callable[[str], None]) -> None:
         # A package's own server would come up at the next boot, on its default port, with its own sign-in.
         for service in (_SERVICES[package] for package in packages if package in _SERVICES):
             subprocess.run([systemctl, "disable", service], capture_output=True, check=False)
+
+
+def ensure_mariadb(report: Callable[[str], None]) -> None:
+    """See that a MariaDB server is on the machine, for tests alone; install Debian's when we may.
+
+    Raises `SetupError` when it is missing and cannot be installed.
+    """
+    if mariadb.locate():
+        return
+    if not may_install():
+        raise SetupError(
+            "MariaDB is not installed, and the tests of open tables need it",
+            "as root: apt-get install mariadb-server; or name a running one in YILIAN_TEST_MARIADB_URL",
+        )
+    install(["mariadb-server"], report)
 
 
 def apt(arguments: list[str], log: Path) -> None:

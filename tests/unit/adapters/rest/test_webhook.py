@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.rest.webhook import content_type, keys, signature, verdict
+from adapters.exchange import content_type, verdict
+from adapters.rest.webhook import keys, signature
 from bus.delivery.transport import Outgoing, Verdict
 from bus.rules.spec import Form
 from consortium.errors import PermanentError

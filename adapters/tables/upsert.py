@@ -1,0 +1,118 @@
+"""Writing a row over by its business key: one statement where the database has one, else two.
+
+With a status column a row that is the same as before keeps its status, so that what is sent twice is not
+done twice by whoever reads the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.sql import ColumnElement
+
+from adapters.tables.target import Family, Target
+from adapters.tables.values import Row
+from bus.rules.sending.tables import Status
+
+Write = Callable[[sa.Connection, Row], None]
+"""Writes one row in the caller's transaction."""
+BINARY = "Chinese_PRC_BIN2"
+"""Collation of SQL Server that tells every two texts apart."""
+
+
+def writer(backend: str, target: Target, status: Status | None) -> Write:
+    """Return how a row is written to that database."""
+    if backend == "postgresql":
+        return _one(on_conflict(target, status))
+    if backend in ("mysql", "mariadb"):
+        return _one(on_duplicate(target, status))
+    return _two(update(target, status, backend), insert(target, status))
+
+
+def on_conflict(target: Target, status: Status | None) -> sa.Insert:
+    """Return the upsert of PostgreSQL."""
+    made = postgresql.insert(target.table).values(_inserted(target, status))
+    changes: dict[str, Any] = {name: made.excluded[name] for name in _others(target)}
+    if status:
+        changes[status.column] = _kept(target, status, made.excluded, "postgresql")
+    if not changes:
+        return made.on_conflict_do_nothing(index_elements=list(target.key))
+    return made.on_conflict_do_update(index_elements=list(target.key), set_=changes)
+
+
+def on_duplicate(target: Target, status: Status | None) -> sa.Insert:
+    """Return the upsert of MySQL and MariaDB, which assign from left to right: the status comes first."""
+    made = mysql.insert(target.table).values(_inserted(target, status))
+    changes: list[tuple[str, Any]] = []
+    if status:
+        changes.append((status.column, _kept(target, status, made.inserted, "mysql")))
+    changes += [(name, made.inserted[name]) for name in _others(target) or target.key[:1]]
+    return made.on_duplicate_key_update(changes)
+
+
+def update(target: Target, status: Status | None, backend: str) -> sa.Update:
+    """Return the first of two statements, which takes the row's lock and no other."""
+    new = {name: sa.bindparam(f"{name}_", type_=target.table.c[name].type) for name in target.cells}
+    changes: dict[str, Any] = {name: new[name] for name in _others(target) or target.key[:1]}
+    if status:
+        changes[status.column] = _kept(target, status, new, backend)
+    where = [target.table.c[name] == new[name] for name in target.key]
+    return sa.update(target.table).where(*where).values(changes)
+
+
+def insert(target: Target, status: Status | None) -> sa.Insert:
+    """Return the second, for a row that is not there."""
+    return sa.insert(target.table).values(_inserted(target, status))
+
+
+def _one(statement: sa.Insert) -> Write:
+    def write(connection: sa.Connection, row: Row) -> None:
+        connection.execute(statement, {f"{name}_": value for name, value in row.items()})
+
+    return write
+
+
+def _two(first: sa.Update, second: sa.Insert) -> Write:
+    def write(connection: sa.Connection, row: Row) -> None:
+        values = {f"{name}_": value for name, value in row.items()}
+        if connection.execute(first, values).rowcount == 0:
+            connection.execute(second, values)
+
+    return write
+
+
+def _inserted(target: Target, status: Status | None) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        name: sa.bindparam(f"{name}_", type_=target.table.c[name].type) for name in target.cells
+    }
+    if status:
+        values[status.column] = sa.literal(status.new, target.table.c[status.column].type)
+    return values
+
+
+def _others(target: Target) -> list[str]:
+    return [name for name in target.cells if name not in target.key]
+
+
+def _kept(target: Target, status: Status, new: Mapping[str, Any] | Any, backend: str) -> ColumnElement[Any]:
+    same = [_same(target, name, new[name], backend) for name in _others(target)]
+    column = target.table.c[status.column]
+    fresh = sa.literal(status.new, column.type)
+    return sa.case((sa.and_(sa.true(), *same), column), else_=fresh)
+
+
+def _same(target: Target, name: str, new: ColumnElement[Any], backend: str) -> ColumnElement[bool]:
+    old: ColumnElement[Any] = target.table.c[name]
+    large = isinstance(old.type, sa.Text | sa.LargeBinary)
+    if large and backend in ("oracle", "mssql"):
+        return sa.false()  # they compare no large objects: the row counts as changed
+    if target.cells[name].family is Family.TEXT:
+        # Most collations take A for a; what changed must not pass for the same.
+        if backend in ("mysql", "mariadb"):
+            old, new = sa.cast(old, sa.BINARY), sa.cast(new, sa.BINARY)
+        elif backend == "mssql":
+            old, new = old.collate(BINARY), new.collate(BINARY)
+    return old.is_not_distinct_from(new)

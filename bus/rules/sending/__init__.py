@@ -1,0 +1,1 @@
+"""What a destination file may say, by kind: another system to which messages are delivered."""

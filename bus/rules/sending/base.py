@@ -1,0 +1,73 @@
+"""What every destination says, whatever its kind."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, PositiveFloat, StringConstraints
+
+from bus.rules.spec import Closed, DestinationName
+
+SecretName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
+"""Names a secret in the setting delivery_secrets; a file never holds one."""
+
+
+class Order(enum.StrEnum):
+    """What waits for what."""
+
+    PATIENT = "patient"
+    """A patient's messages arrive in the order of their effects; what cannot be delivered keeps back those
+    behind it, and no other patient's.
+    """
+    NONE = "none"
+    """None waits for another."""
+
+
+class Retry(Closed):
+    """How an answered failure is tried again. A destination that cannot be reached is the breaker's."""
+
+    first_seconds: PositiveFloat = Field(default=1.0, description="before the second try; then doubling")
+    longest_seconds: PositiveFloat = Field(default=300.0, description="the cap of that")
+    give_up_hours: PositiveFloat = Field(
+        default=24.0, description="after its first try a message that keeps failing is parked"
+    )
+
+
+class Breaker(Closed):
+    """When a destination that fails is left alone."""
+
+    failures: int = Field(default=5, ge=1, description="in a row, then nothing is sent")
+    open_seconds: PositiveFloat = Field(default=10.0, description="until one message tries; then doubling")
+    longest_seconds: PositiveFloat = Field(default=300.0, description="the cap of that")
+
+
+class Tls(Closed):
+    """TLS to a receiver: files in PEM, named by path on the machine that delivers."""
+
+    ca: Path | None = Field(
+        default=None, description="who signs the receiver, and nobody else; by default the machine's list"
+    )
+    certificate: Path | None = Field(default=None, description="ours, for mutual TLS")
+    key: Path | None = Field(default=None, description="of the certificate")
+
+
+class Destination(Closed):
+    """What every destination says."""
+
+    name: DestinationName
+    description: str = Field(min_length=1)
+    facility: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="campus code of whose system it is, or GROUP: its engineers may pause it"
+    )
+    order: Order = Order.PATIENT
+    connections: int = Field(default=1, ge=1, le=64, description="messages on their way at a time")
+    timeout_seconds: PositiveFloat = Field(default=30.0, description="to connect, and to wait for the answer")
+    resend_ambiguous: bool = Field(
+        default=False,
+        description="the receiver takes the same message twice without harm: what was sent and not answered"
+        " is sent again, and does not wait for a person",
+    )
+    retry: Retry = Retry()
+    breaker: Breaker = Breaker()

@@ -1,0 +1,85 @@
+"""How a message becomes what a receiver takes: a tree of names, whose leaves are read from the message.
+
+Paths are those of rules: of the message as it came (`PID-3.1`, `患者信息/姓名`, `patient.name`), or of the
+canonical change where the rule sends that (`change.patient.name`, `source.facility`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from pydantic import Discriminator, Field, StringConstraints, Tag
+from typing_extensions import TypeAliasType
+
+from bus.rules.spec import Closed, Converter, Scalar
+
+Path = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Value(Closed):
+    """One value of the message, when more is to be said than its path."""
+
+    path: Path
+    as_: Converter | None = Field(
+        default=None, alias="as", description="converter, as in rules; by default text"
+    )
+    default: Scalar = Field(default=None, description="where the message has none")
+    needed: bool = Field(default=False, description="a message without it is parked")
+
+
+class Fixed(Closed):
+    """A value that is always the same."""
+
+    const: Scalar
+
+
+class Whole(Closed):
+    """The whole message in one value: how many services take HL7 or XML."""
+
+    message: Literal["text", "base64"]
+
+
+class Repeated(Closed):
+    """A list: one element for each part of the message."""
+
+    each: Path = Field(description="as in rules: a segment, an element, a key of a list")
+    of: Shape = Field(description="one element; `^` leads to what is around the part")
+
+
+def _form(value: Any) -> str:
+    if isinstance(value, Value | Fixed | Whole | Repeated):
+        return type(value).__name__.lower()
+    if not isinstance(value, Mapping):
+        return "path"
+    for key, form in (("path", "value"), ("const", "fixed"), ("message", "whole"), ("each", "repeated")):
+        if key in value and not isinstance(value[key], Mapping):
+            return form
+    return "object"
+
+
+if TYPE_CHECKING:
+    Shape: TypeAlias = str | Value | Fixed | Whole | Repeated | dict[str, "Shape"]
+else:
+    Shape = TypeAliasType(
+        "Shape",
+        Annotated[
+            Annotated[Path, Tag("path")]
+            | Annotated[Value, Tag("value")]
+            | Annotated[Fixed, Tag("fixed")]
+            | Annotated[Whole, Tag("whole")]
+            | Annotated[Repeated, Tag("repeated")]
+            | Annotated[dict[str, "Shape"], Tag("object")],
+            Discriminator(_form),
+        ],
+    )
+"""A path, one of the forms above, or an object of further names."""
+Object: TypeAlias = dict[str, Shape]
+Leaf = Annotated[
+    Annotated[Path, Tag("path")]
+    | Annotated[Value, Tag("value")]
+    | Annotated[Fixed, Tag("fixed")]
+    | Annotated[Whole, Tag("whole")],
+    Discriminator(_form),
+]
+"""One value."""
