@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api.fhir import vocabulary
 from api.fhir.kinds import KINDS, Kind
-from api.fhir.shapes import Resource
+from bus.fhir.shapes import Resource
 
 Parameter = tuple[str, str, str]
 """Name, type, documentation."""

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from api.fhir.resources import (
+from bus.fhir.resources import (
     diagnostic_report,
     document_reference,
     encounter,
     observation,
     service_request,
 )
-from api.fhir.shapes import Resource, Row
-from api.fhir.systems import Systems
+from bus.fhir.shapes import Resource, Row
+from bus.fhir.systems import Systems
 from consortium.records import query
 from consortium.records.query import Page, Search
 

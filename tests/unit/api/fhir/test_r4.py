@@ -15,13 +15,13 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from api.fhir.capability import capability_statement
-from api.fhir.resources.diagnostic_report import diagnostic_report
-from api.fhir.resources.document_reference import document_reference
-from api.fhir.resources.encounter import encounter
-from api.fhir.resources.observation import observation
-from api.fhir.resources.patient import patient
-from api.fhir.resources.service_request import service_request
-from api.fhir.systems import Domain, Systems
+from bus.fhir.resources.diagnostic_report import diagnostic_report
+from bus.fhir.resources.document_reference import document_reference
+from bus.fhir.resources.encounter import encounter
+from bus.fhir.resources.observation import observation
+from bus.fhir.resources.patient import patient
+from bus.fhir.resources.service_request import service_request
+from bus.fhir.systems import Domain, Systems
 from runtime.settings import Settings
 
 SYSTEMS = Systems(Settings())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.fhir.shapes import (
+from bus.fhir.shapes import (
     Resource,
     Row,
     concept,
@@ -13,7 +13,7 @@ from api.fhir.shapes import (
     time,
     without_empty,
 )
-from api.fhir.systems import Systems
+from bus.fhir.systems import Systems
 
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Sequence
 from uuid import UUID
 
-from api.fhir.shapes import (
+from bus.fhir.shapes import (
     Resource,
     Row,
     concept,
@@ -19,7 +19,7 @@ from api.fhir.shapes import (
     time,
     without_empty,
 )
-from api.fhir.systems import Systems
+from bus.fhir.systems import Systems
 
 SECTION = "http://terminology.hl7.org/CodeSystem/v2-0074"
 STATUSES = {
