@@ -9,7 +9,7 @@ from bus.sources.source import Envelope, Source, UnreadableError
 from bus.sources.xml import parse_xml_source
 
 XML_TYPES = ("soap:", "xml:")
-ROW_TYPES = ("rest:", "table:", "json:", "csv:")
+ROW_TYPES = ("rest:", "table:", "json:", "csv:", "fhir:")
 
 
 def open_stored(stored: Stored) -> Source:

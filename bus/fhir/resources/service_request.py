@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bus.fhir.extensions import DEPARTMENT, extension
 from bus.fhir.shapes import (
     Resource,
     Row,
@@ -37,6 +38,7 @@ def service_request(row: Row, systems: Systems) -> Resource:
             "resourceType": "ServiceRequest",
             "id": str(row["id"]),
             "meta": meta(row, systems.patient(row["facility"])),
+            "extension": extension(DEPARTMENT, "CodeableConcept", concept(row, "department", systems)),
             "identifier": [known for known in (placer, filler) if known],
             "status": status(row, STATUSES),
             "intent": "order",

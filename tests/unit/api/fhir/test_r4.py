@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,8 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from api.fhir.capability import capability_statement
+from bus.fhir.resources.appointment import appointment
+from bus.fhir.resources.charge_item import charge_item
 from bus.fhir.resources.diagnostic_report import diagnostic_report
 from bus.fhir.resources.document_reference import document_reference
 from bus.fhir.resources.encounter import encounter
@@ -68,6 +71,15 @@ BARE: dict[str, dict[str, Any]] = {
     | DEPARTMENT
     | unknown("filler_number", "ordered_at")
     | {"kind": "other", "status": "active", "priority": "routine"},
+    "Appointment": META
+    | unknown("item_code", "item_name", "item_system", "start_at", "minutes")
+    | DOCTOR
+    | DEPARTMENT
+    | {"status": "booked"},
+    "ChargeItem": META
+    | ITEM
+    | unknown("charged_at", "payer")
+    | {"amount": Decimal("-68.00"), "currency": "CNY", "quantity": Decimal(1)},
     "DocumentReference": META
     | AUTHOR
     | unknown("type_name", "type_system", "replaces", "content_sha256", "content_size", "created_at")
@@ -86,6 +98,8 @@ MAKE: dict[str, Callable[..., dict[str, Any]]] = {
     "DiagnosticReport": diagnostic_report,
     "ServiceRequest": service_request,
     "DocumentReference": document_reference,
+    "Appointment": appointment,
+    "ChargeItem": charge_item,
 }
 
 
