@@ -27,8 +27,8 @@ PATIENT: tuple[Parameter, ...] = (
 DOCUMENTATION = (
     "Every read of a patient is audited; X-Purpose-Of-Use states why. A campus's program writes what its own"
     " identifier systems name; a transaction or message is about one patient; a bundle holds POST and PUT."
-    " An Observation is written with its DiagnosticReport, a Binary with its DocumentReference. What is absent"
-    " from an update stays as it is known."
+    " An Observation is written with its DiagnosticReport, a Binary with its DocumentReference. What an"
+    " update does not name stays as it is known."
 )
 
 

@@ -13,8 +13,10 @@ import structlog
 from adapters.mllp.outbound import MllpTransport
 from adapters.rest.webhook import WebhookTransport
 from bus import logging
+from bus.delivery.building import Building
 from bus.delivery.lines import Lines
 from bus.delivery.transport import Transport
+from bus.fhir.systems import Systems
 from bus.heartbeat import beat
 from bus.rules.destinations import AnyDestination, MllpDestination
 from consortium.errors import PermanentError
@@ -25,6 +27,10 @@ log = structlog.get_logger("bus.delivery")
 
 def connect(options: settings.Settings, spec: AnyDestination) -> Transport:
     """Return the way to a destination. Raises PermanentError when something of it is missing."""
+    return Building(_transport(options, spec), spec, Systems(options))
+
+
+def _transport(options: settings.Settings, spec: AnyDestination) -> Transport:
     if isinstance(spec, MllpDestination):
         return MllpTransport(spec)
     secret = options.delivery_secrets.get(spec.secret)

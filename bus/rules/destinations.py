@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, PositiveFloat, StringConstraints, field_validator, model_validator
 
+from bus.hl7.charset import TABLE_0211
 from bus.rules.marks import Marked, RuleError, checked, read_marked
 from bus.rules.spec import Closed, DestinationName
 
@@ -63,6 +64,32 @@ class Tls(Closed):
     key: Path | None = Field(default=None, description="of the certificate")
 
 
+class Hl7Built(Closed):
+    """How HL7 v2 is built for it, where a rule says `send: hl7`."""
+
+    version: Literal["2.4", "2.5"] = Field(default="2.5", description="MSH-12")
+    charset: Annotated[str, StringConstraints(min_length=1)] = Field(
+        default="UNICODE UTF-8", description="MSH-18, a name of HL7 table 0211; what it lacks is an error"
+    )
+    receiving_application: str = Field(default="", description="MSH-5")
+    receiving_facility: str = Field(default="", description="MSH-6")
+
+    @field_validator("charset")
+    @classmethod
+    def _known(cls, charset: str) -> str:
+        if charset not in TABLE_0211:
+            raise ValueError("no name of HL7 table 0211; write UNICODE UTF-8 or GB 18030-2000")
+        return charset
+
+
+class FhirBuilt(Closed):
+    """How FHIR is built for it, where a rule says `send: fhir`."""
+
+    bundle: Literal["transaction", "message"] = Field(
+        default="transaction", description="each resource updated by its identifier, or a message"
+    )
+
+
 class Destination(Closed):
     """What every destination says."""
 
@@ -79,6 +106,8 @@ class Destination(Closed):
         description="the receiver takes the same message twice without harm: what was sent and not answered"
         " is sent again, and does not wait for a person",
     )
+    hl7: Hl7Built = Hl7Built()
+    fhir: FhirBuilt = FhirBuilt()
     retry: Retry = Retry()
     breaker: Breaker = Breaker()
 
@@ -117,7 +146,8 @@ class WebhookDestination(Destination):
         description="name of the signing secret in the setting delivery_secrets; never the secret"
     )
     content_type: str | None = Field(
-        default=None, description="by default application/hl7-v2, application/json or application/xml"
+        default=None,
+        description="by default that of what is sent: application/hl7-v2, application/fhir+json, …",
     )
 
     @field_validator("address")

@@ -220,6 +220,10 @@ class Form(enum.StrEnum):
     """The bytes as they came."""
     CANONICAL = "canonical"
     """What the rule made of it, as JSON."""
+    FHIR = "fhir"
+    """What is known of it once it is recorded, as a FHIR R4 Bundle."""
+    HL7 = "hl7"
+    """The same as an HL7 v2 message, whatever it came in as."""
 
 
 class Sending(Closed):
