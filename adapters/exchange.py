@@ -48,8 +48,14 @@ def verdict(status: int) -> Verdict:
 
 
 def content_type(message: Outgoing) -> str:
-    """Return the media type of a message as it came, or as canonical JSON."""
-    if message.form is Form.CANONICAL or message.message_type.startswith(ROW_TYPES):
+    """Return the media type of what is sent."""
+    if message.form is Form.CANONICAL:
+        return "application/json"
+    if message.form is Form.FHIR:
+        return "application/fhir+json"
+    if message.form is Form.HL7:
+        return f"application/hl7-v2; charset={message.charset}"
+    if message.message_type.startswith(ROW_TYPES):
         return "application/json"
     kind = "application/xml" if message.message_type.startswith(XML_TYPES) else "application/hl7-v2"
     return f"{kind}; charset={message.charset}"

@@ -14,6 +14,7 @@ from api.database import engine
 from api.edge import Edge
 from api.fhir import router as fhir
 from api.fhir import terminology
+from api.fhir import write_router as fhir_writes
 from api.limits import ORDINARY, RULE_SETS, BodyLimit
 from api.platform import Platform
 from api.v1 import (
@@ -66,7 +67,7 @@ TAGS = [
         "name": "upload",
         "description": "What a campus's programs send (REST); SOAP is at `/soap/<interface>?wsdl`",
     },
-    {"name": "fhir", "description": "HL7 FHIR R4 (4.0.1), read and search, and $translate"},
+    {"name": "fhir", "description": "HL7 FHIR R4 (4.0.1): read, search, write, and $translate"},
     {"name": "platform", "description": "The state of this process"},
 ]
 FILES = "/api/v1/master-data/"
@@ -117,18 +118,22 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(metrics.router)
     app.include_router(fhir.router)
+    app.include_router(fhir_writes.router)
     app.include_router(terminology.router)
     uploads.mount(app, parts, doorway)
-    app.add_middleware(BodyLimit, limit=_limit)
+    app.add_middleware(BodyLimit, limit=lambda path: _limit(path, settings.body_limit))
     app.add_middleware(Edge)
     return app
 
 
-def _limit(path: str) -> int | None:
+def _limit(path: str, message: int) -> int | None:
+    """Return the most bytes for a path; `message`: of what is kept as a message."""
     if path.startswith(UPLOADS):
         return None
     if path.startswith(FILES):
         return LARGEST_FILE
+    if path.startswith("/fhir") and not path.endswith("/_search"):
+        return message
     return RULE_SETS if path.startswith("/api/v1/rules") else ORDINARY
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from api.fhir.parameters import CURSOR, Control, Query
-from api.fhir.shapes import Resource, without_empty
+from bus.fhir.shapes import Resource, without_empty
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from api.fhir import vocabulary
 from api.fhir.kinds import KINDS, Kind
-from api.fhir.shapes import Resource
+from bus.fhir.reading.keys import KINDS as WRITTEN
+from bus.fhir.shapes import Resource
 
 Parameter = tuple[str, str, str]
 """Name, type, documentation."""
@@ -20,6 +21,14 @@ PATIENT: tuple[Parameter, ...] = (
     ("birthdate", "date", "eq, ge, gt, sa, le, lt, eb"),
     ("gender", "token", "male, female, other, unknown"),
     ("phone", "token", "telephone number as the campus has it"),
+)
+
+
+DOCUMENTATION = (
+    "Every read of a patient is audited; X-Purpose-Of-Use states why. A campus's program writes what its own"
+    " identifier systems name; a transaction or message is about one patient; a bundle holds POST and PUT."
+    " An Observation is written with its DiagnosticReport, a Binary with its DocumentReference. What an"
+    " update does not name stays as it is known."
 )
 
 
@@ -66,21 +75,25 @@ def capability_statement(base: str, date: str) -> Resource:
         "rest": [
             {
                 "mode": "server",
-                "documentation": "Every read of a patient is audited; X-Purpose-Of-Use states why.",
+                "documentation": DOCUMENTATION,
                 "security": {
                     "cors": False,
                     "description": "Bearer token of POST /api/v1/sign-in, or ./yilian token --user NAME",
                 },
                 "resource": resources,
+                "interaction": [{"code": "transaction"}, {"code": "batch"}],
             }
         ],
     }
 
 
 def _resource(name: str, parameters: tuple[Parameter, ...] | list[Parameter]) -> Resource:
+    interactions = ["read", "search-type", *(("create", "update") if name in WRITTEN else ())]
+    conditional = {"conditionalCreate": True, "conditionalUpdate": True} if name in WRITTEN else {}
     return {
         "type": name,
-        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "interaction": [{"code": code} for code in interactions],
+        **conditional,
         "versioning": "no-version" if name == "Patient" else "versioned",
         "readHistory": False,
         "searchParam": [

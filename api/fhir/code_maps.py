@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from api.fhir.systems import Systems
+from bus.fhir.systems import Systems
 from bus.rules.codes import ANY, CodeTable, Target
 
 MAP = "urn:yilian:concept-map:"

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from api.fhir.shapes import LOCAL
 from api.fhir.wrong import wrong_value
+from bus.fhir.shapes import LOCAL
 
 _FORM = re.compile(
     r"(?P<prefix>[a-z]{2})?(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.fhir.parameters import Token, uuid_or_none
-from api.fhir.systems import Systems
+from bus.fhir.systems import Systems
 from consortium.identity import idcard
 
 

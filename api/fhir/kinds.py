@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from api.fhir.resources import (
+from bus.fhir.resources import (
+    appointment,
+    charge_item,
     diagnostic_report,
     document_reference,
     encounter,
     observation,
     service_request,
 )
-from api.fhir.shapes import Resource, Row
-from api.fhir.systems import Systems
+from bus.fhir.shapes import Resource, Row
+from bus.fhir.systems import Systems
 from consortium.records import query
 from consortium.records.query import Page, Search
 
@@ -120,6 +122,26 @@ KINDS = {
             statuses={"current": "current", "superseded": "superseded", "cancelled": "entered-in-error"},
             categories={},
             code_parameter="type",
+            statuses_are_computed=True,
+        ),
+        Kind(
+            name="Appointment",
+            table="appointment",
+            find=query.appointments,
+            show=_each(appointment.appointment),
+            numbers=("appointment",),
+            statuses=appointment.STATUSES,
+            categories={},
+            code_parameter="service-type",
+        ),
+        Kind(
+            name="ChargeItem",
+            table="charge",
+            find=query.charges,
+            show=_each(charge_item.charge_item),
+            numbers=("charge",),
+            statuses={"billable": "billable"},
+            categories={},
             statuses_are_computed=True,
         ),
     )

@@ -12,10 +12,10 @@ from api.fhir.bundle import Found
 from api.fhir.dates import days
 from api.fhir.identify import person_criteria
 from api.fhir.parameters import Control, Query, uuid_or_none
-from api.fhir.resources.patient import patient
-from api.fhir.shapes import Resource
-from api.fhir.systems import Systems
 from api.fhir.wrong import wrong_value
+from bus.fhir.resources.patient import patient
+from bus.fhir.shapes import Resource
+from bus.fhir.systems import Systems
 from consortium.identity import search as identity
 from consortium.identity.search import PersonSearch
 

@@ -13,9 +13,9 @@ from api.fhir.bundle import Found
 from api.fhir.identify import person_criteria
 from api.fhir.kinds import Kind
 from api.fhir.parameters import Control, Query, Token, reference_id, uuid_or_none
-from api.fhir.shapes import Resource
-from api.fhir.systems import Systems
 from api.fhir.wrong import wrong_value
+from bus.fhir.shapes import Resource
+from bus.fhir.systems import Systems
 from consortium.identity import search as identity
 from consortium.identity.search import PersonSearch
 from consortium.records import query as records

@@ -19,8 +19,8 @@ from api.fhir.bundle import Found, bundle
 from api.fhir.examples import BUNDLE, PARAMETERS, RESOURCE
 from api.fhir.kinds import KINDS, Kind
 from api.fhir.parameters import Control, Query, control, uuid_or_none
-from api.fhir.shapes import Resource
-from api.fhir.systems import Systems
+from bus.fhir.shapes import Resource
+from bus.fhir.systems import Systems
 from consortium.access.model import Action
 from consortium.access.model import Resource as Asked
 from consortium.access.policy import Reach

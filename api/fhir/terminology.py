@@ -15,19 +15,19 @@ from api.fhir.bundle import Found, bundle
 from api.fhir.code_maps import MAP, Row, rows_of, translate
 from api.fhir.examples import described
 from api.fhir.parameters import Control, Query, control
-from api.fhir.resources.terminology import (
+from api.fhir.router import FORM, acceptable, asked, base
+from api.fhir.terminology_resources import (
     concept_map,
     master_code_system,
     table_code_system,
     translation,
     value_set,
 )
-from api.fhir.router import FORM, acceptable, asked, base
-from api.fhir.shapes import LOCAL, Resource
-from api.fhir.systems import Systems
 from api.fhir.translating import Asked, translating
 from api.fhir.vocabulary import PARAMETERS
 from bus.codes.mapping import tables_in_force
+from bus.fhir.shapes import LOCAL, Resource
+from bus.fhir.systems import Systems
 from consortium.access.model import SHARED, Action
 from consortium.terminology import store
 from consortium.terminology.model import Kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from api.fhir.shapes import Resource
+from bus.fhir.shapes import Resource
 
 Parameter = tuple[str, str, str]
 """Name, type, documentation."""

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError, FieldError, not_found
-from api.fhir.shapes import LOCAL
+from bus.fhir.shapes import LOCAL
 from bus.master_data.imports import import_rows
 from bus.master_data.show import imported_data, recorded_data
 from consortium.access.model import SHARED, Action, Resource

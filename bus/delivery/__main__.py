@@ -14,8 +14,10 @@ from adapters.mllp.outbound import MllpTransport
 from adapters.rest.outbound import RestTransport
 from adapters.rest.webhook import WebhookTransport
 from bus import logging, tracing
+from bus.delivery.building import Building
 from bus.delivery.lines import Lines
 from bus.delivery.transport import Transport, secret_of
+from bus.fhir.systems import Systems
 from bus.heartbeat import beat
 from bus.rules.destinations import (
     AnyDestination,
@@ -31,10 +33,12 @@ log = structlog.get_logger("bus.delivery")
 
 
 def connect(options: settings.Settings, spec: AnyDestination) -> Transport:
-    """Return the way to a destination. Raises PermanentError when something of it is missing.
+    """Return the way to a destination. Raises PermanentError when something of it is missing."""
+    return Building(_transport(options, spec), spec, Systems(options))
 
-    What only some ways need is imported for them: zeep and the drivers of databases take memory.
-    """
+
+def _transport(options: settings.Settings, spec: AnyDestination) -> Transport:
+    # What only some ways need is imported for them: zeep and the drivers of databases take memory.
     secrets = options.delivery_secrets
     match spec:
         case MllpDestination():

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from bus import trace
+from bus.delivery.snapshot import snapshot
 from bus.rules.spec import Form, Sending
+from consortium.records import known
 from consortium.records.model import Change, Provenance
 
 QUEUE = sa.text(
@@ -18,6 +20,10 @@ QUEUE = sa.text(
     " ON CONFLICT (destination, message_id) DO NOTHING RETURNING message_id, destination)"
     " SELECT message_id, destination FROM queued ORDER BY message_id, destination"
 )
+
+
+BUILT = frozenset({Form.FHIR, Form.HL7})
+"""Made when it is sent, of what is known after the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +39,15 @@ class Queued:
     """None: the bytes of the inbox."""
 
 
-def queued(sending: Sending, keys: Sequence[int], change: Change, provenance: Provenance) -> Queued:
-    """Return the row of one destination of a message."""
-    body = canonical(change, provenance) if sending.send is Form.CANONICAL else None
+def queued(
+    connection: sa.Connection, sending: Sending, keys: Sequence[int], change: Change, provenance: Provenance
+) -> Queued:
+    """Return the row of one destination of a message that is recorded in the caller's transaction."""
+    body = None
+    if sending.send is Form.CANONICAL:
+        body = canonical(change, provenance)
+    elif sending.send in BUILT:
+        body = snapshot(known.completed(connection, change, provenance.facility), provenance)
     return Queued(sending.to, provenance.message_id, keys, sending.send, body)
 
 

@@ -11,17 +11,23 @@ from bus.rules.converters import CONVERTERS, ConversionError
 from bus.rules.dates import ImpossibleDateError
 from bus.rules.sending.shape import Fixed, Object, Repeated, Shape, Value, Whole
 from bus.rules.spec import Form
+from bus.sources.hl7 import parse_hl7
 from bus.sources.opening import decode_text, open_source
 from bus.sources.rows import parse_rows
 from bus.sources.source import Envelope, PathError, Source, UnreadableError
+
+JSON_FORMS = frozenset({Form.CANONICAL, Form.FHIR})
+"""What is sent as JSON, whatever it came in as."""
 
 
 def opened(message: Outgoing) -> Source:
     """Return the message as paths see it. Raises UnsendableError for one that cannot be read."""
     envelope = Envelope("", "", message.message_type)
     try:
-        if message.form is Form.CANONICAL:
+        if message.form in JSON_FORMS:
             return parse_rows(message.body.decode(), envelope)
+        if message.form is Form.HL7:
+            return parse_hl7(message.body, message.charset, envelope)
         return open_source(message.body, message.charset, envelope)
     except UnreadableError as error:
         raise UnsendableError(error.code, f"the message cannot be read: {error}") from error
@@ -104,6 +110,6 @@ def _whole(shape: Whole, message: Outgoing) -> str:
     if shape.message == "base64":
         return base64.b64encode(message.body).decode("ascii")
     try:
-        return decode_text(message.body, "utf-8" if message.form is Form.CANONICAL else message.charset)
+        return decode_text(message.body, "utf-8" if message.form in JSON_FORMS else message.charset)
     except UnreadableError as error:
         raise UnsendableError(error.code, f"the message cannot be read: {error}") from error

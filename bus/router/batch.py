@@ -247,7 +247,8 @@ class Pass:
         for event in applied.events:
             self.verdicts.event(item.row, event.dedupe_key, event.payload)
         for sending in item.decision.sendings:
-            self.verdicts.deliver(queued(sending, item.row.keys, item.change, item.provenance))
+            row = queued(self._connection, sending, item.row.keys, item.change, item.provenance)
+            self.verdicts.deliver(row)
 
     def _hold(self, row: Row, hold: Hold, decision: Decision) -> None:
         self.verdicts.hold(row, hold, blocks=decision.blocks)

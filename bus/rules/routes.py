@@ -38,8 +38,8 @@ def compile_routes(
             raise marked.error(
                 ("destinations", number), f"{sending.to} is named twice: a message goes there once"
             )
-        if isinstance(known, MllpDestination) and sending.send is Form.CANONICAL:
-            reason = f"{sending.to} takes HL7 v2 over MLLP: write send: raw"
+        if isinstance(known, MllpDestination) and sending.send in (Form.CANONICAL, Form.FHIR):
+            reason = f"{sending.to} takes HL7 v2 over MLLP: write send: raw, or send: hl7"
             raise marked.error(("destinations", number, "send"), reason)
         seen.add(sending.to)
         routes.append(Route(sending, _condition(sending, marked, number)))

@@ -239,6 +239,10 @@ class Form(enum.StrEnum):
     """The bytes as they came."""
     CANONICAL = "canonical"
     """What the rule made of it, as JSON."""
+    FHIR = "fhir"
+    """What is known of it once it is recorded, as a FHIR R4 Bundle."""
+    HL7 = "hl7"
+    """The same as an HL7 v2 message, whatever it came in as."""
 
 
 class Sending(Closed):
@@ -247,7 +251,8 @@ class Sending(Closed):
     to: DestinationName = Field(description="rules/destinations/<name>.yaml")
     when: str | None = Field(default=None, description="CEL, as `match`: only where this is true")
     send: Form = Field(
-        default=Form.RAW, description="the bytes as they came, or what the rule made of them, as JSON"
+        default=Form.RAW,
+        description="the bytes as they came, or what the rule made of them: as JSON, FHIR or HL7 v2",
     )
 
 

@@ -11,7 +11,7 @@ from bus.sources.xml import parse_xml_source
 
 CDA_TYPE = "cda:"
 XML_TYPES = ("soap:", "xml:", CDA_TYPE)
-ROW_TYPES = ("rest:", "table:", "json:", "csv:")
+ROW_TYPES = ("rest:", "table:", "json:", "csv:", "fhir:")
 
 
 def open_stored(stored: Stored) -> Source:

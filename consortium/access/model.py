@@ -44,6 +44,8 @@ class Action(enum.StrEnum):
     PATIENT_READ = "patient.read"
     RECORD_READ = "record.read"
     """Encounters, orders, reports, results, documents of a patient."""
+    RECORD_WRITE = "record.write"
+    """Writing patients and records of a campus over FHIR."""
     RULES_READ = "rules.read"
     RULES_DEPLOY = "rules.deploy"
     """Making a rule set the active one, or an earlier one again."""

@@ -188,6 +188,13 @@ TABLE = (
         frozenset({Purpose.OPERATIONS}),
         "a campus's program uploads for its own campus",
     ),
+    Line(
+        frozenset({Role.SYSTEM}),
+        frozenset({Action.RECORD_WRITE}),
+        frozenset({Relation.CAMPUS}),
+        frozenset({Purpose.OPERATIONS}),
+        "a campus's program writes the patients and records of its own campus",
+    ),
 )
 
 

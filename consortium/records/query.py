@@ -183,9 +183,9 @@ def count(connection: sa.Connection, kind: str, search: Search) -> int:
     return connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one()
 
 
-def results_of(connection: sa.Connection, report_ids: Sequence[UUID]) -> list[Row]:
-    """Return the results of some reports, by report and rank, without those entered in error."""
-    return _children(connection, "result", "report_id", report_ids)
+def results_of(connection: sa.Connection, report_ids: Sequence[UUID], *, deleted: bool = False) -> list[Row]:
+    """Return the results of some reports, by report and rank; `deleted`: those entered in error, too."""
+    return _children(connection, "result", "report_id", report_ids, deleted=deleted)
 
 
 def diagnoses(connection: sa.Connection, encounter_ids: Sequence[UUID]) -> list[Row]:
@@ -345,14 +345,18 @@ def _coded(kind: str, codes: tuple[Code, ...]) -> sa.ColumnElement[bool]:
     return sa.or_(column.in_(bare), *exact)
 
 
-def _children(connection: sa.Connection, kind: str, parent: str, ids: Sequence[UUID]) -> list[Row]:
+def _children(
+    connection: sa.Connection, kind: str, parent: str, ids: Sequence[UUID], *, deleted: bool = False
+) -> list[Row]:
     if not ids:
         return []
     table = _T[kind]
     statement = (
         sa.select(table, _LINK.c.person_id)
         .join_from(table, _LINK, _LINK.c.source_patient_id == table.c.patient_id)
-        .where(sa.or_(*(_child_of(table, parent, id_) for id_ in ids)), sa.not_(table.c.deleted))
+        .where(sa.or_(*(_child_of(table, parent, id_) for id_ in ids)))
         .order_by(table.c[parent], table.c.rank, table.c.id)
     )
+    if not deleted:
+        statement = statement.where(sa.not_(table.c.deleted))
     return _rows(connection, statement)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, StringConstraints
+from pydantic import Field, PositiveFloat, StringConstraints, field_validator
 
+from bus.hl7.charset import TABLE_0211
 from bus.rules.spec import Closed, DestinationName
 
 SecretName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
@@ -53,6 +54,32 @@ class Tls(Closed):
     key: Path | None = Field(default=None, description="of the certificate")
 
 
+class Hl7Built(Closed):
+    """How HL7 v2 is built for it, where a rule says `send: hl7`."""
+
+    version: Literal["2.4", "2.5"] = Field(default="2.5", description="MSH-12")
+    charset: Annotated[str, StringConstraints(min_length=1)] = Field(
+        default="UNICODE UTF-8", description="MSH-18, a name of HL7 table 0211; what it lacks is an error"
+    )
+    receiving_application: str = Field(default="", description="MSH-5")
+    receiving_facility: str = Field(default="", description="MSH-6")
+
+    @field_validator("charset")
+    @classmethod
+    def _known(cls, charset: str) -> str:
+        if charset not in TABLE_0211:
+            raise ValueError("no name of HL7 table 0211; write UNICODE UTF-8 or GB 18030-2000")
+        return charset
+
+
+class FhirBuilt(Closed):
+    """How FHIR is built for it, where a rule says `send: fhir`."""
+
+    bundle: Literal["transaction", "message"] = Field(
+        default="transaction", description="each resource updated by its identifier, or a message"
+    )
+
+
 class Destination(Closed):
     """What every destination says."""
 
@@ -69,5 +96,7 @@ class Destination(Closed):
         description="the receiver takes the same message twice without harm: what was sent and not answered"
         " is sent again, and does not wait for a person",
     )
+    hl7: Hl7Built = Hl7Built()
+    fhir: FhirBuilt = FhirBuilt()
     retry: Retry = Retry()
     breaker: Breaker = Breaker()

@@ -57,5 +57,6 @@ class WebhookDestination(HttpDestination):
         description="name of the signing secret in the setting delivery_secrets; never the secret"
     )
     content_type: str | None = Field(
-        default=None, description="by default application/hl7-v2, application/json or application/xml"
+        default=None,
+        description="by default that of what is sent: application/hl7-v2, FHIR JSON, …",
     )

@@ -127,7 +127,7 @@ async def test_every_route_refuses_whoever_its_action_is_not_for(
             assert answer.status_code == 403, (entrance, role)
             expected.add(request)
     with connected(chart.url).connect() as connection:
-        refused = audit.entries(connection, limit=500, outcome="refused")
+        refused = audit.entries(connection, limit=2000, outcome="refused")
     assert {record.entry.request_id for record in refused} >= expected
 
 

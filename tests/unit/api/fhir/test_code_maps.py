@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from api.failures import FailureError
 from api.fhir.code_maps import CODES, MAP, VALUES, Match, Question, Row, rows_of, translate
-from api.fhir.resources.terminology import (
+from api.fhir.terminology_resources import (
     concept_map,
     master_code_system,
     table_code_system,
     translation,
     value_set,
 )
-from api.fhir.systems import Systems
 from api.fhir.translating import asked
+from bus.fhir.systems import Systems
 from bus.rules.codes import CodeTable, Target, load_tables
 from consortium.terminology.model import Entry, Kind
 from runtime.settings import CHECKOUT, Settings

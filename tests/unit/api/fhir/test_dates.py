@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from api.failures import FailureError
 from api.fhir.dates import ALWAYS, Span, days, span
-from api.fhir.shapes import LOCAL
+from bus.fhir.shapes import LOCAL
 
 DAY = datetime(2026, 11, 20, tzinfo=LOCAL)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +16,15 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from api.fhir.capability import capability_statement
-from api.fhir.resources.diagnostic_report import diagnostic_report
-from api.fhir.resources.document_reference import document_reference
-from api.fhir.resources.encounter import encounter
-from api.fhir.resources.observation import observation
-from api.fhir.resources.patient import patient
-from api.fhir.resources.service_request import service_request
-from api.fhir.systems import Domain, Systems
+from bus.fhir.resources.appointment import appointment
+from bus.fhir.resources.charge_item import charge_item
+from bus.fhir.resources.diagnostic_report import diagnostic_report
+from bus.fhir.resources.document_reference import document_reference
+from bus.fhir.resources.encounter import encounter
+from bus.fhir.resources.observation import observation
+from bus.fhir.resources.patient import patient
+from bus.fhir.resources.service_request import service_request
+from bus.fhir.systems import Domain, Systems
 from runtime.settings import Settings
 
 SYSTEMS = Systems(Settings())
@@ -68,6 +71,15 @@ BARE: dict[str, dict[str, Any]] = {
     | DEPARTMENT
     | unknown("filler_number", "ordered_at")
     | {"kind": "other", "status": "active", "priority": "routine"},
+    "Appointment": META
+    | unknown("item_code", "item_name", "item_system", "start_at", "minutes")
+    | DOCTOR
+    | DEPARTMENT
+    | {"status": "booked"},
+    "ChargeItem": META
+    | ITEM
+    | unknown("charged_at", "payer")
+    | {"amount": Decimal("-68.00"), "currency": "CNY", "quantity": Decimal(1)},
     "DocumentReference": META
     | AUTHOR
     | unknown("type_name", "type_system", "replaces", "content_sha256", "content_size", "created_at")
@@ -86,6 +98,8 @@ MAKE: dict[str, Callable[..., dict[str, Any]]] = {
     "DiagnosticReport": diagnostic_report,
     "ServiceRequest": service_request,
     "DocumentReference": document_reference,
+    "Appointment": appointment,
+    "ChargeItem": charge_item,
 }
 
 

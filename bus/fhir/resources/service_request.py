@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from api.fhir.shapes import (
+from bus.fhir.extensions import DEPARTMENT, extension
+from bus.fhir.shapes import (
     Resource,
     Row,
     concept,
@@ -14,7 +15,7 @@ from api.fhir.shapes import (
     time,
     without_empty,
 )
-from api.fhir.systems import Systems
+from bus.fhir.systems import Systems
 
 SNOMED = "http://snomed.info/sct"
 STATUSES = {"active": "active", "completed": "completed", "cancelled": "revoked"}
@@ -37,6 +38,7 @@ def service_request(row: Row, systems: Systems) -> Resource:
             "resourceType": "ServiceRequest",
             "id": str(row["id"]),
             "meta": meta(row, systems.patient(row["facility"])),
+            "extension": extension(DEPARTMENT, "CodeableConcept", concept(row, "department", systems)),
             "identifier": [known for known in (placer, filler) if known],
             "status": status(row, STATUSES),
             "intent": "order",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from api.fhir.shapes import (
+from bus.fhir.extensions import AS_SENT, UNIT, extension
+from bus.fhir.shapes import (
     Resource,
     Row,
     concept,
@@ -13,7 +14,7 @@ from api.fhir.shapes import (
     time,
     without_empty,
 )
-from api.fhir.systems import Systems
+from bus.fhir.systems import Systems
 
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
@@ -44,6 +45,7 @@ def observation(row: Row, systems: Systems) -> Resource:
             "resourceType": "Observation",
             "id": str(row["id"]),
             "meta": meta(row, systems.patient(row["facility"])),
+            "extension": _as_sent(row),
             "status": status(row, STATUSES),
             "category": _one(CATEGORY, CATEGORIES.get(row["category"])),
             "code": concept(row, "item", systems),
@@ -70,3 +72,11 @@ def _value(row: Row) -> Resource:
     if row["value"]:
         return {"valueString": " ".join(part for part in (row["value"], row["unit"]) if part)}
     return {"dataAbsentReason": {"coding": [{"system": ABSENT, "code": "unknown", "display": "Unknown"}]}}
+
+
+def _as_sent(row: Row) -> list[Resource]:
+    """Return what a quantity or a text does not say of the value as the campus sent it."""
+    number = row["value_number"]
+    if number is None:
+        return extension(UNIT, "String", row["unit"])
+    return extension(AS_SENT, "String", row["value"] if row["value"] != f"{number:f}" else None)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from api.fhir.systems import IDENTIFIER_TYPE, Systems
+from bus.fhir.systems import IDENTIFIER_TYPE, Systems
 
 Row = Mapping[str, Any]
 Resource = dict[str, Any]

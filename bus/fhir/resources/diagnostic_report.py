@@ -6,7 +6,8 @@ import base64
 from collections.abc import Sequence
 from uuid import UUID
 
-from api.fhir.shapes import (
+from bus.fhir.extensions import DOCTOR, extension
+from bus.fhir.shapes import (
     Resource,
     Row,
     concept,
@@ -19,8 +20,9 @@ from api.fhir.shapes import (
     time,
     without_empty,
 )
-from api.fhir.systems import Systems
+from bus.fhir.systems import Systems
 
+DICOM = "http://dicom.nema.org/resources/ontology/DCM"
 SECTION = "http://terminology.hl7.org/CodeSystem/v2-0074"
 STATUSES = {
     "preliminary": "preliminary",
@@ -42,10 +44,11 @@ def diagnostic_report(row: Row, systems: Systems, results: Sequence[UUID] = ()) 
             "resourceType": "DiagnosticReport",
             "id": str(row["id"]),
             "meta": meta(row, systems.patient(row["facility"])),
+            "extension": extension(DOCTOR, "Reference", practitioner(row, "doctor", systems)),
             "identifier": [number] if number else None,
             "basedOn": [order] if order else None,
             "status": status(row, STATUSES),
-            "category": [{"coding": [{"system": SECTION, "code": _section(row)}]}],
+            "category": [{"coding": _category(row)}],
             "code": concept(row, "item", systems),
             "subject": reference("Patient", row["person_id"]),
             "encounter": reference("Encounter", row["encounter_id"]),
@@ -58,6 +61,12 @@ def diagnostic_report(row: Row, systems: Systems, results: Sequence[UUID] = ()) 
             "presentedForm": [_text("检查所见", row["findings"])] if row["findings"] else None,
         }
     )
+
+
+def _category(row: Row) -> list[Resource]:
+    section = {"system": SECTION, "code": _section(row)}
+    modality = {"system": DICOM, "code": row["modality"]}
+    return [section, modality] if row["modality"] else [section]
 
 
 def _section(row: Row) -> str:

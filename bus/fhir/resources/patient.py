@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from api.fhir.shapes import Resource, Row, identifier, meta, reference, without_empty
-from api.fhir.systems import ID_CARD, Systems
+from bus.fhir.shapes import Resource, Row, identifier, meta, reference, without_empty
+from bus.fhir.systems import ID_CARD, Systems
 
 
 def patient(row: Row, systems: Systems, successors: Sequence[UUID] = ()) -> Resource:

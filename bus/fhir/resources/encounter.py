@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from api.fhir.shapes import (
+from bus.fhir.shapes import (
     Resource,
     Row,
     coded,
@@ -18,7 +18,7 @@ from api.fhir.shapes import (
     time,
     without_empty,
 )
-from api.fhir.systems import Systems
+from bus.fhir.systems import Systems
 
 ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 STATUSES = {

@@ -21,7 +21,9 @@ ARCS = {
     "exam_report": 5,
     "document": 6,
     "staff": 7,
+    "appointment": 8,
     "dictionary": 9,
+    "charge": 10,
 }
 """What stands below a campus's object identifier; `dictionary` is its own code system."""
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from api.fhir.code_maps import CODES, MAP, VALUES, Match, Row
-from api.fhir.shapes import Resource, without_empty
+from bus.fhir.shapes import Resource, without_empty
 from consortium.terminology.model import Entry, Kind
 
 MASTER = "urn:yilian:master-data:"

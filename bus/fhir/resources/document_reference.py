@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.fhir.shapes import (
+from bus.fhir.shapes import (
     Resource,
     Row,
     concept,
@@ -14,7 +14,7 @@ from api.fhir.shapes import (
     time,
     without_empty,
 )
-from api.fhir.systems import Systems
+from bus.fhir.systems import Systems
 
 
 def document_reference(row: Row, systems: Systems) -> Resource:

@@ -1,0 +1,74 @@
+"""Building what goes out for its destination, from the change that is kept in the queue.
+
+It is built when it is sent: what a destination cannot take, such as a character that its charset lacks,
+parks that delivery with the field's name, and goes out once the destination's file is corrected and it is
+resent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from bus.delivery.snapshot import restored
+from bus.delivery.transport import Answer, OnWire, Outgoing, Transport, UnsendableError
+from bus.fhir.sending import bundle
+from bus.fhir.systems import Systems
+from bus.hl7.charset import codec_for
+from bus.hl7.problem import HL7Error
+from bus.hl7.writing.message import Heading, write
+from bus.rules.destinations import AnyDestination
+from bus.rules.spec import Form
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+class Building:
+    """`bus.delivery.transport.Transport` that builds what is kept as a change, and sends it by another."""
+
+    def __init__(self, transport: Transport, spec: AnyDestination, systems: Systems) -> None:
+        self._transport = transport
+        self._spec = spec
+        self._systems = systems
+
+    async def send(self, message: Outgoing, on_wire: OnWire) -> Answer:
+        """Build and send; see `Transport`. Raises UnsendableError naming the field that cannot be built."""
+        return await self._transport.send(self.built(message), on_wire)
+
+    async def check(self) -> None:
+        """Look whether the destination is as its file says; see `Transport`."""
+        await self._transport.check()
+
+    async def close(self) -> None:
+        """Close the transport."""
+        await self._transport.close()
+
+    def built(self, message: Outgoing) -> Outgoing:
+        """Return the message as it goes out."""
+        if message.form is Form.FHIR:
+            change, provenance = restored(message.body)
+            made = bundle(change, provenance, self._systems, self._spec.fhir.bundle)
+            return replace(message, body=_ENCODER.encode(made), charset="utf-8")
+        if message.form is Form.HL7:
+            return self._hl7(message)
+        return message
+
+    def _hl7(self, message: Outgoing) -> Outgoing:
+        change, provenance = restored(message.body)
+        spec = self._spec.hl7
+        heading = Heading(
+            facility=provenance.facility,
+            domain=self._systems.patient(provenance.facility).removeprefix("urn:oid:"),
+            control_id=f"YL{message.id}",
+            at=provenance.received_at,
+            version=spec.version,
+            charset=spec.charset,
+            receiving_application=spec.receiving_application,
+            receiving_facility=spec.receiving_facility,
+        )
+        try:
+            body = write(change, heading)
+        except HL7Error as error:
+            raise UnsendableError(error.code, f"{error.reason} ({error.location})") from error
+        return replace(message, body=body, charset=codec_for(spec.charset))

@@ -1,0 +1,37 @@
+"""What the canonical model knows and FHIR R4 has no element for: extensions of our own, each documented in
+docs/fhir.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bus.fhir.shapes import Resource
+
+BASE = "urn:yilian:fhir:"
+DEPARTMENT = "ordering-department"
+"""ServiceRequest: the department that orders, as valueCodeableConcept."""
+DOCTOR = "ordering-doctor"
+"""DiagnosticReport: who is told of its critical values, as valueReference."""
+AS_SENT = "value-as-sent"
+"""Observation: the value as text, where a quantity does not say it letter for letter."""
+UNIT = "unit-as-sent"
+"""Observation: the unit of a value that is no plain number."""
+ENCOUNTER = "encounter"
+"""Appointment: the visit, as valueReference."""
+PAYER = "payer"
+"""ChargeItem: who pays (费别), as text."""
+KNOWN = frozenset(BASE + name for name in (DEPARTMENT, DOCTOR, AS_SENT, UNIT, ENCOUNTER, PAYER))
+
+
+def extension(name: str, kind: str, value: Any) -> list[Resource]:
+    """Return the list with one extension, `kind` as in valueString; empty where there is no value."""
+    return [{"url": BASE + name, f"value{kind}": value}] if value else []
+
+
+def value_of(resource: Resource, name: str, kind: str) -> Any:
+    """Return the value of an extension, None where it is not there."""
+    for one in resource.get("extension", ()):
+        if one.get("url") == BASE + name:
+            return one.get(f"value{kind}")
+    return None

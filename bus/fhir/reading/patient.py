@@ -1,0 +1,79 @@
+"""Patient → what a campus knows of a patient, and which number it gives up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bus.fhir.reading.elements import Reader, given
+from bus.fhir.reading.keys import identifiers
+from bus.fhir.systems import ID_CARD
+from consortium.records.model import Merge, Patient, Sex
+
+ELEMENTS = frozenset(
+    {"identifier", "active", "name", "telecom", "gender", "birthDate", "address", "link"}
+    | {"deceasedBoolean", "deceasedDateTime"}
+)
+_SEXES: dict[str, Sex] = {"male": "male", "female": "female", "other": "other", "unknown": "unknown"}
+
+
+def patient(reader: Reader) -> Patient:
+    """Read a Patient (R4 section 8.1). Absent elements say nothing."""
+    resource = reader.resource
+    return Patient(
+        number=reader.key.number,
+        **given(
+            name=_name(resource),
+            sex=reader.word("gender", resource.get("gender"), _SEXES),
+            birth_date=reader.day("birthDate", resource.get("birthDate")),
+            id_card=_id_card(resource),
+            phone=_phone(resource),
+            address=_address(resource),
+            deceased=_deceased(resource),
+        ),
+    )
+
+
+def merge(reader: Reader) -> Merge | None:
+    """Return the number that this patient's replaces (link of type replaces, R4 section 8.1.4), if any."""
+    links = [one for one in reader.resource.get("link", ()) if one.get("type") == "replaces"]
+    retired = [reader.number_of("link", "Patient", one.get("other")) for one in links]
+    if len(retired) > 1:
+        reader.wrong("link", "one replaces at a time: send the others by themselves", "business-rule")
+    return Merge(surviving=reader.key.number, retired=retired[0]) if retired and retired[0] else None
+
+
+def _name(resource: Any) -> str | None:
+    names = sorted(resource.get("name", ()), key=lambda one: one.get("use") != "official")
+    for one in names:
+        if one.get("text"):
+            return str(one["text"])
+        parts = [one.get("family") or "", *one.get("given", ())]
+        joined = ("" if any(ord(c) > 0x2E7F for c in "".join(parts)) else " ").join(filter(None, parts))
+        if joined:
+            return joined
+    return None
+
+
+def _id_card(resource: Any) -> str | None:
+    cards = [one.get("value") for one in identifiers(resource) if one.get("system") == ID_CARD]
+    return cards[0] if cards else None
+
+
+def _phone(resource: Any) -> str | None:
+    phones = [one for one in resource.get("telecom", ()) if one.get("system") in ("phone", "sms", None)]
+    return phones[0].get("value") if phones else None
+
+
+def _address(resource: Any) -> str | None:
+    for one in resource.get("address", ()):
+        parts = [one.get("state"), one.get("city"), one.get("district"), *one.get("line", ())]
+        if text := one.get("text") or "".join(filter(None, parts)):
+            return str(text)
+    return None
+
+
+def _deceased(resource: Any) -> bool | None:
+    if "deceasedDateTime" in resource:
+        return True
+    found: bool | None = resource.get("deceasedBoolean")
+    return found
