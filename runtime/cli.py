@@ -25,6 +25,7 @@ VERBS = (
     "master",
     "alerts",
     "systems",
+    "gateway",
     "bench",
 )
 
