@@ -1,4 +1,4 @@
-"""`yilian systems list`: who sends what, and whether they still do."""
+"""`yilian systems list`: who sends what, and whether they still do; `gateways`: the front machines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from bus.gateways import Gateway, gateways
 from bus.rules.ruleset import RuleSet
 from bus.rules.versions.deciding import deciding
 from bus.systems import System, systems
@@ -22,7 +23,7 @@ def systems_main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="yilian systems", description=words("The campuses' systems.", "各院区的业务系统。")
     )
-    parser.add_argument("command", choices=("list",))
+    parser.add_argument("command", choices=("list", "gateways"))
     parser.add_argument("--facility", help=words("campus code, such as MAIN", "院区代码，如 MAIN"))
     parser.add_argument("--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取"))
     try:
@@ -35,6 +36,8 @@ def systems_main(argv: Sequence[str]) -> int:
 def _list(engine: sa.Engine, options: argparse.Namespace) -> int:
     known = settings.load()
     with engine.connect() as connection:
+        if options.command == "gateways":
+            return _gateways(gateways(connection), options, known.alert_gateway_minutes * 60)
         with deciding(connection, known.rules_dir) as folder:
             rules = RuleSet.load(folder)
         found = systems(connection, rules, patience(known), options.facility)
@@ -51,3 +54,26 @@ def _cells(one: System) -> tuple[str, ...]:
     texts = (one.facility, one.sender, ", ".join(one.endpoints), ", ".join(one.message_types), last)
     counts = (str(one.today), str(one.held_today), ", ".join(one.rules))
     return (*texts, *counts, words("silent", "静默") if one.silent else "")
+
+
+def _gateways(found: Sequence[Gateway], options: argparse.Namespace, patience: float) -> int:
+    """Print the gateways that speak for a campus; 0: every one, too, that is late."""
+    shown = [one for one in found if options.facility in {None, *one.campuses}]
+    if options.json:
+        return show_json({"gateways": [dataclasses.asdict(one) for one in shown]})
+    columns = words(
+        "gateway,campuses,last seen,last message,spooled,oldest,", "网关,院区,最近上线,最近消息,积压,最早,"
+    )
+    return show_table(columns.split(","), [_cells_of_gateway(one, patience) for one in shown])
+
+
+def _cells_of_gateway(one: Gateway, patience: float) -> tuple[str, ...]:
+    seen = f"{one.last_seen.astimezone():%Y-%m-%d %H:%M:%S}"
+    last = f"{one.last_message.astimezone():%Y-%m-%d %H:%M:%S}" if one.last_message else ""
+    late = 0 < patience < max(one.silent_seconds, one.oldest_seconds)
+    state = ""
+    if late:
+        silent = one.silent_seconds >= one.oldest_seconds
+        state = words("silent", "静默") if silent else words("late", "积压超时")
+    oldest = f"{one.oldest_seconds:.0f} s"
+    return (one.name, ", ".join(one.campuses), seen, last, str(one.spooled), oldest, one.full or state)

@@ -19,7 +19,7 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 
-from bus import gauges, systems
+from bus import gateways, gauges, systems
 from bus.alerts import conditions, delivery, store
 from bus.alerts.channel import Channel
 from bus.alerts.conditions import Limits
@@ -97,6 +97,7 @@ class Watch:
             errors=gauges.errors(connection, conditions.ERROR_WINDOW),
             silence=gauges.silence(connection),
             disk_used=_used(self._tended.home),
+            gateways=gateways.gateways(connection),
         )
 
     def _silent(self, ages: dict[str, float]) -> dict[str, float]:

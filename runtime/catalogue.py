@@ -148,6 +148,8 @@ def _own(settings: Settings) -> list[Service]:
                 own.check_tcp(settings.mllp_host, settings.mllp_port)
                 for endpoint in settings.mllp_endpoints:
                     own.check_tcp(endpoint.host, endpoint.port)
+            if name == "gateway" and settings.gateway_endpoint is not None:
+                own.check_tcp(settings.gateway_endpoint.host, settings.gateway_endpoint.port)
             return beats.check(name)
 
         return check
@@ -159,6 +161,8 @@ def _own(settings: Settings) -> list[Service]:
         "mllp": f"{settings.mllp_host}:{settings.mllp_port}",
         "api": f"http://{settings.api_host}:{settings.api_port}",
     }
+    if settings.gateway_endpoint is not None:
+        urls["gateway"] = f"https://{settings.gateway_endpoint.host}:{settings.gateway_endpoint.port}"
     return [
         Service(
             one.name,
@@ -169,12 +173,19 @@ def _own(settings: Settings) -> list[Service]:
             url=urls.get(one.name, ""),
         )
         for one in own.processes(settings)
-        if one.landed and (one.name != "files" or _takes_files(settings))
+        if one.landed and _wanted(one.name, settings)
     ]
 
 
+def _wanted(name: str, settings: Settings) -> bool:
+    """Return whether a process has work under these settings: without it, it would idle for nothing."""
+    if name == "gateway":
+        return settings.gateway_endpoint is not None
+    return name != "files" or _takes_files(settings)
+
+
 def _takes_files(settings: Settings) -> bool:
-    """Return whether a source of files has a place: without one the process would idle for nothing."""
+    """Return whether a source of files has a place."""
     described = {path.stem for path in settings.rules_dir.glob("campuses/*/files/*.yaml")}
     return not described.isdisjoint(settings.file_places)
 

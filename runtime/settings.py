@@ -29,7 +29,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from runtime import mllp
+from runtime import gateway, mllp
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -205,6 +205,9 @@ class Settings(BaseSettings):
         default=("relay", "router", "mllp", "tables", "delivery", "api", "worker"),
         description="those that must live",
     )
+    alert_gateway_minutes: float = Field(
+        default=10.0, ge=0, description="how long a gateway may be silent, or its oldest message wait there"
+    )
     alert_disk_free: float = Field(default=0.1, ge=0, le=1, description="least free share of the home's disk")
     alert_webhook: str = Field(default="", description="URL that alerts are posted to as JSON")
     alert_webhook_token: str = Field(default="", repr=False, description="bearer token for the webhook")
@@ -256,6 +259,22 @@ class Settings(BaseSettings):
     mllp_endpoints: tuple[mllp.MllpEndpoint, ...] = Field(
         default=(), description="further MLLP listeners, with TLS or other habits: see runtime/mllp.py"
     )
+
+    gateway_endpoint: gateway.GatewayEndpoint | None = Field(
+        default=None, description="where gateways call; none: nobody does. See runtime/gateway.py"
+    )
+    gateways: tuple[gateway.Gateway, ...] = Field(
+        default=(), description="the front machines, and whom each may speak for"
+    )
+
+    @field_validator("gateways")
+    @classmethod
+    def _gateways_go_together(
+        cls, gateways: tuple[gateway.Gateway, ...], info: ValidationInfo
+    ) -> tuple[gateway.Gateway, ...]:
+        campuses: tuple[Campus, ...] = info.data.get("campuses", ())
+        gateway.check(gateways, info.data.get("gateway_endpoint"), (campus.code for campus in campuses))
+        return gateways
 
     @field_validator("mllp_endpoints")
     @classmethod

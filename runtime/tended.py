@@ -63,5 +63,6 @@ def limits(settings: Settings) -> Limits:
         unmapped_codes=settings.alert_unmapped_codes,
         process_seconds=settings.alert_process_seconds,
         processes=tuple(_processes(settings)),
+        gateway_seconds=settings.alert_gateway_minutes * 60,
         disk_free=settings.alert_disk_free,
     )

@@ -73,7 +73,7 @@ class Client:
         tls: ssl.SSLContext | None = None,
         server_name: str | None = None,
     ) -> None:
-        """`timeout`: seconds to connect, and to wait for an answer. `tls`: see `adapters.mllp.tls`;
+        """`timeout`: seconds to connect, and to wait for an answer. `tls`: see `adapters.tls`;
         `server_name`: the name in the receiver's certificate where it is not `host`.
         """
         self._tls = tls

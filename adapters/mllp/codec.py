@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from adapters.mllp.tls import Sender
+from adapters.tls import Sender
 from bus.envelope import Arrival
 from bus.hl7.header import Header, peek
 from bus.hl7.problem import UNKNOWN_KEY, UNSUPPORTED_EVENT, UNSUPPORTED_TYPE, HL7Error

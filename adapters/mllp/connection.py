@@ -14,7 +14,7 @@ from adapters.mllp.batching import Intake
 from adapters.mllp.codec import read
 from adapters.mllp.entrance import keep_alive
 from adapters.mllp.framing import Broken, Deframer
-from adapters.mllp.tls import Sender
+from adapters.tls import Sender
 from bus.envelope import Receipt, Refusal
 from bus.hl7.ack import Code, Wrong
 from bus.hl7.escaping import STANDARD

@@ -15,7 +15,7 @@ from adapters.mllp.entrance import Entrance, PlainEntrance, TlsEntrance
 from adapters.mllp.ordered import Ordered
 from adapters.mllp.sequence import Ledger
 from adapters.mllp.settings import MllpSettings
-from adapters.mllp.tls import Senders, Tls, days_left, server_context
+from adapters.tls import Senders, Tls, days_left, server_context
 from bus.envelope import Arrival, Receipt, Refusal
 from consortium.errors import RetryableError
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from adapters.mllp.tls import Tls
+from adapters.tls import Tls
 from bus.hl7.charset import codec_for
 from runtime.mllp import MllpEndpoint
 from runtime.settings import Settings

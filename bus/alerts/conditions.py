@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from bus.gateways import Gateway
 from bus.gauges import Unmapped
 
 EASED = 0.8
@@ -28,6 +29,8 @@ class Limits:
     unmapped_codes: float = 5.0
     process_seconds: float = 30.0
     processes: Sequence[str] = ()
+    gateway_seconds: float = 600.0
+    """How long a gateway may be silent, or its oldest message wait there."""
     disk_free: float = 0.1
     """Least free share."""
 
@@ -50,6 +53,8 @@ class State:
     silence: Sequence[tuple[str, float]]
     disk_used: float
     """Share."""
+    gateways: Sequence[Gateway] = ()
+    """As each told of itself last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ def turn(reading: Reading, *, open_: bool) -> Turn:
 
 def readings(state: State, limits: Limits) -> list[Reading]:
     """Return a reading of everything that is watched."""
-    watched = (_queue, _errors, _silence, _unmapped, _processes, _disk)
+    watched = (_queue, _errors, _silence, _unmapped, _processes, _gateways, _disk)
     return [reading for watch in watched for reading in watch(state, limits) if reading.threshold > 0]
 
 
@@ -131,6 +136,18 @@ def _processes(state: State, limits: Limits) -> Iterator[Reading]:
         yield Reading(
             "process", process, age, limits.process_seconds, f"{since}; see ./yilian logs {process}"
         )
+
+
+def _gateways(state: State, limits: Limits) -> Iterator[Reading]:
+    for one in state.gateways:
+        silent, oldest = one.silent_seconds, one.oldest_seconds
+        if silent >= oldest:
+            told = f"no sign of life for {silent / 60:.0f} minutes"
+        else:
+            told = f"{one.spooled} messages wait there, the oldest for {oldest / 60:.0f} minutes"
+        campuses = ", ".join(one.campuses)
+        detail = f"the gateway of {campuses}: {told}; there, `yilian gateway status` says why"
+        yield Reading("gateway", one.name, max(silent, oldest), limits.gateway_seconds, detail)
 
 
 def _disk(state: State, limits: Limits) -> Iterator[Reading]:

@@ -54,6 +54,7 @@ PROCESSES = (
     Own("mllp", "adapters.mllp", ("schema",)),
     Own("tables", "adapters.tables", ("schema",)),
     Own("files", "adapters.files", ("schema",)),
+    Own("gateway", "adapters.gateway.hub", ("schema",)),
     Own("api", "api", ("schema",)),
     Own("worker", "activities", ("schema", "temporal")),
 )

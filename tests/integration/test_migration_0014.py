@@ -12,7 +12,7 @@ from tests.conftest import replace_path
 from tests.integration.bus.clinic import rows
 from tests.integration.test_migration_0009 import alembic
 
-REVISION, BEFORE = "0014_bodies", "0014_bodies-1"
+REVISION, BEFORE = "0012_bodies", "0012_bodies-1"
 MESSAGE = (
     "INSERT INTO bus.inbox (received_at, facility, sender, control_id, message_type, protocol, endpoint,"
     " charset, digest, body) VALUES (now() - make_interval(days => %s), 'MAIN', 'HIS', %s, 'ADT^A28', 'mllp',"

@@ -17,6 +17,7 @@ from bus.sources.opening import open_source
 from bus.sources.source import Envelope
 from tests.conftest import replace_path
 from tests.contract.adapters.files_harness import FilesHarness
+from tests.contract.adapters.gateway_harness import GatewayHarness
 from tests.contract.adapters.harness import Answer, Harness, Patient, Running, manifest
 from tests.contract.adapters.mllp_harness import MllpHarness
 from tests.contract.adapters.rest_harness import RestHarness
@@ -25,6 +26,7 @@ from tests.contract.adapters.tables_harness import TablesHarness
 
 HARNESSES: dict[str, Callable[[], Harness]] = {
     "files": FilesHarness,
+    "gateway": GatewayHarness,
     "mllp": MllpHarness,
     "rest": RestHarness,
     "soap": SoapHarness,
@@ -46,7 +48,7 @@ def harness(kind: str, postgres_url: str) -> Iterator[Harness]:
     """The harness of that adapter."""
     made = HARNESSES[kind]()
     yield made
-    if isinstance(made, FilesHarness | TablesHarness):
+    if isinstance(made, FilesHarness | GatewayHarness | TablesHarness):
         made.close()
 
 
@@ -157,7 +159,7 @@ def test_a_store_that_is_away_is_told_and_the_message_comes_in_when_it_is_back(
     charset, unavailable = said["charsets"][0], said["counters"]["unavailable"]
     assert running.send(Patient("C1", "欧阳珅"), charset).word == said["answers"]["accepted"]
     before = running.detail()[unavailable]
-    with away(database_url):
+    with harness.away() if isinstance(harness, GatewayHarness) else away(database_url):
         answer = running.send(Patient("C2", "珅"), charset)
         assert answer.word == said["answers"]["unavailable"]
         assert answer.reason.strip()

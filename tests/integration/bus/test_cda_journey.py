@@ -12,12 +12,11 @@ from xml.sax.saxutils import escape
 import httpx
 import pytest
 import pytest_asyncio
-from adapters.rest.settings import RestSettings
-from adapters.soap.settings import SoapSettings
 from fastapi import FastAPI
 
 from adapters.rest.server import create_router
 from adapters.soap.server import create_app as create_soap
+from adapters.uploads import UploadSettings
 from api.app import create_app
 from bus.inbox import Inbox
 from consortium.access import tokens
@@ -45,8 +44,8 @@ ENVELOPE = (
 
 def application(inbox: Inbox) -> FastAPI:
     app = FastAPI()
-    app.include_router(create_router(inbox, RestSettings(CAMPUSES, LIMIT), authenticate))
-    app.mount("/soap", create_soap(inbox, SoapSettings(CAMPUSES, LIMIT), authenticate))
+    app.include_router(create_router(inbox, UploadSettings(CAMPUSES, LIMIT), authenticate))
+    app.mount("/soap", create_soap(inbox, UploadSettings(CAMPUSES, LIMIT), authenticate))
     return app
 
 

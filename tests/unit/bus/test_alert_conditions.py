@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from bus.alerts.conditions import Limits, Reading, State, Turn, readings, turn
+from bus.gateways import Gateway
 from bus.gauges import Unmapped
+
+
+def gateway(silent: float = 3.0, spooled: int = 0, oldest: float = 0.0) -> Gateway:
+    """A gateway that was heard of so many seconds ago."""
+    seen = datetime(2026, 11, 24, tzinfo=UTC)
+    return Gateway("ns-front", ["NS"], seen, silent, seen, spooled, oldest, "", "1", {})
+
 
 WELL = State(
     queue_age=0.5,
@@ -16,6 +25,7 @@ WELL = State(
     errors=[("MAIN", 100, 1), ("HY", 3, 3)],
     silence=[("MAIN", 60.0), ("HY", 7000.0)],
     disk_used=0.5,
+    gateways=[gateway(spooled=9, oldest=30.0)],
 )
 LIMITS = Limits(processes=("relay",), silence_of={"HY": 0})
 
@@ -39,6 +49,8 @@ def test_a_bus_that_is_well_raises_nothing() -> None:
             ("unmapped", "HP"),
         ),
         (replace(WELL, silent_processes={"relay": 31.0}), ("process", "relay")),
+        (replace(WELL, gateways=[gateway(silent=601.0)]), ("gateway", "ns-front")),
+        (replace(WELL, gateways=[gateway(silent=3.0, spooled=9, oldest=601.0)]), ("gateway", "ns-front")),
         (replace(WELL, disk_used=0.91), ("disk", "")),
     ],
 )
@@ -48,9 +60,15 @@ def test_each_trouble_raises_its_own(state: State, raised: tuple[str, str]) -> N
 
 def test_a_threshold_of_nothing_is_not_watched() -> None:
     trouble = State(
-        9e9, [Unmapped("HP", "a", 9, 9, 99)], {"relay": 9e9}, [("HP", 99, 99)], [("HP", 9e9)], 1.0
+        9e9,
+        [Unmapped("HP", "a", 9, 9, 99)],
+        {"relay": 9e9},
+        [("HP", 99, 99)],
+        [("HP", 9e9)],
+        1.0,
+        [gateway(9e9)],
     )
-    off = Limits(0, 0, 0, {}, 0, 0, ("relay",), 0)
+    off = Limits(0, 0, 0, {}, 0, 0, ("relay",), 0, 0)
     assert readings(trouble, off) == []
 
 

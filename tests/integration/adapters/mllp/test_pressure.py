@@ -14,8 +14,8 @@ from adapters.mllp.client import Client, read_answer
 from adapters.mllp.entrance import KEEP_ALIVE
 from adapters.mllp.framing import framed
 from adapters.mllp.server import Listener
-from adapters.mllp.tls import Tls, client_context
 from adapters.mllp.wire import Wire
+from adapters.tls import Tls, client_context
 from bus.envelope import Arrival, Outcome, Receipt, Refusal
 from bus.inbox.group import Told
 from tests.certificates import Authority

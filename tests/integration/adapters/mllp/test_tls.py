@@ -14,7 +14,7 @@ import pytest
 
 from adapters.mllp.client import Client
 from adapters.mllp.server import Listener
-from adapters.mllp.tls import Tls, client_context
+from adapters.tls import Tls, client_context
 from bus.inbox import Inbox
 from consortium.errors import RetryableError
 from runtime.ports import any_free

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0015_observe"
-down_revision = "0014_bodies"
+revision = "0013_observe"
+down_revision = "0012_bodies"
 branch_labels = None
 depends_on = None
 

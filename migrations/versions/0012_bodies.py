@@ -11,8 +11,8 @@ of 1.2 kB on two cores. The way back gives messages whose body was dropped an em
 
 from alembic import op
 
-revision = "0014_bodies"
-down_revision = "0009_master_data"
+revision = "0012_bodies"
+down_revision = "0011_fhir"
 branch_labels = None
 depends_on = None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from adapters.mllp.tls import (
+from adapters.tls import (
     Senders,
     Tls,
     TlsSettingError,

@@ -1,4 +1,4 @@
-"""TLS of a listener and of the client: version 1.2 or newer, certificates of both sides."""
+"""TLS of listeners and clients: version 1.2 or newer, certificates of both sides."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class Senders:
         """
         if certificate is None:
             return Sender("a sender without certificate", frozenset())
-        name = x509.load_der_x509_certificate(certificate).subject
-        return Sender(name.rfc4514_string(), self._allowed.get(_attributes(name), frozenset()))
+        written, attributes = holder(certificate)
+        return Sender(written, self._allowed.get(attributes, frozenset()))
 
 
 def subject(written: str) -> Subject:
@@ -78,6 +78,12 @@ def subject(written: str) -> Subject:
     except ValueError as error:
         reason = "write it as openssl x509 -noout -subject -nameopt RFC2253,utf8,-esc_msb does"
         raise TlsSettingError(f"senders: {written!r} is no subject: {reason}") from error
+
+
+def holder(certificate: bytes) -> tuple[str, Subject]:
+    """Return whose certificate (DER) it is: as RFC 4514 writes it, and to compare."""
+    name = x509.load_der_x509_certificate(certificate).subject
+    return name.rfc4514_string(), _attributes(name)
 
 
 def _attributes(name: x509.Name) -> Subject:

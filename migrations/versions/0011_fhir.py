@@ -5,8 +5,8 @@ The column `body` then holds the change with all that was known of it after the 
 
 from alembic import op
 
-revision = "0013_fhir"
-down_revision = "0009_master_data"
+revision = "0011_fhir"
+down_revision = "0010_gateway"
 branch_labels = None
 depends_on = None
 
