@@ -22,16 +22,16 @@ from bus.rules.sending.tables import Status
 from consortium.errors import PermanentError
 
 DIALECTS: Mapping[str, Dialect] = {
-    "postgresql": postgresql.dialect(),  # type: ignore[no-untyped-call]
-    "mysql": mysql.dialect(),  # type: ignore[no-untyped-call]
-    "mssql": mssql.dialect(),  # type: ignore[no-untyped-call]
-    "oracle": oracle.dialect(),  # type: ignore[no-untyped-call]
+    "postgresql": postgresql.dialect(),
+    "mysql": mysql.dialect(),
+    "mssql": mssql.dialect(),
+    "oracle": oracle.dialect(),
 }
 TYPES: Mapping[str, Any] = {
     "postgresql": sa.DateTime(timezone=True),
     "mysql": mysql.DATETIME(fsp=6),
-    "mssql": mssql.DATETIME2(6),  # type: ignore[no-untyped-call]
-    "oracle": oracle.TIMESTAMP(),  # type: ignore[no-untyped-call]
+    "mssql": mssql.DATETIME2(6),
+    "oracle": oracle.TIMESTAMP(),
 }
 TABLE = Table(name="his.patient", key="no", patient="no")
 AT = datetime(2026, 11, 20, 1, 0, 0, 123456, tzinfo=UTC)
@@ -96,9 +96,9 @@ def test_sql_servers_datetime_gets_no_more_digits_than_it_takes() -> None:
 @pytest.mark.parametrize(
     ("backend", "type_", "said"),
     [
-        ("mssql", mssql.DATETIME2(), "7 digits"),  # type: ignore[no-untyped-call]
-        ("mssql", mssql.DATETIMEOFFSET(7), "7 digits"),  # type: ignore[no-untyped-call]
-        ("oracle", oracle.TIMESTAMP(timezone=True), "SYS_EXTRACT_UTC"),  # type: ignore[no-untyped-call]
+        ("mssql", mssql.DATETIME2(), "7 digits"),
+        ("mssql", mssql.DATETIMEOFFSET(7), "7 digits"),
+        ("oracle", oracle.TIMESTAMP(timezone=True), "SYS_EXTRACT_UTC"),
         ("mysql", sa.String(20), "no time"),
     ],
 )
