@@ -43,10 +43,14 @@ def strangers(tmp_path: Path) -> Authority:
 
 
 async def test_a_certificate_of_another_authority_is_refused_in_clear_words(
-    place: Place, strangers: Authority, monkeypatch: pytest.MonkeyPatch
+    place: Place, strangers: Authority, monkeypatch: pytest.MonkeyPatch, rows: Rows
 ) -> None:
     async with hub.opened(place.hub()):
         found = await trouble(place.agent(certificate=strangers.issue(SUBJECT)))
+        await until(lambda: rows("SELECT code FROM bus.refusal"))
+    [(protocol, code, reason)] = rows("SELECT protocol, code, reason FROM bus.refusal")
+    assert (protocol, code) == ("gateway", "tls")
+    assert "the sender's certificate is refused" in reason
     assert found.code == "certificate_refused"
     assert "the hub refuses our certificate" in told(found)
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
