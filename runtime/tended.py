@@ -31,7 +31,7 @@ def limits(settings: Settings) -> Limits:
         silence_of={code: minutes * 60 for code, minutes in settings.alert_silence.items()},
         unmapped_codes=settings.alert_unmapped_codes,
         process_seconds=settings.alert_process_seconds,
-        processes=settings.alert_processes,
+        processes=(*settings.alert_processes, *(["gateway"] if settings.gateway_endpoint else [])),
         gateway_seconds=settings.alert_gateway_minutes * 60,
         disk_free=settings.alert_disk_free,
     )

@@ -207,5 +207,10 @@ async def test_a_full_spool_answers_ae_and_takes_again_when_the_line_is_back(
 def test_a_setting_that_is_wrong_is_named(place: Place) -> None:
     with pytest.raises(ValueError, match="belong together"):
         place.agent(hub=place.agent().hub.model_dump() | {"key": None})
+    door = {"name": "mllp", "port": place.mllp_port}
+    with pytest.raises(ValueError, match="a port of its own"):
+        place.agent(mllp=[door, door | {"name": "other"}])
+    with pytest.raises(ValueError, match="at the hub alone"):
+        place.agent(mllp=[door | {"sequence": True}])
     with pytest.raises(ValueError, match="nothing can come in"):
         place.agent(mllp=[])
