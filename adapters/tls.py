@@ -162,3 +162,23 @@ def _trust(context: ssl.SSLContext, ca: Path) -> None:
         raise TlsSettingError(
             f"client_ca {ca} holds no certificate in PEM ({error.reason or 'no PEM'})"
         ) from error
+
+
+_CAUSES = {
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the sender has no certificate, and this endpoint asks for one",
+    "HTTP_REQUEST": "the sender speaks HTTP, not TLS",
+    "WRONG_VERSION_NUMBER": "the sender does not speak TLS: send with TLS, or to a plain endpoint",
+    "UNSUPPORTED_PROTOCOL": "the sender offers no TLS version from 1.2 on",
+    "NO_SHARED_CIPHER": "the sender and this endpoint have no cipher suite in common",
+    "TLSV1_ALERT_UNKNOWN_CA": "the sender does not trust this endpoint's certificate",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "the sender does not take this endpoint's certificate",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "this endpoint's certificate has expired, says the sender",
+}
+
+
+def why(error: ssl.SSLError) -> str:
+    """Return why a handshake failed, as a listener sees it; for a person."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the sender's certificate is refused: {error.verify_message}"
+    reason = error.reason or "UNKNOWN"
+    return _CAUSES.get(reason, f"the TLS handshake failed: {reason.replace('_', ' ').lower()}")

@@ -51,6 +51,8 @@ def _processes(settings: Settings) -> Iterator[str]:
     """Give the processes that must live; the router stands for all of its parts."""
     for name in settings.alert_processes:
         yield from settings.routers if name == "router" else (name,)
+    if settings.gateway_endpoint:
+        yield "gateway"
 
 
 def limits(settings: Settings) -> Limits:

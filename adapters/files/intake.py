@@ -6,22 +6,23 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import file_digest
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import structlog
 
 from adapters.files.codec import Reading, read
-from adapters.files.ledger import Counts, File, Ledger
+from adapters.files.ledger import Counts, File
 from adapters.files.place import ARCHIVE, CLAIMED, REJECT, Entry, Place, StoppedError, TooLargeError, copy
 from adapters.files.records import Bad, FileError, Record
 from adapters.files.settings import Complete
+from bus.envelope import Refusal
 
 SHOWN = 20
 """Refused records that a .reason file lists."""
@@ -48,11 +49,49 @@ class Taken:
     counts: Counts = field(default_factory=Counts)
 
 
+class Book(Protocol):
+    """What is known of files and their records: `adapters.files.ledger.Ledger`."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+    def begin(self, digest: bytes, name: str, size: int) -> File:
+        """Return what is known of a file, noting it when it is new. One that was rejected begins anew."""
+        ...
+
+    def store(self, file: File, name: str, found: Sequence[Record | Bad]) -> Counts:
+        """Commit records and, while the file is being read, how far it is read; together."""
+        ...
+
+    def finish(
+        self, file: File, state: str, reason: str | None = None, refusal: Refusal | None = None
+    ) -> None:
+        """Note that a file is taken or rejected."""
+        ...
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Keep what is refused without having been read."""
+        ...
+
+    def moved(self, file: File) -> None:
+        """Note that a file lies in archive or reject."""
+        ...
+
+    def settle(self) -> None:
+        """Note that nothing waits to be moved: no file is claimed."""
+        ...
+
+    def refusal(self, name: str, bad: Bad, file: File | None = None) -> Refusal:
+        """Return the refusal of a record; of a whole file where its number is 0."""
+        ...
+
+
 class Intake:
     """Takes the files of one source. Errors of the place and of the database pass through."""
 
     def __init__(
-        self, reading: Reading, place: Place, ledger: Ledger, spool: Path, go_on: Callable[[], bool]
+        self, reading: Reading, place: Place, ledger: Book, spool: Path, go_on: Callable[[], bool]
     ) -> None:
         """`spool`: folder for copies. `go_on` is asked between pages."""
         self._reading = reading

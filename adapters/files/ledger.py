@@ -167,18 +167,7 @@ class Ledger:
 
     def refusal(self, name: str, bad: Bad, file: File | None = None) -> Refusal:
         """Return the refusal of a record; of a whole file where its number is 0."""
-        place = f"line {bad.line}, record {bad.number} of file {file.id}: " if file and bad.number else ""
-        return Refusal(
-            protocol="files",
-            endpoint=self._source.name,
-            peer=f"{name}:{bad.line}" if bad.line else name,
-            code=bad.code,
-            reason=place + bad.reason,
-            body=bad.raw[:KEPT],
-            size=len(bad.raw),
-            facility=self._source.facility,
-            message_type=self._source.message_type or None,
-        )
+        return refusal(self._source, name, bad, file)
 
     def _store(self, file: File, name: str, found: Sequence[Record | Bad]) -> Counts:
         connection = self._connected()
@@ -226,6 +215,22 @@ class Ledger:
                 self.close()
                 raise RetryableError("another process reads this source: only one may")
         return self._connection
+
+
+def refusal(source: Source, name: str, bad: Bad, file: File | None = None) -> Refusal:
+    """Return the refusal of a record; of a whole file where its number is 0."""
+    place = f"line {bad.line}, record {bad.number} of file {file.id}: " if file and bad.number else ""
+    return Refusal(
+        protocol="files",
+        endpoint=source.name,
+        peer=f"{name}:{bad.line}" if bad.line else name,
+        code=bad.code,
+        reason=place + bad.reason,
+        body=bad.raw[:KEPT],
+        size=len(bad.raw),
+        facility=source.facility,
+        message_type=source.message_type or None,
+    )
 
 
 def _trace(

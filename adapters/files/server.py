@@ -15,8 +15,8 @@ import psycopg
 import structlog
 
 from adapters.files.codec import Reading
-from adapters.files.intake import Intake, Taken
-from adapters.files.ledger import Counts, Ledger
+from adapters.files.intake import Book, Intake, Taken
+from adapters.files.ledger import Counts
 from adapters.files.place import CLAIMED, Entry, GoneError, Place
 from adapters.files.ready import Seen, look
 from adapters.waiting import wait
@@ -32,7 +32,7 @@ class Poller:
         self,
         reading: Reading,
         place: Place,
-        ledger: Ledger,
+        ledger: Book,
         spool: Path,
         stop: threading.Event,
         *,

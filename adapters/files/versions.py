@@ -6,7 +6,7 @@ messages, and both hold for as long as the ledger is kept, not only while a cont
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
@@ -28,11 +28,29 @@ def changed(connection: psycopg.Connection[Any], source: str, records: Sequence[
 
     Their control id becomes key and version. Runs in the caller's transaction.
     """
-    keys = {record.key: _short(record.key) for record in records if record.key is not None}
+    keys = keys_of(records)
     if not keys:
         return list(records)
     rows = connection.execute(_KNOWN, (source, list(keys.values()))).fetchall()
     newest = {bytes(row[0]): (int(row[1]), bytes(row[2])) for row in rows}
+    new, touched = compared(records, keys, newest)
+    if touched:
+        numbers, digests = [v for v, _ in touched.values()], [d for _, d in touched.values()]
+        connection.execute(_SAVE, (source, list(touched), numbers, digests))
+    return new
+
+
+def keys_of(records: Sequence[Record]) -> dict[str, bytes]:
+    """Return by business key what it is known by."""
+    return {record.key: _short(record.key) for record in records if record.key is not None}
+
+
+def compared(
+    records: Sequence[Record], keys: Mapping[str, bytes], newest: dict[bytes, tuple[int, bytes]]
+) -> tuple[list[Record], dict[bytes, tuple[int, bytes]]]:
+    """Return those that are new by the newest version and digest of each key, and what is newest then. Pure
+    but for `newest`, which moves along.
+    """
     new, touched = list[Record](), dict[bytes, tuple[int, bytes]]()
     for record in records:
         if record.key is None:
@@ -44,10 +62,7 @@ def changed(connection: psycopg.Connection[Any], source: str, records: Sequence[
         newest[keys[record.key]] = touched[keys[record.key]] = (version + 1, record.arrival.digest)
         named = record.arrival._replace(control_id=f"{record.key}@{version + 1}")
         new.append(replace(record, arrival=named))
-    if touched:
-        numbers, digests = [v for v, _ in touched.values()], [d for _, d in touched.values()]
-        connection.execute(_SAVE, (source, list(touched), numbers, digests))
-    return new
+    return new, touched
 
 
 def _short(key: str) -> bytes:

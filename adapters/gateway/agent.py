@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from adapters.gateway import doors
 from adapters.gateway.client import Client
 from adapters.gateway.codec import VERSION
 from adapters.gateway.doors import Doors
+from adapters.gateway.file_door import polling
 from adapters.gateway.forward import Forwarder
 from adapters.gateway.inbox import SpoolInbox
 from adapters.gateway.pending import Pending
@@ -61,15 +62,20 @@ async def started(settings: GatewaySettings) -> AsyncIterator[Agent]:
         await stack.enter_async_context(doors.opened(settings, inbox, open_doors))
         writing = asyncio.create_task(inbox.ended(), name="inbox")
         stack.callback(writing.cancel)
-        failing = asyncio.ensure_future(_first(forwarding, writing))
+        parts: list[asyncio.Future[None]] = [forwarding, writing]
+        if settings.files:
+            files = stack.enter_context(polling(settings, path, level))
+            open_doors.others.append(files.detail)
+            parts += [asyncio.wrap_future(one) for one in files.running]
+        failing = asyncio.ensure_future(_first(parts))
         stack.callback(failing.cancel)
         yield Agent(open_doors, level, pending, failing)
 
 
-async def _first(*tasks: asyncio.Task[None]) -> None:
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in done:
-        await task
+async def _first(parts: Sequence[asyncio.Future[None]]) -> None:
+    done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+    for part in done:
+        await part
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -37,6 +37,8 @@ class Doors:
     def __init__(self) -> None:
         self.listeners: list[Listener] = []
         self.http: dict[str, Counted] = {}
+        self.others: list[Callable[[], dict[str, dict[str, int | str]]]] = []
+        """What tells of ways in that are not listeners."""
         self.addresses: dict[str, str] = {}
         """host:port by door."""
 
@@ -46,7 +48,10 @@ class Doors:
             listener.settings.endpoint: listener.detail() for listener in self.listeners
         }
         counts |= {name: counted.detail() for name, counted in self.http.items()}
-        return {name: dict(detail) for name, detail in counts.items()}
+        found = {name: dict[str, int | str](detail) for name, detail in counts.items()}
+        for other in self.others:
+            found |= other()
+        return found
 
 
 @asynccontextmanager

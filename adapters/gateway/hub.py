@@ -13,8 +13,9 @@ import sqlalchemy as sa
 import structlog
 
 from adapters.gateway.callers import Callers
+from adapters.gateway.handshake import certified
 from adapters.gateway.ledger import Ledger
-from adapters.gateway.server import CertifiedProtocol, Hub
+from adapters.gateway.server import Hub
 from adapters.gateway.serving import serving
 from adapters.tls import Tls, server_context
 from bus.heartbeat import beat
@@ -46,8 +47,7 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Hub, int]]:
             endpoint.host,
             endpoint.port,
             name=NAME,
-            context=context,
-            protocol=CertifiedProtocol,
+            wrap=certified(context, hub.no_handshake),
             keep_alive=KEEP_ALIVE,
         ) as port:
             yield hub, port

@@ -37,6 +37,8 @@ _SEEN = sa.text(
     " last_seen = clock_timestamp(), last_message = coalesce(excluded.last_message, g.last_message),"
     " spooled = excluded.spooled, oldest_seconds = excluded.oldest_seconds, detail = excluded.detail"
 )
+_NOW = sa.text("SELECT 1")
+"""Begins the transaction of SQLAlchemy's connection, in which psycopg's own then is."""
 _TRACE = (
     "INSERT INTO bus.trace (message_id, step, detail) SELECT id, 'gateway', detail"
     " FROM unnest(%s::bigint[], %s::jsonb[]) AS spooled (id, detail)"
@@ -94,6 +96,12 @@ class Ledger:
         """Note a sign of life of a gateway whose batch is not taken."""
         with self._engine.begin() as connection:
             _see(connection, speaker, status, brought=False)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Keep a caller that was turned away before it could bring anything."""
+        with self._engine.begin() as connection:
+            connection.execute(_NOW)
+            refuse_in(_raw(connection), [refusal])
 
     def _put(self, connection: psycopg.Connection[Any], speaker: Speaker, new: Sequence[Taken]) -> None:
         """Store entries in their order; one that cannot be stored is kept among the refusals, whole."""

@@ -15,38 +15,20 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from adapters.credentials import parse
 from adapters.gateway.callers import Callers
 from adapters.gateway.codec import PATH, ROOM, Answer, Denial, Received, Status, read
 from adapters.gateway.decide import GapError, HistoryError
+from adapters.gateway.handshake import CERTIFICATE
 from adapters.gateway.ledger import ForeignCampusError, Ledger, Speaker
+from bus.envelope import Refusal
 from consortium.errors import PermanentError, SecurityError
 
 READ_SECONDS = 60.0
 """How long a batch may take to arrive."""
-CERTIFICATE = "yilian.certificate"
-"""Where the connection's client certificate (DER) is in an ASGI scope's extensions."""
 
 log = structlog.get_logger("adapters.gateway")
-
-
-class CertifiedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP, which tells the application whose certificate the connection has."""
-
-    _certificate: bytes | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        """Keep the certificate."""
-        tls = transport.get_extra_info("ssl_object")
-        self._certificate = tls.getpeercert(binary_form=True) if tls else None
-        super().connection_made(transport)
-
-    def on_message_begin(self) -> None:
-        """Put it into the scope of each request."""
-        super().on_message_begin()
-        self.scope["extensions"] = {CERTIFICATE: {"der": self._certificate}}
 
 
 class DeniedError(Exception):
@@ -71,6 +53,7 @@ class Hub:
         self._clock = clock
         self._seen: dict[str, tuple[float, Status]] = {}
         self._accepted = self._denied = self._unavailable = 0
+        self._keeping: set[asyncio.Future[None]] = set()
 
     def detail(self) -> dict[str, Any]:
         """Return what the heartbeat shows: counts since the start, and each gateway that called."""
@@ -113,6 +96,20 @@ class Hub:
         except (TimeoutError, ClientDisconnect):
             raise _denied(408, "unavailable", "the batch did not arrive whole: send it again") from None
         return bytes(body)
+
+    def no_handshake(self, peer: str, reason: str) -> None:
+        """Keep a handshake that failed among the refusals: its gateway may not have understood."""
+        self._denied += 1
+        log.warning("no_handshake", peer=peer, reason=reason)
+        task = asyncio.ensure_future(run_in_threadpool(self._keep, peer, reason))
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+
+    def _keep(self, peer: str, reason: str) -> None:
+        try:
+            self._ledger.refuse(Refusal("gateway", "gateway", peer, "tls", reason, b"", 0))
+        except sa.exc.SQLAlchemyError as error:
+            log.warning("refusal_not_recorded", code="tls", error=type(error).__name__)
 
     def _take(self, body: bytes, request: Request) -> Answer:
         try:

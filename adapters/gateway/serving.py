@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import structlog
 import uvicorn
@@ -47,16 +47,17 @@ async def serving(
     *,
     name: str,
     context: ssl.SSLContext | None = None,
-    protocol: type[HttpToolsProtocol] = HttpToolsProtocol,
+    wrap: Callable[..., asyncio.Protocol] | None = None,
     keep_alive: int = 30,
 ) -> AsyncIterator[int]:
-    """Serve inside the block; give the port. `keep_alive`: seconds that a connection may be silent.
+    """Serve inside the block; give the port. `keep_alive`: seconds that a connection may be silent. `wrap`
+    makes the protocol of a connection in place of uvicorn's own, of which it is given the arguments.
 
     Raises PermanentError when it cannot listen there.
     """
     config = uvicorn.Config(
         app,
-        http=protocol,
+        http=HttpToolsProtocol,
         ws="none",
         lifespan="off",
         access_log=False,
@@ -67,6 +68,8 @@ async def serving(
     )
     config.load()
     config.ssl = context
+    if wrap is not None:
+        config.http_protocol_class = wrap  # type: ignore[assignment] # uvicorn calls it, and no more
     server = _Server(config)
     with _bound(host, port, name) as listening:
         task = asyncio.create_task(server.serve([listening]), name=name)
@@ -76,7 +79,13 @@ async def serving(
             ready.cancel()
             await task
         number = int(listening.getsockname()[1])
-        log.info("listening", endpoint=name, host=host, port=number, protocol="https" if context else "http")
+        log.info(
+            "listening",
+            endpoint=name,
+            host=host,
+            port=number,
+            protocol="https" if context or wrap else "http",
+        )
         try:
             yield number
         finally:

@@ -29,7 +29,7 @@ from bus.hl7.charset import codec_for
 from bus.hl7.problem import HL7Error
 from consortium.errors import PermanentError
 from runtime.gateway import Name
-from runtime.mllp import Closed, MllpEndpoint, check, loopback
+from runtime.mllp import Closed, MllpEndpoint, loopback
 from runtime.settings import FilePlace, Port
 
 CONFIG = "YILIAN_GATEWAY_CONFIG"
@@ -100,7 +100,7 @@ class LineSettings(Closed):
     """How the line is used."""
 
     batch_messages: int = Field(default=500, ge=1, le=10_000, description="most messages in one request")
-    batch_kib: int = Field(default=2048, ge=1, le=64 * 1024, description="about how large a request may be")
+    batch_kib: int = Field(default=2048, ge=1, le=16 * 1024, description="about how large a request may be")
     beat_seconds: float = Field(default=15.0, gt=0, le=60, description="a sign of life when nothing comes")
     connect_seconds: PositiveFloat = 10.0
     answer_seconds: PositiveFloat = Field(default=60.0, description="after that the line counts as dead")
@@ -172,7 +172,7 @@ class GatewaySettings(BaseSettings):
 
     @model_validator(mode="after")
     def _together(self) -> Self:
-        check(self.mllp, self.http.port if self.http else 0, self.campuses)
+        self._listeners()
         if not self.mllp and self.http is None and not self.files:
             raise ValueError("nothing can come in: give mllp, http or files")
         for account in self.accounts:
@@ -183,6 +183,19 @@ class GatewaySettings(BaseSettings):
         if self.http is not None and not self.accounts:
             raise ValueError("http: nobody may upload; give accounts")
         return self
+
+    def _listeners(self) -> None:
+        names = [one.name for one in self.mllp]
+        ports = [one.port for one in self.mllp] + ([self.http.port] if self.http else [])
+        if len(set(names)) < len(names) or len(set(ports)) < len(ports):
+            raise ValueError("mllp: each listener needs a name and a port of its own")
+        for one in self.mllp:
+            if one.sequence:
+                raise ValueError(f"mllp: {one.name} has sequence, which is kept at the hub alone")
+            for sender in one.senders:
+                if unknown := set(sender.campuses) - set(self.campuses):
+                    listed = ", ".join(sorted(unknown))
+                    raise ValueError(f"mllp: {one.name} names {listed}, which is no campus here")
 
     @classmethod
     def settings_customise_sources(

@@ -10,6 +10,8 @@ from typing import Protocol
 
 import structlog
 
+from adapters.tls import why
+
 log = structlog.get_logger("adapters.mllp")
 
 BACKLOG = 512
@@ -166,7 +168,7 @@ class TlsEntrance:
                 self._make, peer, ssl=self._context, ssl_handshake_timeout=self._seconds
             )
         except ssl.SSLError as error:
-            await self._tell(name, "tls", _why(error))
+            await self._tell(name, "tls", why(error))
         except ConnectionAbortedError:
             await self._tell(name, "tls", f"the TLS handshake took longer than {self._seconds:.0f} s")
         except OSError as error:  # who looks whether the port is open, and leaves
@@ -185,22 +187,3 @@ async def _readable(listening: socket.socket) -> None:
         await ready.wait()
     finally:
         loop.remove_reader(listening)
-
-
-_CAUSES = {
-    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the sender has no certificate, and this endpoint asks for one",
-    "HTTP_REQUEST": "the sender speaks HTTP, not TLS",
-    "WRONG_VERSION_NUMBER": "the sender does not speak TLS: send with TLS, or to a plain endpoint",
-    "UNSUPPORTED_PROTOCOL": "the sender offers no TLS version from 1.2 on",
-    "NO_SHARED_CIPHER": "the sender and this endpoint have no cipher suite in common",
-    "TLSV1_ALERT_UNKNOWN_CA": "the sender does not trust this endpoint's certificate",
-    "SSLV3_ALERT_BAD_CERTIFICATE": "the sender does not take this endpoint's certificate",
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "this endpoint's certificate has expired, says the sender",
-}
-
-
-def _why(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the sender's certificate is refused: {error.verify_message}"
-    reason = error.reason or "UNKNOWN"
-    return _CAUSES.get(reason, f"the TLS handshake failed: {reason.replace('_', ' ').lower()}")

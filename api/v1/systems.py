@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from api.caller import Caller, gate
+from bus.gateways import gateways
 from bus.systems import systems
 from consortium.access.model import GROUP, SHARED, Action, Resource
 from runtime.tended import patience
@@ -31,6 +32,31 @@ class System(BaseModel):
     held_today: int
     rules: list[str] = Field(description="rules its messages fit; `?`: that depends on the body")
     silent: bool = Field(description="nothing came for longer than its campus may be silent")
+
+
+class Gateway(BaseModel):
+    """A gateway (网关) on a campus's front machine, as it last told of itself."""
+
+    name: str = Field(examples=["ns-front"])
+    campuses: list[str] = Field(description="whom it may speak for")
+    last_seen: datetime
+    silent_seconds: float = Field(description="since its last sign of life")
+    last_message: datetime | None
+    spooled: int = Field(description="messages there that were not here at last_seen")
+    oldest_seconds: float = Field(description="how long the oldest of them has waited by now")
+    full: str = Field(description="why it takes nothing from its campus; empty: it does")
+    version: str
+    doors: dict[str, dict[str, int | float | str]] = Field(description="what each way in has counted")
+
+
+@router.get("/gateways", summary="List the gateways on front machines")
+def list_gateways(caller: Reader) -> list[Gateway]:
+    """Return every gateway that ever called; of a campus's staff, those that speak for their campus."""
+    own = caller.user.organisation
+    caller.allow(SHARED if own == GROUP else Resource(organisation=own))
+    with caller.parts.statements.connect() as connection:
+        found = gateways(connection)
+    return [Gateway(**asdict(one)) for one in found if own in {GROUP, *one.campuses}]
 
 
 @router.get("", summary="List the campuses' systems")

@@ -25,3 +25,23 @@ async def test_systems_are_listed_for_those_who_may_see_messages(
     own = (await client.get(f"{PATH}?facility=HP", headers=as_("engineer"))).json()
     assert [one["facility"] for one in own] == ["HP"]
     assert (await client.get(PATH, headers=as_("doctor.main"))).status_code == 403
+
+
+async def test_gateways_are_listed_for_those_who_may_see_messages(
+    client: httpx.AsyncClient, as_: As, engine: sa.Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO bus.gateway (name, campuses, last_seen, spooled, oldest_seconds, detail) VALUES"
+                " ('ns-front', '{NS}', clock_timestamp() - interval '20 s', 3, 40, CAST(:detail AS jsonb))"
+            ),
+            {"detail": '{"version": "1", "doors": {"mllp-his": {"accepted": 7}}}'},
+        )
+    [listed] = (await client.get(f"{PATH}/gateways", headers=as_("ops"))).json()
+    assert (listed["name"], listed["campuses"], listed["spooled"]) == ("ns-front", ["NS"], 3)
+    assert (listed["doors"], listed["full"]) == ({"mllp-his": {"accepted": 7}}, "")
+    assert 60 <= listed["oldest_seconds"] < 90
+    assert (await client.get(f"{PATH}/gateways", headers=as_("doctor.main"))).status_code == 403
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM bus.gateway"))

@@ -43,10 +43,14 @@ def strangers(tmp_path: Path) -> Authority:
 
 
 async def test_a_certificate_of_another_authority_is_refused_in_clear_words(
-    place: Place, strangers: Authority, monkeypatch: pytest.MonkeyPatch
+    place: Place, strangers: Authority, monkeypatch: pytest.MonkeyPatch, rows: Rows
 ) -> None:
     async with hub.opened(place.hub()):
         found = await trouble(place.agent(certificate=strangers.issue(SUBJECT)))
+        await until(lambda: rows("SELECT code FROM bus.refusal"))
+    [(protocol, code, reason)] = rows("SELECT protocol, code, reason FROM bus.refusal")
+    assert (protocol, code) == ("gateway", "tls")
+    assert "the sender's certificate is refused" in reason
     assert found.code == "certificate_refused"
     assert "the hub refuses our certificate" in told(found)
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
@@ -203,5 +207,10 @@ async def test_a_full_spool_answers_ae_and_takes_again_when_the_line_is_back(
 def test_a_setting_that_is_wrong_is_named(place: Place) -> None:
     with pytest.raises(ValueError, match="belong together"):
         place.agent(hub=place.agent().hub.model_dump() | {"key": None})
+    door = {"name": "mllp", "port": place.mllp_port}
+    with pytest.raises(ValueError, match="a port of its own"):
+        place.agent(mllp=[door, door | {"name": "other"}])
+    with pytest.raises(ValueError, match="at the hub alone"):
+        place.agent(mllp=[door | {"sequence": True}])
     with pytest.raises(ValueError, match="nothing can come in"):
         place.agent(mllp=[])
