@@ -134,7 +134,8 @@ def _named(found: Mapping[str, Any], wanted: str | None, what: str, wsdl: str) -
     if wanted is None and found:
         return next(iter(found.values()))
     if wanted is None or wanted not in found:
-        raise PermanentError(f"{wsdl} has no {what} {wanted}; it has {', '.join(found) or 'none'}")
+        named = f"{what} {wanted}" if wanted else what
+        raise PermanentError(f"{wsdl} has no {named}; it has {', '.join(found) or 'none'}")
     return found[wanted]
 
 

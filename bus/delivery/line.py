@@ -20,7 +20,14 @@ from bus.delivery.decide import Attempt, Health, Outcome, Result, State
 from bus.delivery.rows import Claim, Control, NotOursError, Rows
 from bus.delivery.settling import AwayError, Settling
 from bus.delivery.traced import attempted
-from bus.delivery.transport import NotSentError, Outgoing, Transport, UnansweredError, UnsendableError
+from bus.delivery.transport import (
+    UNREACHABLE,
+    NotSentError,
+    Outgoing,
+    Transport,
+    UnansweredError,
+    UnsendableError,
+)
 from bus.rules.destinations import Destination
 
 log = structlog.get_logger("bus.delivery")
@@ -129,6 +136,11 @@ class Line:
             await self._transport.check()
         except NotSentError as error:
             log.error("destination_not_ready", destination=self.spec.name, reason=str(error))  # noqa: TRY400 - told wholly
+            self._found(error)
+
+    def _found(self, error: NotSentError) -> None:
+        """Show what a person is to correct; that nobody is there, the breaker shows."""
+        if error.code != UNREACHABLE:
             self._problem = str(error)
 
     async def _owned(self, rows: Rows, stopping: asyncio.Task[bool]) -> bool:
@@ -237,7 +249,7 @@ class Line:
         attempt = Attempt(self.spec, claim.refusals, tried_at, datetime.now(UTC), self._chance())
         outcome = attempt.decide(result)
         if isinstance(result, NotSentError):
-            self._problem = str(result)
+            self._found(result)
         self._note(claim, outcome)
         attempted(self.spec.name, claim.message_id, claim.attempt, outcome, (began, wire))
         self._settling.end(claim, outcome, seconds)

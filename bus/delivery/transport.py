@@ -15,13 +15,17 @@ ANSWER_KEPT = 64 * 1024
 """Bytes kept of an answer."""
 
 
+UNREACHABLE = "unreachable"
+"""Code of a destination to which there is no connection."""
+
+
 class NotSentError(RetryableError):
     """Not one byte of the message went out: the destination cannot be reached, or is not as its file says.
 
     The text holds no data.
     """
 
-    def __init__(self, reason: str, code: str = "unreachable") -> None:
+    def __init__(self, reason: str, code: str = UNREACHABLE) -> None:
         super().__init__(reason)
         self.code = code
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from bus.rules.sending.http import WebhookDestination
 from bus.rules.sending.mllp import Acknowledgement, MllpDestination
 from bus.rules.sending.pins import SUMS, read_pinned
 from bus.rules.sending.rest import RestDestination
+from bus.rules.sending.shape import outer_paths
 from bus.rules.sending.soap import SoapDestination
 from bus.rules.sending.tables import TablesDestination
 from consortium.errors import PermanentError
@@ -32,6 +33,7 @@ __all__ = [
     "Tls",
     "WebhookDestination",
     "load_destinations",
+    "paths_of",
     "read_destination",
 ]
 
@@ -75,6 +77,17 @@ def read_destination(path: Path, shown: str) -> AnyDestination:
     if isinstance(spec, SoapDestination):
         _check_pinned(spec, marked, path.parent / spec.name)
     return spec
+
+
+def paths_of(spec: AnyDestination) -> Iterator[str]:
+    """Return the paths into the whole message by which a destination reads it."""
+    match spec:
+        case RestDestination():
+            yield from outer_paths(spec.body or {})
+        case SoapDestination():
+            yield from outer_paths(spec.arguments or {})
+        case TablesDestination():
+            yield from spec.each[:1] or outer_paths(dict(spec.columns))
 
 
 def _checked(marked: Marked) -> AnyDestination:

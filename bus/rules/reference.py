@@ -7,11 +7,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from bus.rules.destinations import KINDS
 from bus.rules.expression import FUNCTIONS
 from bus.rules.finding import CODES
 from bus.rules.functions import FUNCTIONS as CALLED
 from bus.rules.lint_leaves import VARIABLES
 from bus.rules.schema import canonical_models
+from bus.rules.sending.base import Breaker, Destination, Retry, Tls
+from bus.rules.sending.http import SignIn
+from bus.rules.sending.shape import Fixed, Repeated, Value, Whole
+from bus.rules.sending.soap import SoapAnswer, UsernameToken
+from bus.rules.sending.tables import Status
 from bus.rules.spec import (
     CONVERTERS_MEAN,
     LEAF_MODELS,
@@ -35,7 +41,8 @@ Made by `./yilian rules docs --write` from the specification of the rule languag
 which the linter and the editor's schemas come too. How to write one: [connect a campus](connect-a-campus.md).
 
 An editor with yaml-language-server (VS Code's YAML extension, Neovim, Helix, Emacs) completes and checks rule
-files by `rules/rule.schema.json` and `rules/shared.schema.json`. VS Code finds them by itself (`.vscode`);
+files by `rules/rule.schema.json`, `rules/shared.schema.json` and
+`rules/destination.schema.json`. VS Code finds them by itself (`.vscode`);
 elsewhere write on a file's first line
 
     # yaml-language-server: $schema=../../rule.schema.json
@@ -60,6 +67,25 @@ PATHS = (
     ("", "`items.0.code`", "an element of a list, from 0"),
     ("", "`^.number`", "of what is around `each`"),
 )
+DESTINATIONS = """## Destinations
+
+A file `rules/destinations/<name>.yaml`: another system to which messages go. How to connect one, with an
+example of each kind: [destinations](destinations.md). The value of an argument, a key of `body` or a column
+is a path into what the rule sends, or a Value, Fixed, Whole or Repeated, or an object of further names.
+"""
+PARTS: tuple[type[BaseModel], ...] = (
+    Retry,
+    Breaker,
+    Tls,
+    SignIn,
+    UsernameToken,
+    SoapAnswer,
+    Status,
+    Value,
+    Fixed,
+    Whole,
+    Repeated,
+)
 
 
 def reference() -> str:
@@ -83,6 +109,15 @@ def reference() -> str:
             _section("## Objects", Node),
             _words("## Order (`order`)", ORDER_MEANS),
             _expressions(),
+            DESTINATIONS,
+            _section("### Every destination", Destination),
+            *(
+                _section(
+                    f"### `kind: {name}`", model, frozenset(Destination.model_fields) - {"resend_ambiguous"}
+                )
+                for name, model in KINDS.items()
+            ),
+            *(_section(f"#### {model.__name__}", model) for model in PARTS),
             _section("## Tests", RuleTest),
             _section("### `given`", Given),
             _section("### `expect`", Expect),
@@ -94,7 +129,7 @@ def reference() -> str:
     )
 
 
-def _section(title: str, model: type[BaseModel]) -> str:
+def _section(title: str, model: type[BaseModel], without: frozenset[str] = frozenset()) -> str:
     schema = model.model_json_schema()
     if "$ref" in schema:
         schema = {**schema["$defs"][schema["$ref"].rpartition("/")[2]], "$defs": schema["$defs"]}
@@ -102,6 +137,7 @@ def _section(title: str, model: type[BaseModel]) -> str:
     rows = [
         (f"`{name}`", _type(field), "yes" if name in needed else _default(field), _meaning(field))
         for name, field in schema["properties"].items()
+        if name not in without
     ]
     said = " ".join((model.__doc__ or "").split())
     return f"{title}\n\n{said}\n\n" + _table(("key", "takes", "needed, or default", "means"), rows)
@@ -138,11 +174,14 @@ def _leaf_or(kinds: list[str]) -> str:
 
 
 NAMES = {
+    "Acknowledgement": "`original`, `enhanced`",
+    "Form": "`raw`, `canonical`, `fhir`, `hl7`",
+    "Kind": "kind",
     "Node": "object",
     "OnMiss": "policy",
+    "Order": "`patient`, `none`",
     "OrderClass": "order",
-    "Kind": "kind",
-    "Form": "`raw`, `canonical`",
+    "Shape": "shape",
 }
 
 
@@ -153,7 +192,7 @@ def _linked(ref: str) -> str:
 
 def _default(field: Mapping[str, Any]) -> str:
     default = field.get("default")
-    if default is None or default in ([], {}, ""):
+    if default is None or isinstance(default, dict) or default in ([], ""):
         return ""
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bus.rules.decision import Hold, HoldingError
-from bus.rules.destinations import AnyDestination, MllpDestination
+from bus.rules.destinations import AnyDestination, MllpDestination, SoapDestination, paths_of
 from bus.rules.expression import Expression, ExpressionError
 from bus.rules.marks import Marked
 from bus.rules.run import Run
 from bus.rules.spec import Form, RuleFile, Sending
 from bus.sources.source import Source
+
+CANONICAL = ("change.", "source.")
+"""How paths into the canonical change begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ def compile_routes(
     spec: RuleFile, marked: Marked, destinations: Mapping[str, AnyDestination]
 ) -> tuple[Route, ...]:
     """Compile a rule's destinations. Raises `RuleError` for an unknown one, one named twice, a wrong `when`,
-    and JSON for an MLLP receiver.
+    and a form of the message that the receiver cannot take.
     """
     routes: list[Route] = []
     seen: set[str] = set()
@@ -38,12 +41,25 @@ def compile_routes(
             raise marked.error(
                 ("destinations", number), f"{sending.to} is named twice: a message goes there once"
             )
-        if isinstance(known, MllpDestination) and sending.send in (Form.CANONICAL, Form.FHIR):
-            reason = f"{sending.to} takes HL7 v2 over MLLP: write send: raw, or send: hl7"
+        if (reason := _unfit(sending, known)) is not None:
             raise marked.error(("destinations", number, "send"), reason)
         seen.add(sending.to)
         routes.append(Route(sending, _condition(sending, marked, number)))
     return tuple(routes)
+
+
+def _unfit(sending: Sending, known: AnyDestination) -> str | None:
+    """Say why what is sent does not fit a destination; None when it does, as far as can be told here."""
+    canonical = sending.send is Form.CANONICAL
+    if sending.send in (Form.CANONICAL, Form.FHIR) and isinstance(known, MllpDestination):
+        return f"{sending.to} takes HL7 v2 over MLLP: write send: raw, or send: hl7"
+    if sending.send is not Form.RAW and isinstance(known, SoapDestination) and known.arguments is None:
+        return f"{sending.to} takes the message's own XML: write send: raw, or arguments in its file"
+    paths = set(paths_of(known))
+    reads_change = bool(paths) and all(path.startswith(CANONICAL) for path in paths)
+    if reads_change and not canonical:
+        return f"{sending.to} reads the canonical change ({min(paths)}): write send: canonical"
+    return None
 
 
 def _condition(sending: Sending, marked: Marked, number: int) -> Expression | None:

@@ -1,4 +1,4 @@
-"""JSON Schemas of rule files and shared files, for editors: they know every field of the canonical model.
+"""JSON Schemas of rule, shared and destination files, for editors: they know every field of the model.
 
 Made from the specification (`bus.rules.spec`) and the canonical model; kept in the repository where editors
 find them, as `FILES` says.
@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Discriminator, TypeAdapter
 
+from bus.rules.destinations import AnyDestination
 from bus.rules.functions import FUNCTIONS
+from bus.rules.sending.shape import FORM_KEYS
 from bus.rules.spec import CONVERTERS_MEAN, LEAF_MODELS, ON_MISS_MEANS, ORDER_MEANS, RuleFile, SharedFile
 from bus.rules.target import target_of
 from consortium.records.model import Change
 
-FILES: Mapping[str, str] = {"rule": "rule.schema.json", "shared": "shared.schema.json"}
+FILES: Mapping[str, str] = {
+    "rule": "rule.schema.json",
+    "shared": "shared.schema.json",
+    "destination": "destination.schema.json",
+}
 """Where each schema lies in the folder of the rules."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 LEAVES = tuple(leaf.__name__ for leaf in LEAF_MODELS)
@@ -25,8 +31,17 @@ LEAF = {"$ref": "#/$defs/Leaf"}
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """Return the schema `rule` or `shared`."""
-    return rule_schema() if name == "rule" else shared_schema()
+    """Return the schema `rule`, `shared` or `destination`."""
+    return {"rule": rule_schema, "shared": shared_schema, "destination": destination_schema}[name]()
+
+
+def destination_schema() -> dict[str, Any]:
+    """Return the schema of a file under `rules/destinations`: by its kind."""
+    made: dict[str, Any] = TypeAdapter(Annotated[AnyDestination, Discriminator("kind")]).json_schema()
+    for form in made["$defs"]["Shape"]["oneOf"]:
+        if form.get("type") == "object":  # of further names: not a misspelt one of the other forms
+            form["not"] = {"anyOf": [_written(key) for key in FORM_KEYS]}
+    return {"$schema": DIALECT, "title": "A destination of Yilian", **made}
 
 
 def rule_schema() -> dict[str, Any]:
@@ -43,6 +58,10 @@ def shared_schema() -> dict[str, Any]:
     objects = [_object(model) for model in canonical_models()]
     made["properties"]["fragments"] |= {"additionalProperties": {"anyOf": objects}}
     return made
+
+
+def _written(key: str) -> dict[str, Any]:
+    return {"required": [key], "properties": {key: {"not": {"type": "object"}}}}
 
 
 def as_text(schema: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ canonical change where the rule sends that (`change.patient.name`, `source.facil
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, StringConstraints, Tag
@@ -47,12 +47,16 @@ class Repeated(Closed):
     of: Shape = Field(description="one element; `^` leads to what is around the part")
 
 
+FORM_KEYS = {"path": "value", "const": "fixed", "message": "whole", "each": "repeated"}
+"""What tells the forms apart; with an object as its value such a key is a name of the receiver's."""
+
+
 def _form(value: Any) -> str:
     if isinstance(value, Value | Fixed | Whole | Repeated):
         return type(value).__name__.lower()
     if not isinstance(value, Mapping):
         return "path"
-    for key, form in (("path", "value"), ("const", "fixed"), ("message", "whole"), ("each", "repeated")):
+    for key, form in FORM_KEYS.items():
         if key in value and not isinstance(value[key], Mapping):
             return form
     return "object"
@@ -83,3 +87,17 @@ Leaf = Annotated[
     Discriminator(_form),
 ]
 """One value."""
+
+
+def outer_paths(shape: Shape) -> Iterator[str]:
+    """Return the paths of a shape that begin at the message itself, not at a part of it."""
+    match shape:
+        case str():
+            yield shape
+        case Value():
+            yield shape.path
+        case Repeated():
+            yield shape.each
+        case dict():
+            for inner in shape.values():
+                yield from outer_paths(inner)

@@ -51,11 +51,11 @@ def page(backend: str, key: str = "P1") -> tuple[str, Mapping[str, Any]]:
 
 PAGES = {
     "postgresql": "WHERE changed >= %(param_1)s::TIMESTAMP WITH TIME ZONE AND (changed >"
-    " %(param_1)s::TIMESTAMP WITH TIME ZONE OR no > %(no_1)s)",
+    " %(param_1)s::TIMESTAMP WITH TIME ZONE OR no > %(no_1)s::VARCHAR)",
     "mysql": "WHERE changed >= %s AND (changed > %s OR no > %s) AND changed < %s"
     " ORDER BY changed, no LIMIT %s",
-    "mssql": "SELECT TOP __[POSTCOMPILE_param_3] * FROM his.patient WHERE changed >="
-    " CAST(:param_1 AS DATETIME2(6)) AND (changed > CAST(:param_1 AS DATETIME2(6)) OR no > :no_1)",
+    "mssql": "SELECT TOP __[POSTCOMPILE_param_1] * FROM his.patient WHERE changed >="
+    " CAST(:param_2 AS DATETIME2(6)) AND (changed > CAST(:param_2 AS DATETIME2(6)) OR no > :no_1)",
     "oracle": "WHERE changed >= :param_1 AND (changed > :param_1 OR no > :no_1) AND changed < :param_2"
     " ORDER BY changed, no FETCH FIRST __[POSTCOMPILE_param_3] ROWS ONLY",
 }
@@ -64,10 +64,7 @@ PAGES = {
 @pytest.mark.parametrize("backend", PAGES)
 def test_a_page_follows_its_place_without_comparing_rows(backend: str) -> None:
     text, _ = page(backend)
-    expected = PAGES[backend]
-    if backend == "postgresql":  # the dialect without a driver writes no casts
-        expected = "WHERE changed >= %(param_1)s AND (changed > %(param_1)s OR no > %(no_1)s)"
-    assert expected in text
+    assert PAGES[backend] in text
     assert "his.patient" in text
     assert "FOR UPDATE" not in text
     assert "NOLOCK" not in text  # it would read what is never committed, and miss rows that move
@@ -82,7 +79,7 @@ def test_the_first_page_asks_for_no_key(backend: str) -> None:
 
 def test_a_bound_is_the_campus_wall_clock_where_the_column_has_no_zone() -> None:
     assert page("mysql")[1]["param_1"] == datetime(2026, 11, 20, 9, 0, 0, 123456)  # noqa: DTZ001 - a wall clock
-    assert page("mssql")[1]["param_1"] == "2026-11-20T09:00:00.123456"
+    assert page("mssql")[1]["param_2"] == "2026-11-20T09:00:00.123456"
     assert page("postgresql")[1]["param_1"] == AT
 
 

@@ -136,3 +136,80 @@ def test_a_word_of_patients_does_not_stand_in_a_mistake_of_a_rule(tmp_path: Path
     loaded = load_rules(rules(tmp_path))
     assert loaded.errors == []
     assert set(loaded.destinations) == {"ward-b", "lab-hook"}
+
+
+SOAP = """
+name: lab-hook
+description: a service
+facility: GROUP
+kind: soap
+address: https://lab.example/in
+wsdl: a.wsdl
+operation: Send
+"""
+TABLES = """
+name: lab-hook
+description: a table
+facility: GROUP
+kind: tables
+database: lab
+table: result
+key: [no]
+columns: {no: change.patient.number, name: change.patient.name}
+"""
+REST = """
+name: lab-hook
+description: a portal
+facility: GROUP
+kind: rest
+address: https://lab.example/in
+body: {no: PID-3.1}
+"""
+IN_THE_CLEAR = SOAP.replace("https", "http") + (
+    "plain_http: true\nsecurity: {user: u, secret: lab, digest: false}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("hook", "line", "said"),
+    [
+        (SOAP, 7, "there is no lab-hook/SHA256SUMS: in lab-hook/ run: sha256sum"),
+        (SOAP.replace("a.wsdl", "../a.wsdl"), 7, "wsdl"),
+        (SOAP.replace("a.wsdl", "https://lab.example/a.wsdl"), 7, "wsdl"),
+        (IN_THE_CLEAR, 1, "sends the password as text; write https://"),
+        (TABLES.replace("key: [no]", "key: [number]"), 1, "key number is not under columns"),
+        (TABLES.replace("key: [no]", "key: [no, no]"), 1, "named twice"),
+        (TABLES + "status: {column: name}\n", 1, "name is the status column: take it out of columns"),
+        (TABLES + "zone: Asia/Nowhere\n", 10, "no time zone; write one as Asia/Shanghai"),
+        (TABLES.replace("table: result", "table: result; DROP TABLE x"), 7, "table"),
+        (TABLES.replace("database: lab", "database: postgresql://u:p@h/d"), 6, "database"),
+        (TABLES.replace("no: change.patient.number", "no: {path: x, as: day}"), 9, "as"),
+        (REST.replace("{no: PID-3.1}", "{no: {path: PID-3.1, neded: true}}"), 7, "neded"),
+        (REST + "headers: {Authorization: Bearer x}\n", 8, "there are sign_in and content_type"),
+    ],
+)
+def test_a_mistake_in_a_soap_rest_or_tables_file_is_named(
+    tmp_path: Path, hook: str, line: int, said: str
+) -> None:
+    [error] = load_destinations(rules(tmp_path, RULE, hook=hook)).errors
+    assert error.line == line
+    assert said in error.message
+
+
+@pytest.mark.parametrize(
+    ("hook", "send", "said"),
+    [
+        (TABLES, "raw", "reads the canonical change (change.patient.name): write send: canonical"),
+        (TABLES, "canonical", None),
+        (REST, "raw", None),
+        (REST.replace("PID-3.1", "change.patient.number"), "raw", "write send: canonical"),
+        (REST.replace("{no: PID-3.1}", "{list: {each: change.reports, of: number}}"), "raw", "canonical"),
+    ],
+)
+def test_a_rule_sends_what_its_destination_reads(
+    tmp_path: Path, hook: str, send: str, said: str | None
+) -> None:
+    naming = f"destinations: [{{to: lab-hook, send: {send}}}]\n"
+    errors = load_rules(rules(tmp_path, RULE + naming, hook=hook)).errors
+    assert [error.line for error in errors] == [RULE.count("\n") + 1] * bool(said)
+    assert all(said and said in error.message for error in errors)
