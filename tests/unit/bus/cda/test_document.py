@@ -16,6 +16,7 @@ from bus.cda.intake import take
 from bus.cda.kinds import KINDS as NAMED
 from bus.cda.problem import DocumentError
 from bus.cda.schema import structure
+from bus.forms import parts
 from bus.rules.ruleset import RuleSet
 from bus.sources.cda import parse_cda
 from bus.sources.source import Envelope, UnreadableError
@@ -175,3 +176,12 @@ def test_the_page_takes_nothing_but_text_from_a_document() -> None:
 def test_a_page_of_what_is_no_document_is_refused() -> None:
     with pytest.raises(DocumentError, match="CDA"):
         render(b"<a/>")
+
+
+def test_what_is_shown_of_a_message_is_the_document_that_it_carries() -> None:
+    text = b64encode(body("lab")).decode()
+    around = f'<a><CDA上传 xmlns="urn:yilian:upload:v1"><内容>{text}</内容></CDA上传></a>'
+    shown = {part.place: part.value for part in parts(around.encode(), "utf-8", "cda:C0007")}
+    assert shown["title"] == "检验报告"
+    assert shown["recordTarget/patientRole/patient/name"] == "徐轩"
+    assert shown["versionNumber/@value"] == "1"
