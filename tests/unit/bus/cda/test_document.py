@@ -9,6 +9,7 @@ from functools import cache
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from lxml import etree
 
 from bus.cda.heading import read_heading
 from bus.cda.html import render
@@ -17,6 +18,7 @@ from bus.cda.kinds import KINDS as NAMED
 from bus.cda.problem import DocumentError
 from bus.cda.schema import structure
 from bus.forms import parts
+from bus.rules.decision import Hold
 from bus.rules.ruleset import RuleSet
 from bus.sources.cda import parse_cda
 from bus.sources.source import Envelope, UnreadableError
@@ -185,3 +187,21 @@ def test_what_is_shown_of_a_message_is_the_document_that_it_carries() -> None:
     assert shown["title"] == "检验报告"
     assert shown["recordTarget/patientRole/patient/name"] == "徐轩"
     assert shown["versionNumber/@value"] == "1"
+
+
+def test_a_summary_of_no_visit_is_recorded_without_one() -> None:
+    wrong = root("summary")
+    drop("v3:componentOf")(wrong)
+    drop("v3:recordTarget/v3:patientRole/v3:id[@root='2.16.156.10011.1.11']")(wrong)
+    source = parse_cda(etree.tostring(wrong), ENVELOPE)
+    change = rules().decide(source, "HP", "cda:C0001").outcome
+    assert isinstance(change, Change), change
+    assert change.encounter is None
+    assert change.documents[0].number == "HCD261120010"
+
+
+def test_a_patient_number_of_another_campus_is_not_taken() -> None:
+    other = body("lab").replace(b"1.2.156.10011.99.2", b"1.2.156.10011.99.3")
+    held = rules().decide(parse_cda(other, ENVELOPE), "HP", "cda:C0007").outcome
+    assert isinstance(held, Hold)
+    assert (held.code, held.field) == ("bad_field", "patient.number")
