@@ -31,7 +31,8 @@ from bus.rules.versions import store
 from bus.rules.versions.folder import compiled
 from bus.rules.versions.model import NothingActiveError, UnknownVersionError
 from bus.sent_forms import Sent, sent
-from bus.sources.opening import ROW_TYPES, XML_TYPES, open_stored
+from bus.sources.cda import carried
+from bus.sources.opening import CDA_TYPE, ROW_TYPES, XML_TYPES, open_stored
 from bus.sources.source import UnreadableError
 from bus.sources.xml_parser import ForbiddenXmlError, MalformedXmlError, parse_xml
 
@@ -199,7 +200,11 @@ def decide(stored: Stored, rules: RuleSet, records: Records) -> Decision:
 def parts(body: bytes, charset: str, message_type: str) -> Sequence[Part]:
     """Take a body apart for people; () where it does not parse."""
     try:
-        if message_type.startswith(XML_TYPES):
+        if message_type.startswith(CDA_TYPE):
+            root = parse_xml(body)
+            inside = carried(root)
+            found = _elements(root if inside is None else parse_xml(inside), attributes=True)
+        elif message_type.startswith(XML_TYPES):
             found = _elements(parse_xml(body))
         elif message_type.startswith(ROW_TYPES):
             found = _keys(json.loads(body.decode(charset)), "")
@@ -224,13 +229,15 @@ def _fields(segments: Sequence[Segment]) -> Iterator[Part]:
                 yield Part(f"{name}-{number}", value)
 
 
-def _elements(element: etree._Element, within: str = "") -> Iterator[Part]:
+def _elements(element: etree._Element, within: str = "", *, attributes: bool = False) -> Iterator[Part]:
     for child in element.iterchildren(tag=etree.Element):
         place = f"{within}{etree.QName(child).localname}"
+        for name, value in child.attrib.items() if attributes else ():
+            yield Part(f"{place}/@{etree.QName(name).localname}", str(value))
         text = (child.text or "").strip()
         if text:
             yield Part(place, text)
-        yield from _elements(child, f"{place}/")
+        yield from _elements(child, f"{place}/", attributes=attributes)
 
 
 def _keys(value: Any, place: str) -> Iterator[Part]:

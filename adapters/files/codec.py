@@ -170,7 +170,7 @@ def _heading(body: bytes) -> Heading:
     try:
         return take(body)
     except DocumentError as error:
-        raise _RefusedError(error.code, str(error)) from error
+        raise FileError(error.code, str(error)) from error
 
 
 def _key(found: Piece, source: Source) -> str | None:

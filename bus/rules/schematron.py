@@ -150,5 +150,5 @@ def _hold(errors: Sequence[tuple[str, Violation]]) -> Hold:
     name, first = errors[0]
     told = [f"{one.id} {one.path}: {one.text}" for _, one in errors[:TOLD]]
     if len(errors) > TOLD:
-        told.append(f"… {len(errors) - TOLD} more; ./yilian documents validate FILE lists all")
-    return Hold("schematron", "\n".join(told), step=f"schematron {name}", field=first.path)
+        told.append(f"and {len(errors) - TOLD} more, which ./yilian documents validate lists")
+    return Hold("schematron", "; ".join(told), step=f"schematron {name}", field=first.path)

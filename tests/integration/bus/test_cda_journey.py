@@ -19,12 +19,15 @@ from adapters.soap.server import create_app as create_soap
 from adapters.uploads import UploadSettings
 from api.app import create_app
 from bus.inbox import Inbox
+from bus.router.effects import Services
+from bus.router.router import Router
+from bus.rules.ruleset import RuleSet
 from consortium.access import tokens
 from consortium.access.seed import seed_sample_users
-from runtime.settings import Settings
+from runtime.settings import CHECKOUT, Settings
 from simulators.cda.samples import KINDS, Sample, document
 from tests.integration.adapters.serving import authenticate, serving
-from tests.integration.bus.clinic import engine_of, rows, states, steps
+from tests.integration.bus.clinic import engine_of, hl7, rows, states, steps, store
 from tests.integration.bus.test_codes_journey import running
 from tests.integration.bus.test_relay import until
 
@@ -127,7 +130,8 @@ async def test_every_kind_goes_from_soap_to_fhir_and_to_a_page(
     assert types == [(f"cda:{s.code}", s.patient, s.visit) for s in samples.values()]
 
     for sample in samples.values():
-        [reference] = await found(fhir, "DocumentReference", identifier=sample.number)
+        type_ = f"urn:oid:2.16.156.10011.2.4|{sample.code}"
+        [reference] = await found(fhir, "DocumentReference", identifier=sample.number, type=type_)
         assert reference["status"] == "current"
         coding = reference["type"]["coding"][0]
         assert (coding["system"], coding["code"]) == ("urn:oid:2.16.156.10011.2.4", sample.code)
@@ -302,6 +306,25 @@ def test_what_is_no_sound_document_is_refused_at_the_door_and_kept(origin: str, 
     codes = [code for *_, code in UNSOUND]
     assert refused == [*(("rest", code) for code in codes), *(("soap", code) for code in codes[:-1])]
     assert rows(database_url, "SELECT count(*) FROM bus.inbox") == [(0,)]
+
+
+def test_a_document_inside_an_mdm_becomes_the_same_records(database_url: str) -> None:
+    sample = document(SEED, DAY, "discharge")
+    enclosed = sample.body.replace(b"1.2.156.10011.99.2", b"1.2.156.10011.99.1")
+    txa = f"TXA|1|C0053^出院小结|AP|20261120124900||||||||{sample.number}"
+    obx = f"OBX|1|ED|C0053^出院小结||^application^XML^Base64^{b64encode(enclosed).decode()}"
+    ids = store(database_url, hl7("MDM^T02", sample.patient, sender="EMR", more=[txa, obx]))
+    engine = engine_of(database_url)
+    Router(engine, RuleSet.load(CHECKOUT / "rules"), Services()).answer(ids)
+    engine.dispose()
+    assert states(database_url) == {}
+    assert rows(database_url, "SELECT number, status, class FROM records.encounter") == [
+        (sample.visit, "finished", "inpatient")
+    ]
+    kept = (
+        "SELECT d.number, b.size FROM records.document d JOIN records.blob b ON b.sha256 = d.content_sha256"
+    )
+    assert rows(database_url, kept) == [(sample.number, len(enclosed))]
 
 
 def test_json_is_not_taken_for_a_document(origin: str) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import date
 from typing import Any
 
 import psycopg
 import pytest
 
+from adapters.files.settings import Source
+from simulators.cda.samples import document
 from tests.integration.adapters.files.conftest import HEADER, Desk, ids, ledger, refusals
 from tests.unit.adapters.files.reading import csv_source
 
@@ -27,6 +30,22 @@ def test_a_file_becomes_messages_and_goes_to_the_archive(desk: Desk, database: p
     assert ledger(database, "a.csv") == ("taken", 2, 2, 0, [], 1, True)
     traced = database.execute("SELECT step, detail FROM bus.trace ORDER BY message_id").fetchall()
     assert traced[1] == ("read", {"file": 1, "line": 3, "record": 2})
+
+
+def test_a_clinical_document_is_one_message_and_a_bad_one_goes_back(
+    desk: Desk, database: psycopg.Connection
+) -> None:
+    told = {"name": "hp_cda", "facility": "HP", "sender": "EMR", "pattern": "*.xml", "settle": 10, "cda": {}}
+    source = Source.model_validate(told)
+    sample = document(20261120, date(2026, 11, 20), "summary")
+    desk.drop.put("good.xml", sample.body)
+    desk.drop.put("bad.xml", sample.body.replace(b"<title>", b"<titel/><title>"))
+    assert sorted(desk.run(source)) == ["archived", "rejected"]
+    row = database.execute("SELECT control_id, message_type, patient_number, body FROM bus.inbox").fetchall()
+    assert row == [(sample.number, "cda:C0001", sample.patient, sample.body)]
+    assert desk.drop.tree("archive") == ["good.xml"]
+    assert desk.drop.tree("reject") == ["bad.xml", "bad.xml.reason"]
+    assert [code for code, *_ in refusals(database)] == ["schema"]
 
 
 def test_only_a_file_that_stands_still_is_taken(desk: Desk, database: psycopg.Connection) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from pydantic import ValidationError
 
-from adapters.files.records import Bad, FileError, Record
+from adapters.files.records import FileError, Record
 from adapters.files.settings import Source
 from simulators.cda.samples import document
 from tests.unit.adapters.files.reading import found
@@ -29,11 +29,10 @@ def test_the_document_says_what_it_is_and_keeps_its_bytes() -> None:
     assert (arrival.body, arrival.charset) == (SAMPLE.body, "gb18030")
 
 
-def test_what_is_no_document_is_refused_with_its_reason() -> None:
-    [bad] = found(source(), b"<a/>")
-    assert isinstance(bad, Bad)
-    assert (bad.code, bad.line) == ("not_a_document", 1)
-    assert "ClinicalDocument" in bad.reason
+def test_what_is_no_document_is_refused_whole_with_its_reason() -> None:
+    with pytest.raises(FileError, match="ClinicalDocument") as refused:
+        found(source(), b"<a/>")
+    assert refused.value.code == "not_a_document"
 
 
 def test_a_document_over_the_limit_is_refused_whole() -> None:

@@ -9,6 +9,7 @@ from functools import cache
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from lxml import etree
 
 from bus.cda.heading import read_heading
 from bus.cda.html import render
@@ -16,6 +17,8 @@ from bus.cda.intake import take
 from bus.cda.kinds import KINDS as NAMED
 from bus.cda.problem import DocumentError
 from bus.cda.schema import structure
+from bus.forms import parts
+from bus.rules.decision import Hold
 from bus.rules.ruleset import RuleSet
 from bus.sources.cda import parse_cda
 from bus.sources.source import Envelope, UnreadableError
@@ -175,3 +178,30 @@ def test_the_page_takes_nothing_but_text_from_a_document() -> None:
 def test_a_page_of_what_is_no_document_is_refused() -> None:
     with pytest.raises(DocumentError, match="CDA"):
         render(b"<a/>")
+
+
+def test_what_is_shown_of_a_message_is_the_document_that_it_carries() -> None:
+    text = b64encode(body("lab")).decode()
+    around = f'<a><CDA上传 xmlns="urn:yilian:upload:v1"><内容>{text}</内容></CDA上传></a>'
+    shown = {part.place: part.value for part in parts(around.encode(), "utf-8", "cda:C0007")}
+    assert shown["title"] == "检验报告"
+    assert shown["recordTarget/patientRole/patient/name"] == "徐轩"
+    assert shown["versionNumber/@value"] == "1"
+
+
+def test_a_summary_of_no_visit_is_recorded_without_one() -> None:
+    wrong = root("summary")
+    drop("v3:componentOf")(wrong)
+    drop("v3:recordTarget/v3:patientRole/v3:id[@root='2.16.156.10011.1.11']")(wrong)
+    source = parse_cda(etree.tostring(wrong), ENVELOPE)
+    change = rules().decide(source, "HP", "cda:C0001").outcome
+    assert isinstance(change, Change), change
+    assert change.encounter is None
+    assert change.documents[0].number == "HCD261120010"
+
+
+def test_a_patient_number_of_another_campus_is_not_taken() -> None:
+    other = body("lab").replace(b"1.2.156.10011.99.2", b"1.2.156.10011.99.3")
+    held = rules().decide(parse_cda(other, ENVELOPE), "HP", "cda:C0007").outcome
+    assert isinstance(held, Hold)
+    assert (held.code, held.field) == ("bad_field", "patient.number")

@@ -62,10 +62,8 @@ def test_every_error_is_told_and_nobody_waits(tmp_path: Path) -> None:
     decision = decided(rules(tmp_path), "<form><no>1</no><no>2</no><phone>1</phone></form>")
     held = decision.outcome
     assert isinstance(held, Hold)
-    assert held.reason.splitlines() == [
-        "F1 form: 缺少姓名 | the name is missing",
-        "F3 form: 编号重复 | the number is there twice",
-    ]
+    told = ("F1 form: 缺少姓名 | the name is missing", "F3 form: 编号重复 | the number is there twice")
+    assert held.reason == "; ".join(told)
     assert (held.step, held.field, decision.blocks) == ("schematron form.sch", "form", False)
 
 
@@ -114,3 +112,11 @@ def test_a_schematron_that_is_not_there(tmp_path: Path, name: str) -> None:
 def test_a_schematron_in_a_rule_of_other_messages_is_an_error(tmp_path: Path) -> None:
     folder = rules(tmp_path, rule=RULE.replace('msg.type == "xml:patient"', 'msg.type == "rest:patient"'))
     assert "not-xml" in {f.code for f in lint(folder).findings}
+
+
+def test_of_many_errors_the_first_are_told_and_the_rest_counted(tmp_path: Path) -> None:
+    schema = SCHEMA.replace('context="/form"', 'context="/form/part"')
+    held = decided(rules(tmp_path, schema), f"<form>{'<part/>' * 13}</form>").outcome
+    assert isinstance(held, Hold)
+    assert held.reason.count("F1 form/part[") == 10
+    assert held.reason.endswith("and 3 more, which ./yilian documents validate lists")
