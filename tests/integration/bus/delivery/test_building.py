@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +38,11 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
 
 
 @pytest.fixture
-def reported(database_url: str, rules: RuleSet) -> Iterator[str]:
+def reported(database_url: str, rules: RuleSet) -> str:
     """A database in which a patient is known by an ADT, and a report names them by number and name alone."""
     ids = store(database_url, hl7("ADT^A04", "M1", visit="V1"), lab("M1", flag="HH", value="6.80"))
     Router(engine_of(database_url), rules, Services()).answer(ids)
-    yield database_url
+    return database_url
 
 
 class Wire:
