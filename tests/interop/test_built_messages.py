@@ -34,7 +34,7 @@ def test_hl7_splits_it_as_it_was_meant(kind: Kind, data: st.DataObject, version:
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-@settings(max_examples=10)
+@settings(max_examples=3)
 @given(data=st.data(), version=st.sampled_from(["2.4", "2.5"]))
 def test_hl7apy_finds_every_segment_where_its_structure_has_it(
     kind: Kind, data: st.DataObject, version: Any
