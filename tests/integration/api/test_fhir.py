@@ -291,7 +291,16 @@ async def test_a_document_is_given_byte_for_byte_and_as_a_binary(doctor: Doctor,
 async def test_the_capability_statement_names_what_is_served(doctor: Doctor) -> None:
     statement = await doctor.search("metadata")
     served = {resource["type"] for resource in statement["rest"][0]["resource"]}
-    assert served == {"Patient", *RECORDS, "Binary", "ConceptMap", "CodeSystem", "ValueSet"}
+    assert served == {
+        "Patient",
+        *RECORDS,
+        "Appointment",
+        "ChargeItem",
+        "Binary",
+        "ConceptMap",
+        "CodeSystem",
+        "ValueSet",
+    }
     assert statement["fhirVersion"] == "4.0.1"
 
 

@@ -87,6 +87,7 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.CODE_MAP_WRITE: {("engineer", where, "operations") for where in ("campus", "group")},
     Action.AUDIT_READ: {("admin", "shared", "audit")},
     Action.UPLOAD: {("system", "campus", "operations")},
+    Action.RECORD_WRITE: {("system", "campus", "operations")},
 }
 ALLOWED[Action.RECORD_READ] = ALLOWED[Action.PATIENT_READ]
 for everyones in (Action.ME_READ, Action.CAPABILITIES_READ):
