@@ -21,7 +21,7 @@ from bench.result import MissingError
 
 CHUNK = 1_000_000
 """Rows made in one transaction."""
-ROW_BYTES, BODY_BYTES = 900, 1500
+ROW_BYTES, BODY_BYTES = 700, 1500
 """On the disk, with indexes and while it is made, of an index row with its trace and of a body."""
 
 TABLES = ("bus.inbox", "bus.trace", "bus.numbered")
