@@ -159,6 +159,7 @@ class Line:
         )
 
     async def _turn(self, rows: Rows) -> None:
+        self._settling.due.clear()
         if monotonic() >= self._control_due:
             self._control, self._control_due = await rows.control(), monotonic() + IDLE
         control = self._control

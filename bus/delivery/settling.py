@@ -42,7 +42,7 @@ class Settling:
 
     def __init__(self) -> None:
         self.due = asyncio.Event()
-        """Set when there is something to write."""
+        """Set when there is something to write, or room for another. Whoever turns clears it first."""
         self._marks: dict[Claim, asyncio.Future[datetime]] = {}
         self._ended: deque[Ended] = deque()
         self._open = False
@@ -66,9 +66,10 @@ class Settling:
         _refuse(marks.values(), AwayError())
 
     def end(self, claim: Claim, outcome: Outcome, seconds: float | None) -> None:
-        """Note the outcome of an attempt; it is kept until it is written."""
+        """Note the outcome of an attempt; it is kept until it is written, with the next one's mark if there is
+        one. The end of its task sets `due`.
+        """
         self._ended.append(Ended(claim, outcome, seconds))
-        self.due.set()
 
     async def mark(self, claim: Claim) -> datetime:
         """Say that it goes on the wire now, and wait for the commit; returns when it first did.
@@ -92,7 +93,6 @@ class Settling:
 
     async def write(self, rows: Rows) -> None:
         """Write what is told, one group. psycopg's errors pass; outcomes are kept then, and marks fail."""
-        self.due.clear()
         if not self:
             return
         marks = list(islice(self._marks, GROUP))
@@ -110,7 +110,7 @@ class Settling:
         for id_, done in waiting.items():
             _tell(done, settled.marked.get(id_))
         if self:
-            self.due.set()
+            self.due.set()  # more than a group
 
 
 def _tell(done: asyncio.Future[datetime], first: datetime | None) -> None:
