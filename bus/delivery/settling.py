@@ -66,7 +66,7 @@ class Settling:
         _refuse(marks.values(), AwayError())
 
     def end(self, claim: Claim, outcome: Outcome, seconds: float | None) -> None:
-        """Note the outcome of an attempt; it is kept until it is written, with the next one's mark if there is
+        """Note the outcome of an attempt; it is kept until it is written, with the next mark if there is
         one. The end of its task sets `due`.
         """
         self._ended.append(Ended(claim, outcome, seconds))

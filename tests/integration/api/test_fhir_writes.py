@@ -464,7 +464,9 @@ async def test_the_capability_statement_tells_what_is_written(program: Program, 
     assert {one["code"] for one in rest["interaction"]} == {"transaction", "batch"}
     told = {one["type"]: {found["code"] for found in one["interaction"]} for one in rest["resource"]}
     routes = {
-        (method, route.path) for route in app.routes for method in getattr(route, "methods", None) or ()
+        (method, getattr(route, "path", ""))
+        for route in app.routes
+        for method in getattr(route, "methods", None) or ()
     }
     for type_, interactions in told.items():
         assert ("create" in interactions) == (("POST", f"/fhir/{type_}") in routes), type_

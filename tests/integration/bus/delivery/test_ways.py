@@ -15,10 +15,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from adapters.soap.settings import SoapSettings
 
 from adapters.exchange import Exchange, Request
 from adapters.soap.server import create_app
+from adapters.uploads import UploadSettings
 from bus.delivery.transport import NotSentError
 from bus.rules.destinations import RestDestination
 from runtime.settings import CHECKOUT
@@ -102,7 +102,7 @@ async def delivery(url: str, rules: Path, home: Path, **secrets: str) -> AsyncIt
 @pytest.fixture
 def yilian(database_url: str) -> Iterator[str]:
     """Our own SOAP service, into the inbox of the same database."""
-    settings = SoapSettings(frozenset({"HP"}), body_limit=200_000)
+    settings = UploadSettings(frozenset({"HP"}), body_limit=200_000)
     with serving(database_url, lambda inbox: create_app(inbox, settings, authenticate), "/soap") as url:
         yield f"{url}/soap"
 
