@@ -47,7 +47,7 @@ class Client:
         """Send a batch and return the hub's answer, which comes after its commit. Raises LineError."""
         try:
             response = await self._http.post(PATH, content=written(batch))
-        except httpx.TransportError as error:
+        except (httpx.TransportError, OSError) as error:  # an alert after the handshake comes as ssl.SSLError
             raise LineError(of_failure(error, self._url)) from error
         if response.status_code != 200:
             raise LineError(of_answer(response))

@@ -18,8 +18,10 @@ from adapters.tls import why
 
 CERTIFICATE = "yilian.certificate"
 """Where the connection's client certificate (DER) is in an ASGI scope's extensions."""
-SECONDS = 10.0
+SECONDS = 10
 """How long a handshake may take."""
+LINGER = 2.0
+"""Seconds that a peer that is turned away gets to read why."""
 
 Failed = Callable[[str, str], None]
 """Told of a handshake that failed: the peer, and why."""
@@ -55,19 +57,45 @@ class _Telling(SSLProtocol):
             ssl_handshake_timeout=SECONDS,
         )
         self._failed = failed
+        self._turned_away = False
 
     def _on_handshake_complete(self, handshake_exc: BaseException | None) -> None:
-        if isinstance(handshake_exc, ssl.SSLError):
-            self._process_outgoing()
-            host, port = (self._get_extra_info("peername") or ("", 0))[:2]
-            self._failed(f"{host}:{port}", why(handshake_exc))
-        super()._on_handshake_complete(handshake_exc)
+        if not isinstance(handshake_exc, ssl.SSLError):
+            super()._on_handshake_complete(handshake_exc)
+            return
+        host, port = (self._get_extra_info("peername") or ("", 0))[:2]
+        self._failed(f"{host}:{port}", why(handshake_exc))
+        self._turn_away()
+
+    def _turn_away(self) -> None:
+        """Send the alert, and close only when the peer has had time to read it.
+
+        With TLS 1.3 its request is on the way already: closing at once would reset the connection first.
+        """
+        transport = self._transport
+        if transport is None:
+            return
+        self._turned_away = True
+        self._handshake_timeout_handle.cancel()
+        self._process_outgoing()
+        transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER, transport.abort)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what came; of a peer that is turned away, nothing."""
+        if not self._turned_away:
+            super().buffer_updated(nbytes)
+
+    def eof_received(self) -> None:
+        """Close; of a peer that is turned away, because it has read the alert."""
+        if not self._turned_away:
+            super().eof_received()
 
 
-def certified(context: ssl.SSLContext, failed: Failed) -> Callable[..., asyncio.Protocol]:
+def certified(context: ssl.SSLContext, failed: Failed) -> Callable[..., asyncio.BaseProtocol]:
     """Return what makes the protocol of a connection from uvicorn's arguments."""
 
-    def made(**arguments: Any) -> asyncio.Protocol:
+    def made(**arguments: Any) -> asyncio.BaseProtocol:
         return _Telling(CertifiedProtocol(**arguments), context, failed)
 
     return made

@@ -47,7 +47,7 @@ async def serving(
     *,
     name: str,
     context: ssl.SSLContext | None = None,
-    wrap: Callable[..., asyncio.Protocol] | None = None,
+    wrap: Callable[..., asyncio.BaseProtocol] | None = None,
     keep_alive: int = 30,
 ) -> AsyncIterator[int]:
     """Serve inside the block; give the port. `keep_alive`: seconds that a connection may be silent. `wrap`

@@ -108,7 +108,7 @@ def told(trouble: Trouble) -> str:
     return f"{sentence} ({trouble.detail})" if trouble.detail else sentence
 
 
-def of_failure(error: httpx.TransportError, url: str) -> Trouble:
+def of_failure(error: httpx.TransportError | OSError, url: str) -> Trouble:
     """Tell what a request that got no answer failed by."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):

@@ -49,7 +49,7 @@ async def test_status_tells_what_is_spooled_and_check_what_is_wrong(
         async with hub.opened(place.hub()):
             await until(lambda: agent.level.count == 0 and agent.pending.line().state == "up")
             code, text = ask(capsys, "status", "--config", config, "--json")
-            found: dict[str, Any] = json.loads(text)
+            found: dict[str, Any] = json.loads(text.splitlines()[-1])
             assert (code, found["state"], found["spooled"], found["confirmed"]) == (0, "up", 0, 2)
     code, text = ask(capsys, "status", "--config", config)
     assert (code, "does not run" in text) == (1, True)

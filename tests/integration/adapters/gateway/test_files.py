@@ -62,7 +62,7 @@ async def test_an_export_is_taken_while_the_line_is_down_and_only_its_changes_ar
         export(drop, "patients_2.csv", "1,欧阳珅", "2,张镕", "3,李堃")
         await until(lambda: kept(drop, "archive") == 2)
         assert agent.level.count == 5
-        assert agent.doors.detail()["files ns_patients"]["stored"] == 4
+        await until(lambda: agent.doors.detail()["files ns_patients"]["stored"] == 4)
         await line.up()
         await until(lambda: agent.level.count == 0)
     found = rows("SELECT control_id, protocol, endpoint, facility, patient_number FROM bus.inbox ORDER BY id")
