@@ -21,7 +21,7 @@ from bus.hl7.problem import HL7Error
 from bus.inbox.edited import store_edited
 from bus.replay import ledger
 from bus.replay.ledger import Who
-from bus.replay.one import keys_of, lock
+from bus.replay.one import keys_of, lock, refuse_written
 from bus.sources.opening import ROW_TYPES, XML_TYPES, decode_text
 from bus.sources.source import Envelope, UnreadableError
 from bus.sources.xml import parse_xml_source
@@ -73,6 +73,7 @@ def edit(engine: sa.Engine, message_id: int, body: bytes, who: Who, routing_key:
 def _replace(
     connection: sa.Connection, replay_id: int, original: Any, corrected: Corrected, by: str, routing_key: str
 ) -> int:
+    refuse_written(original.id, original.message_type)
     arrival = _arrival(original, corrected)
     key, other = keys_of(arrival, routing_key)
     lock(connection, key, other, *keys_of(original, routing_key))

@@ -138,8 +138,9 @@ async def test_an_idempotency_key_makes_one_message_of_two(program: Program, eng
     assert counts(engine)["bus.inbox"] == 1
     other = await program.post(bundle(entry(charge())), Idempotency_Key="K1")
     assert other.status_code == 409
-    assert issues(other) == [("conflict", "Bundle.identifier")]
-    assert rows(engine, "SELECT code FROM bus.held") == [("control_id_conflict",)]
+    assert issues(other) == [("conflict", "Bundle.entry[0].resource")]
+    assert counts(engine)["bus.inbox"] == 1
+    assert rows(engine, "SELECT code FROM bus.refusal") == [("fhir_conflict",)]
     assert await program.found("ChargeItem?identifier=F-7") != []
 
 
