@@ -77,7 +77,7 @@ class Forms:
     parts: Sequence[Part]
     """Unescaped, in order; empty where it does not parse."""
     decision: Decision | None
-    """What the rules of now say; None for a refusal."""
+    """What the rules of now say; None for a refusal, and for what was written over FHIR: no rule is asked."""
     answer: Answer
 
 
@@ -114,7 +114,7 @@ def forms(connection: sa.Connection, id: str, rules: CurrentRules) -> Forms | No
 
 def _stored(stored: Stored, rules: RuleSet) -> Forms:
     body = bytes(stored.body)
-    accepted = {"mllp": "AA", "tables": "read", "soap": "200"}.get(stored.protocol, "202")
+    accepted = {"mllp": "AA", "tables": "read", "soap": "200", "fhir": "200"}.get(stored.protocol, "202")
     return Forms(
         id=str(stored.id),
         facility=stored.facility,
@@ -124,7 +124,7 @@ def _stored(stored: Stored, rules: RuleSet) -> Forms:
         size=len(body),
         text=readable(body, stored.charset),
         parts=parts(body, stored.charset, stored.message_type),
-        decision=decide(stored, rules),
+        decision=None if stored.protocol == "fhir" else decide(stored, rules),
         answer=Answer(stored.received_at, accepted, None),
     )
 
