@@ -86,7 +86,9 @@ class Forms:
     parts: Sequence[Part]
     """Unescaped, in order; empty where it does not parse."""
     decision: Decision | None
-    """What the rules of now say; None for a refusal, and for a body that is not here any more."""
+    """What the rules of now say; None for a refusal, for a body that is not here any more, and for what was
+    written over FHIR: no rule is asked.
+    """
     answer: Answer
     rules_then: str | None = None
     """The version that decided it last, as its trace says; None: none did, or it was no deployed one."""
@@ -146,6 +148,8 @@ def forms(connection: sa.Connection, id: str, rules: CurrentRules) -> Forms | No
     if stored.body is None:
         size = connection.execute(SIZE, {"id": stored.id}).scalar_one()
         return _stored(stored, b"", size, None, bodies.told(connection, stored.id, stored.received_at))
+    if stored.protocol == "fhir":
+        return _stored(stored, stored.body, len(stored.body), None, None)
     records = KnownRecords(connection)
     decision = decide(stored, rules.get(connection), records)
     shown = _stored(stored, stored.body, len(stored.body), decision, None)
@@ -156,7 +160,7 @@ def forms(connection: sa.Connection, id: str, rules: CurrentRules) -> Forms | No
 
 
 def _stored(stored: Stored, body: bytes, size: int, decision: Decision | None, dropped: str | None) -> Forms:
-    accepted = {"mllp": "AA", "tables": "read", "soap": "200"}.get(stored.protocol, "202")
+    accepted = {"mllp": "AA", "tables": "read", "soap": "200", "fhir": "200"}.get(stored.protocol, "202")
     return Forms(
         id=str(stored.id),
         facility=stored.facility,

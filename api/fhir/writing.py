@@ -55,8 +55,6 @@ class Written:
     """In the inbox; None where nothing was written, because it was there."""
     answers: tuple[Answer, ...]
     notes: tuple[Issue, ...]
-    held: bool = False
-    """Its control id is known with other content: it waits for a person."""
 
 
 class Writer:
@@ -87,11 +85,7 @@ class Writer:
             if not any(one.by_itself for one in wanted):
                 return Written(None, _answers(asked, before, before), found.notes)
             rest = self._rest(connection, asked, wanted, found)
-            written = self._effect(connection, (asked, wanted), found, rest, sent, keys, before)
-        if written.held:
-            text = f"its id was used with other content: kept as message {written.message_id}, for a person"
-            raise WriteError(409, [Issue("Bundle.identifier", text, "conflict")])
-        return written
+            return self._effect(connection, (asked, wanted), found, rest, sent, keys, before)
 
     def _read(
         self, connection: sa.Connection, parts: Sequence[Part], more: Mapping[str, Key] | None = None
@@ -124,7 +118,8 @@ class Writer:
         asked, wanted = parts
         receipt = self._intake.store(connection, rest, sent)
         if receipt.outcome is Outcome.CONFLICT:
-            return Written(receipt.id, (), found.notes, held=True)
+            text = "its id was used before with other content: give what is new an id of its own"
+            raise WriteError(409, [Issue(asked[0].part.path, text, "conflict")])
         if receipt.outcome is Outcome.DUPLICATE:
             return Written(receipt.id, _answers(asked, before, before), found.notes)
         try:

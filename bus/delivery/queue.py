@@ -11,7 +11,7 @@ from bus import trace
 from bus.delivery.snapshot import snapshot
 from bus.rules.spec import Form, Sending
 from consortium.records import known
-from consortium.records.model import Change, Provenance
+from consortium.records.model import Change, Document, Provenance
 
 QUEUE = sa.text(
     "WITH queued AS (INSERT INTO bus.delivery (destination, message_id, patient_key, other_key, form, body)"
@@ -52,9 +52,22 @@ def queued(
 
 
 def canonical(change: Change, provenance: Provenance) -> bytes:
-    """Return a change as it is sent: `{"source": …, "change": …}`, UTF-8 JSON, what is absent left out."""
+    """Return a change as it is sent: `{"source": …, "change": …}`, UTF-8 JSON, what is absent left out.
+
+    Where a document is no UTF-8 text, the contents are in base64 beside the change: `"contents": […]`.
+    """
+    if not all(map(_is_text, change.documents)):
+        return snapshot(change, provenance)
     source = provenance.model_dump_json(exclude_none=True)
     return f'{{"source":{source},"change":{change.model_dump_json(exclude_none=True)}}}'.encode()
+
+
+def _is_text(document: Document) -> bool:
+    try:
+        document.content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def write(connection: sa.Connection, rows: Sequence[Queued]) -> None:

@@ -23,7 +23,7 @@ from bus.hl7.problem import HL7Error
 from bus.inbox.edited import store_edited
 from bus.replay import ledger
 from bus.replay.ledger import Who
-from bus.replay.one import keys_of, lock
+from bus.replay.one import keys_of, lock, refuse_written
 from bus.sources.cda import parse_cda
 from bus.sources.opening import CDA_TYPE, ROW_TYPES, XML_TYPES, decode_text
 from bus.sources.source import Envelope, UnreadableError
@@ -76,6 +76,7 @@ def edit(engine: sa.Engine, message_id: int, body: bytes, who: Who, routing_key:
 def _replace(
     connection: sa.Connection, replay_id: int, original: Any, corrected: Corrected, by: str, routing_key: str
 ) -> int:
+    refuse_written(original.id, original.message_type)
     if original.body is None:
         raise held.NotHeldError(bodies.told(connection, original.id, original.received_at))
     arrival = _arrival(original, corrected)

@@ -79,6 +79,7 @@ def put_back(connection: sa.Connection, replay_id: int, message_id: int, by: str
 def _again(connection: sa.Connection, message_id: int, routing_key: str) -> Done:
     # Reading the body keeps retention from dropping it before this commits.
     stored = connection.execute(STORED, {"id": message_id}).one()
+    refuse_written(message_id, stored.message_type)
     if stored.body is None:
         raise held.NotHeldError(bodies.told(connection, message_id, stored.received_at))
     key, other = keys_of(stored, routing_key)
@@ -88,6 +89,15 @@ def _again(connection: sa.Connection, message_id: int, routing_key: str) -> Done
     if connection.execute(WORK, values).one_or_none() is None:
         raise held.NotHeldError(f"message {message_id} is on its way; it is not held")
     return Done("again", [message_id])
+
+
+def refuse_written(message_id: int, message_type: str) -> None:
+    """Refuse what was written over FHIR: no rule is for it. Raises `held.NotHeldError`."""
+    if message_type.startswith("fhir:"):
+        raise held.NotHeldError(
+            f"message {message_id} was written over FHIR and recorded before it was answered: nothing of it"
+            " waits; send the corrected resource to /fhir"
+        )
 
 
 def lock(connection: sa.Connection, *keys: int | None) -> None:

@@ -13,21 +13,26 @@ from bus.fhir.reading.issues import InvalidResourceError, Issue
 from bus.fhir.shapes import Resource
 
 MOST_ISSUES = 20
+LONGEST_NUMBER = 100
+"""Digits."""
 
 
 def load(body: bytes) -> Resource:
     """Read a resource: a JSON object in UTF-8 in which no key comes twice. Raises InvalidResourceError."""
     try:
-        value = json.loads(
-            body.decode("utf-8"), parse_float=Decimal, object_pairs_hook=_unique, parse_constant=_no_constant
-        )
+        text = body.decode("utf-8")
+        value = json.loads(text, parse_float=_decimal, object_pairs_hook=_unique, parse_constant=_no_constant)
+        if "\\u" in text:
+            _sound(value)
     except UnicodeDecodeError as error:
         raise _malformed(f"byte {error.start} is not UTF-8; send the body in UTF-8") from None
     except json.JSONDecodeError as error:
-        text = f"not well-formed JSON at line {error.lineno}, column {error.colno}"
-        raise _malformed(text) from None
+        where = f"line {error.lineno}, column {error.colno}"
+        raise _malformed(f"not well-formed JSON at {where}") from None
     except RecursionError:
         raise _malformed("nested too deeply") from None
+    except (ValueError, ArithmeticError):
+        raise _malformed("a number has thousands of digits") from None
     if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
         raise _malformed("the body must be a resource: a JSON object with resourceType")
     return value
@@ -38,6 +43,32 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         raise _malformed("a key comes twice in one object; send each key once")
     return value
+
+
+def _decimal(text: str) -> Decimal:
+    """Keep a decimal as it was written, unless it would be thousands of digits written out."""
+    number = Decimal(text)
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, str) or max(abs(number.adjusted()), abs(exponent)) > LONGEST_NUMBER:
+        raise _malformed(f"a number needs more than {LONGEST_NUMBER} digits")
+    return number
+
+
+def _sound(value: Any) -> None:
+    """Refuse what an escape can say and text cannot: U+0000, and half a surrogate pair."""
+    if isinstance(value, str):
+        if "\0" in value:
+            raise _malformed("a text holds the character U+0000")
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise _malformed("a text holds half a surrogate pair") from None
+    elif isinstance(value, list):
+        for one in value:
+            _sound(one)
+    elif isinstance(value, dict):
+        for one in value.values():
+            _sound(one)
 
 
 def _no_constant(name: str) -> float:

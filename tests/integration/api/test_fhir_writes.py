@@ -14,8 +14,17 @@ from fastapi import FastAPI
 from fhir.resources.R4B import get_fhir_model_class
 
 from api.encoding import encode
+from bus.fhir.sending import bundle as bundle_of
+from bus.fhir.systems import Systems
+from bus.held import NotHeldError
+from bus.replay.ledger import Who
+from bus.replay.one import replay
 from consortium.access import audit
+from consortium.records import known
 from consortium.records.keys import record_id
+from consortium.records.model import Change, Kind, Report
+from runtime.settings import Settings
+from tests.changes import PROVENANCE
 from tests.fhir_requests import (
     HP,
     MAIN,
@@ -138,8 +147,9 @@ async def test_an_idempotency_key_makes_one_message_of_two(program: Program, eng
     assert counts(engine)["bus.inbox"] == 1
     other = await program.post(bundle(entry(charge())), Idempotency_Key="K1")
     assert other.status_code == 409
-    assert issues(other) == [("conflict", "Bundle.identifier")]
-    assert rows(engine, "SELECT code FROM bus.held") == [("control_id_conflict",)]
+    assert issues(other) == [("conflict", "Bundle.entry[0].resource")]
+    assert counts(engine)["bus.inbox"] == 1
+    assert rows(engine, "SELECT code FROM bus.refusal") == [("fhir_conflict",)]
     assert await program.found("ChargeItem?identifier=F-7") != []
 
 
@@ -385,7 +395,21 @@ async def test_what_cannot_be_taken_says_where(
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b'{"resourceType": "Patient"', b'{"a": 1, "a": 2}', b"\xff", b'{"a": NaN}']
+    "body",
+    [
+        b"",
+        b"[]",
+        b'{"resourceType": "Patient"',
+        b'{"a": 1, "a": 2}',
+        b"\xff",
+        b'{"a": NaN}',
+        b'{"a": 1e999999}',
+        b'{"a": 0e-999999}',
+        b'{"a": 1e99999999999999999999}',
+        b'{"a": "\\u0000"}',
+        b'{"a": "\\ud800"}',
+        b"1" * 5000,
+    ],
 )
 async def test_what_is_no_resource_is_refused(program: Program, body: bytes) -> None:
     answer = await program.send("POST", "", body)
@@ -471,3 +495,26 @@ async def test_the_capability_statement_tells_what_is_written(program: Program, 
     for type_, interactions in told.items():
         assert ("create" in interactions) == (("POST", f"/fhir/{type_}") in routes), type_
         assert ("update" in interactions) == (("PUT", f"/fhir/{type_}/{{id}}") in routes), type_
+
+
+async def test_a_write_is_not_replayed(program: Program, engine: sa.Engine) -> None:
+    await program.post(whole_day())
+    [(id_,)] = rows(engine, "SELECT id FROM bus.inbox")
+    with pytest.raises(NotHeldError, match="recorded before it was answered"):
+        replay(engine, id_, Who("chen", "再来一次"), "a routing key for tests")
+    assert counts(engine)["bus.work"] == 0
+
+
+async def test_what_we_send_can_be_written_here(program: Program, engine: sa.Engine) -> None:
+    """A bundle for another system is a transaction that this platform takes."""
+    await program.post(whole_day())
+    with engine.connect() as connection:
+        said = known.fact(connection, "lab_report", "HP", "R-7")
+        whom = known.patient(connection, "HP", "HP-7")
+    assert isinstance(said, Report)
+    assert whom is not None
+    change = Change(kind=Kind.REPORT, patient=whom, reports=(said,))
+    sent = bundle_of(change, PROVENANCE, Systems(Settings()), "transaction")
+    answer = await program.post(sent)
+    assert answer.status_code == 200, answer.text
+    assert rows(engine, "SELECT max(version) FROM records.report") == [(1,)], "it says nothing new"
