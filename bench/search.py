@@ -64,6 +64,7 @@ def kinds(rng: random.Random, rows: int) -> Mapping[str, Filters]:
         "window": Filters(**window),
         "nothing there": Filters(facility="HY", message_type="ADT^A99"),
         "held": Filters(state=State.HELD),
+        "held, of a campus": Filters(state=State.HELD, facility=rng.choice(("MAIN", "HP", "HY"))),
         "waiting": Filters(state=State.WAITING),
         "recorded": Filters(state=State.RECORDED, facility="HP"),
         "discarded": Filters(state=State.DISCARDED),

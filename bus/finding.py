@@ -162,8 +162,17 @@ def _is_pending(filters: Filters) -> bool:
     return filters.state in pending or filters.code is not None or filters.text is not None
 
 
-def _conditions(filters: Filters, window: Window) -> list[sa.ColumnElement[bool]]:
-    conditions = [inbox.c.id > window.low, inbox.c.id < window.high]
+def _bounds(id_: sa.ColumnElement[int], window: Window) -> list[sa.ColumnElement[bool]]:
+    """Return the window's conditions on the column that is walked.
+
+    No others: PostgreSQL takes any bound on the inbox's id for one that leaves few rows, and reads them all.
+    """
+    bounds = [id_ > window.low] if window.low > 0 else []
+    return bounds + ([id_ < window.high] if window.high < NEWEST else [])
+
+
+def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = []
     for name in ("facility", "message_type", "control_id", "patient_number", "visit_number"):
         value = getattr(filters, name)
         if value is not None:
@@ -180,8 +189,8 @@ def _conditions(filters: Filters, window: Window) -> list[sa.ColumnElement[bool]
 
 def _pending(filters: Filters, window: Window) -> sa.Select[Any]:
     """From the work that is open: few rows beside the inbox."""
-    source = work.join(inbox, inbox.c.id == work.c.id)
-    conditions = _conditions(filters, window)
+    source: sa.FromClause = work
+    conditions = [*_bounds(work.c.id, window), *_of_message(filters)]
     if filters.state in HELD_STATES or filters.state is None or filters.rule is not None:
         source = source.join(held, sa.and_(held.c.message_id == work.c.id, held.c.released_at.is_(None)))
         conditions += _reasons(filters)
@@ -195,6 +204,17 @@ def _pending(filters: Filters, window: Window) -> sa.Select[Any]:
     else:
         conditions.append(work.c.state.in_((1, 3)))
     return sa.select(work.c.id).select_from(source).where(*conditions)
+
+
+def _of_message(filters: Filters) -> list[sa.ColumnElement[bool]]:
+    """Return what the message itself must fit, looked at as the work is walked: as a join PostgreSQL expects
+    next to none to fit, and looks at all of them first.
+    """
+    wanted = _conditions(filters)
+    if not wanted:
+        return []
+    fits = sa.select(sa.and_(*wanted)).select_from(inbox).where(inbox.c.id == work.c.id).correlate(work)
+    return [fits.scalar_subquery().is_(sa.true())]
 
 
 def _reasons(filters: Filters) -> list[sa.ColumnElement[bool]]:
@@ -216,18 +236,18 @@ def _reasons(filters: Filters) -> list[sa.ColumnElement[bool]]:
 def _by_rule(filters: Filters, window: Window, limit: int) -> sa.Select[Any]:
     """From the trace of what a rule recorded, and from what is held for it."""
     t, h = trace.c, held.c
-    fits = [*_conditions(filters, window), *_ended(filters)]
+    fits = [*_conditions(filters), *_ended(filters)]
     ruled = sa.text("trace.detail->>'rule' = :rule AND trace.step = 'recorded'").bindparams(rule=filters.rule)
     recorded = (
         sa.select(t.message_id.label("id"))
         .distinct()
         .select_from(trace.join(inbox, inbox.c.id == t.message_id))
-        .where(ruled, t.message_id > window.low, t.message_id < window.high, *fits)
+        .where(ruled, *_bounds(t.message_id, window), *fits)
     )
     still = (
         sa.select(h.message_id.label("id"))
         .select_from(held.join(inbox, inbox.c.id == h.message_id))
-        .where(h.rule == filters.rule, h.released_at.is_(None), *fits)
+        .where(h.rule == filters.rule, h.released_at.is_(None), *_bounds(h.message_id, window), *fits)
     )
     pages = [_page(one, window, limit).subquery() for one in (recorded, still)]
     both = sa.union(*(sa.select(page.c.id) for page in pages)).subquery("both")
@@ -235,8 +255,9 @@ def _by_rule(filters: Filters, window: Window, limit: int) -> sa.Select[Any]:
 
 
 def _given_up(filters: Filters, window: Window) -> sa.Select[Any]:
-    given_up = sa.select(trace.c.message_id).where(trace.c.step == "discarded")
-    conditions = [*_conditions(filters, window), *_ended(filters), inbox.c.id.in_(given_up)]
+    bounds = _bounds(trace.c.message_id, window)
+    given_up = sa.select(trace.c.message_id).where(trace.c.step == "discarded", *bounds)
+    conditions = [*_conditions(filters), *_ended(filters), inbox.c.id.in_(given_up)]
     return sa.select(inbox.c.id).where(*conditions)
 
 
@@ -250,7 +271,7 @@ def _ended(filters: Filters) -> list[sa.ColumnElement[bool]]:
 
 def _merged(connection: sa.Connection, filters: Filters, window: Window, limit: int) -> sa.Select[Any] | None:
     """From the inbox: an index for each campus, sender or type that the filters leave open."""
-    conditions = [*_conditions(filters, window), *_ended(filters)]
+    conditions = [*_bounds(inbox.c.id, window), *_conditions(filters), *_ended(filters)]
     branches = _branches(connection, filters)
     if branches is None:
         return sa.select(inbox.c.id).where(*conditions)

@@ -18,7 +18,7 @@ KEPT = sa.text(
     "SELECT count(*) AS bodies, pg_total_relation_size('bus.body_kept') AS bytes FROM bus.body_kept"
 )
 UNFINISHED = sa.text(
-    "SELECT count(*) AS bodies, coalesce(sum(size), 0)::bigint AS bytes FROM bus.inbox"
+    "SELECT count(*) AS bodies, coalesce(sum(octet_length(body)), 0)::bigint AS bytes FROM bus.body"
     " WHERE id IN (SELECT message_id FROM bus.unfinished) AND received_at >= :since AND received_at < :until"
 )
 MAKE = sa.text("SELECT bus.make_body_day(:day)")
