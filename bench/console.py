@@ -8,13 +8,14 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import delivery, ingest, journey, rules, search
+from bench import delivery, endurance, ingest, journey, rules, search
 from bench.result import MissingError, Result
 
 _NAMES: dict[
     str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Result]]
 ] = {
     "delivery": (delivery.arguments, delivery.measure),
+    "endurance": (endurance.arguments, endurance.measure),
     "ingest": (ingest.arguments, ingest.measure),
     "journey": (journey.arguments, journey.measure),
     "rules": (rules.arguments, rules.measure),

@@ -242,8 +242,10 @@ def _outage(bench: Bench, args: argparse.Namespace) -> dict[str, Any]:
     bench.destination("away", away, 4)
     bench.destination("well", well, 4)
     with receiver(well) as took, bench.running() as process:
-        before = _steady(bench, process, 15.0, 0, grow=None)
-        middle = _steady(bench, process, args.outage, before["sent"], grow=(args.messages, args.patients))
+        warm = _steady(bench, process, 0.1, 0, grow=None)["sent"]
+        before = _steady(bench, process, 15.0, warm, grow=None)
+        sent = warm + before["sent"]
+        middle = _steady(bench, process, args.outage, sent, grow=(args.messages, args.patients))
         with receiver(away) as recovered:
             began, deadline = time.monotonic(), time.monotonic() + DRAIN
             while bench.ask(LEFT, "away") and time.monotonic() < deadline:
@@ -255,7 +257,7 @@ def _outage(bench: Bench, args: argparse.Namespace) -> dict[str, Any]:
         "rss_mib_after": round(rss / 2**20, 1),
         "recovered_msg_s": round(recovered[0]["count"] / seconds, 1),
         "disordered": recovered[0]["disordered"] + took[0]["disordered"],
-        "lost": args.messages - recovered[0]["count"] + before["sent"] + middle["sent"] - took[0]["count"],
+        "lost": args.messages - recovered[0]["count"] + sent + middle["sent"] - took[0]["count"],
     }
 
 
@@ -276,8 +278,8 @@ def _steady(
     times = bench.ask(TIMES, "well", began_at)
     return {
         "sent": count,
-        "to_ack_p50_ms": round(times[0], 1),
-        "to_ack_p99_ms": round(times[1], 1),
+        "to_ack_p50_ms": round(float(times[0]), 1),
+        "to_ack_p99_ms": round(float(times[1]), 1),
         "rss_mib": [round(min(rss), 1), round(statistics.median(rss), 1), round(max(rss), 1)],
     }
 

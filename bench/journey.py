@@ -108,7 +108,8 @@ def camel(server: str, amqp: str, work: Path, consumers: int) -> Iterator[Engine
         yield Engine(f"camel-{consumers}", engine.port, engine.database, done, "SELECT 0", probe)
 
 
-def _send(engine: Engine, run: str, count: int, rate: float = 0.0) -> dict[str, Any]:
+def send(engine: Engine, run: str, count: int, rate: float = 0.0) -> dict[str, Any]:
+    """Send the messages of a run; returns what the generator says."""
     argv = [sys.executable, "-m", "bench.load", "--port", str(engine.port), "--connections", str(CONNECTIONS)]
     argv += ["--messages", str(count), "--journey", run, "--rate", str(rate)]
     done = subprocess.run(argv, cwd=CHECKOUT, capture_output=True, text=True)
@@ -118,7 +119,7 @@ def _send(engine: Engine, run: str, count: int, rate: float = 0.0) -> dict[str, 
     return said
 
 
-def _drained(engine: Engine, run: str, reports: int) -> bool:
+def drained(engine: Engine, run: str, reports: int) -> bool:
     """Wait until every report of the run is recorded and nothing is left."""
     deadline = time.monotonic() + DRAIN
     while time.monotonic() < deadline:
@@ -132,10 +133,10 @@ def _sustained(engine: Engine, count: int) -> dict[str, float]:
     """Send as fast as is answered; the rate counts until all is recorded."""
     run = uuid.uuid4().hex[:5].upper()
     count, reports = journey_traffic.sizes(count)
-    sent = _send(engine, run, count)
-    drained = _drained(engine, run, reports)
+    sent = send(engine, run, count)
+    done = drained(engine, run, reports)
     seconds = time.time() - sent["began"]
-    faults = sent["refused"] + sent["wrong"] + sent["missing"] + (0 if drained else count)
+    faults = sent["refused"] + sent["wrong"] + sent["missing"] + (0 if done else count)
     return {"msg_s": round(count / seconds, 1), "acknowledged_msg_s": sent["msg_s"], "faults": faults}
 
 
@@ -144,9 +145,9 @@ def _steady(engine: Engine, rate: float, seconds: float) -> dict[str, float]:
     run = uuid.uuid4().hex[:5].upper()
     count, reports = journey_traffic.sizes(int(rate * seconds))
     with engine.probe.beside(run[::-1] + "P") as looks:
-        sent = _send(engine, run, count, rate)
+        sent = send(engine, run, count, rate)
     left = engine.ask(engine.left)
-    drained = _drained(engine, run, reports)
+    done = drained(engine, run, reports)
     told = sorted(looks) or [math.nan]
     return {
         "rate": round(rate, 1),
@@ -154,7 +155,7 @@ def _steady(engine: Engine, rate: float, seconds: float) -> dict[str, float]:
         "visible_p50_ms": round(told[len(told) // 2] * 1e3, 1),
         "visible_p99_ms": round(told[int(len(told) * 0.99)] * 1e3, 1),
         "left_at_end": left,
-        "faults": sent["refused"] + sent["wrong"] + sent["missing"] + (0 if drained else count),
+        "faults": sent["refused"] + sent["wrong"] + sent["missing"] + (0 if done else count),
     }
 
 

@@ -39,7 +39,13 @@ class Taken:
 async def serve(port: int) -> None:
     """Take messages until SIGTERM."""
     taken, stop = Taken(), asyncio.Event()
+    serving: set[asyncio.Task[None]] = set()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(serve_one(reader, writer))
+        serving.add(task)
+        task.add_done_callback(serving.discard)
 
     async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         deframer = Deframer(1 << 24, 1 << 24)
@@ -53,9 +59,12 @@ async def serve(port: int) -> None:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve_one, "127.0.0.1", port)
+    server = await asyncio.start_server(accept, "127.0.0.1", port)
     await stop.wait()
     server.close()
+    for task in serving:
+        task.cancel()
+    await asyncio.gather(*serving, return_exceptions=True)
     print(json.dumps({"count": taken.count, "disordered": taken.disordered}))
 
 

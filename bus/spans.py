@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 
 import requests
@@ -20,6 +21,8 @@ from bus.tracing import Step
 PATIENCE = 2.0
 """Seconds for one export, retries included: a collector that is away must not keep a process from ending."""
 PATH = "/v1/traces"
+SELDOM = 60.0
+"""Seconds between two lines of the log about a collector that is away."""
 
 
 class _Given(IdGenerator):
@@ -72,8 +75,24 @@ class Spans:
         self._provider.shutdown()
 
 
+class _Seldom(logging.Filter):
+    """Lets one line a minute through: a collector that is away is no news every second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether it is time to say something."""
+        if record.created < self._next:
+            return False
+        self._next = record.created + SELDOM
+        return True
+
+
 def exporting(endpoint: str) -> SpanProcessor:
     """Return what exports, in a thread of its own, to a collector such as http://127.0.0.1:4318."""
+    logging.getLogger(OTLPSpanExporter.__module__).addFilter(_Seldom())
     session = requests.Session()
     session.trust_env = False  # a proxy of the environment is no collector
     address = endpoint.rstrip("/")

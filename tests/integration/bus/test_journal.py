@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from bus import console
+from bus import console, tracing
 from bus.finding import Filters, State
 from bus.journal import BadCursorError, Entry, Page, search
 from bus.journey import journey
@@ -158,7 +158,9 @@ def test_the_console_lists_shows_and_replays(day: dict[str, str], capsys: pytest
     listed = json.loads(capsys.readouterr().out)
     assert [m["id"] for m in listed["messages"]] == [day["held"]]
     assert console.messages_main(["show", day["held"]]) == 0
-    assert "unmapped_code" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "unmapped_code" in shown
+    assert f"trace id  {tracing.trace_id(int(day['held'])):032x}" in shown
     assert console.messages_main(["replay", "--code", "unmapped_code", "--by", "chen", "--dry-run"]) == 0
     assert "1 would go again" in capsys.readouterr().out
     many = ["replay", "--code", "unmapped_code", "--by", "chen", "--json"]
