@@ -20,7 +20,7 @@ from bus.replay import console as replaying
 from bus.replay.ledger import Replayed
 from bus.retention import console as retaining
 from bus.rules.dates import ImpossibleDateError, parse_datetime
-from bus.terminal import fail, progress, show_json, show_table, with_database, write
+from bus.terminal import fail, progress, show_json, show_table, takes_json, with_database, write
 from runtime import settings
 from runtime.keeping import keep
 from runtime.words import words
@@ -79,9 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     retaining.arguments(one)
     one.set_defaults(run=_retention)
     for command in commands.choices.values():
-        command.add_argument(
-            "--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取")
-        )
+        takes_json(command)
     return parser
 
 

@@ -12,7 +12,7 @@ from bus.gateways import Gateway, gateways
 from bus.rules.ruleset import RuleSet
 from bus.rules.versions.deciding import deciding
 from bus.systems import System, systems
-from bus.terminal import show_json, show_table, with_database
+from bus.terminal import show_json, show_table, takes_json, with_database
 from runtime import settings
 from runtime.tended import patience
 from runtime.words import words
@@ -25,7 +25,7 @@ def systems_main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("command", choices=("list", "gateways"))
     parser.add_argument("--facility", help=words("campus code, such as MAIN", "院区代码，如 MAIN"))
-    parser.add_argument("--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取"))
+    takes_json(parser)
     try:
         options = parser.parse_args(argv)
     except SystemExit as end:

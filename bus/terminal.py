@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
@@ -55,6 +56,11 @@ def with_database(run: Callable[[sa.Engine], int]) -> int:
         return fail(older())
     finally:
         engine.dispose()
+
+
+def takes_json(parser: argparse.ArgumentParser) -> None:
+    """Give a command the option by which it prints for programs."""
+    parser.add_argument("--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取"))
 
 
 def note(engine: sa.Engine, by: str, action: Action, what: str, reason: str) -> None:

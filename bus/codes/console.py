@@ -80,9 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     _code(three)
     three.set_defaults(run=_history)
     for command in (one, two, three):
-        command.add_argument(
-            "--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取")
-        )
+        terminal.takes_json(command)
     return parser
 
 

@@ -16,7 +16,7 @@ from bus.delivery.control import Mode
 from bus.delivery.decide import State
 from bus.journey import readable
 from bus.rules.destinations import AnyDestination, load_destinations
-from bus.terminal import fail, show_json, show_table, with_database, write
+from bus.terminal import fail, show_json, show_table, takes_json, with_database, write
 from consortium.access import audit
 from consortium.access.model import Action
 from consortium.errors import PermanentError
@@ -94,9 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         one.set_defaults(run=_decide, decide=control.resend if name == "resend" else control.discard)
         _who_and_why(one)
     for command in commands.choices.values():
-        command.add_argument(
-            "--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取")
-        )
+        takes_json(command)
     return parser
 
 

@@ -103,9 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     six.set_defaults(run=_fields)
     _subscriptions(commands)
     for command in commands.choices.values():
-        command.add_argument(
-            "--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取")
-        )
+        terminal.takes_json(command)
     return parser
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bus.terminal import takes_json
 from consortium.errors import PermanentError
 from runtime import settings
-from runtime.words import words
 
 
 class CommandError(PermanentError):
@@ -19,7 +19,7 @@ def takes_rules(parser: argparse.ArgumentParser, meaning: str = "folder of the r
     parser.add_argument(
         "--rules", type=Path, default=None, help=f"{meaning}; by default the setting rules_dir"
     )
-    parser.add_argument("--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取"))
+    takes_json(parser)
 
 
 def rules_dir(options: argparse.Namespace) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 from bus.rules.difference import Difference, differences
 from bus.rules.ruleset import RuleSet
 from bus.rules.verbs.asked import message_of, rules_of, show_of, takes_message
-from bus.terminal import show_json, write
+from bus.terminal import show_json, takes_json, write
 from runtime.words import words
 
 HELP = words("what other rules would make of a message", "预览另一套规则对某条消息的处理差异")
@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             "现行规则目录；默认为已启用的版本，对文件则为配置项 rules_dir",
         ),
     )
-    parser.add_argument("--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取"))
+    takes_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from bus.rules.versions.compare import compare
 from bus.rules.versions.folder import read_folder
 from bus.rules.versions.model import SHORT, RefusedRulesError
 from bus.rules.versions.status import Status, notice, status
-from bus.terminal import fail, show_json, show_table, with_database, write
+from bus.terminal import fail, show_json, show_table, takes_json, with_database, write
 from runtime import settings
 from runtime.words import words
 
@@ -96,9 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     for command in commands.choices.values():
-        command.add_argument(
-            "--json", action="store_true", help=words("for programs", "输出 JSON，供程序读取")
-        )
+        takes_json(command)
     return parser
 
 
