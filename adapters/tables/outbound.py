@@ -92,13 +92,14 @@ class TablesTransport:
 
     async def _written(self, connection: sa.Connection, way: _Way, rows: Sequence[Row]) -> Answer:
         """Write and commit; whoever is cut off while it lasts, commits nothing later."""
+        driver = connection.connection.driver_connection
         call = asyncio.ensure_future(in_thread(lambda: _write_and_close(connection, way, rows)))
         try:
             async with asyncio.timeout(2 * self._spec.timeout_seconds):
                 return await asyncio.shield(call)
         except BaseException as error:
             if not call.done():
-                cut(connection)
+                cut(driver)
                 call.add_done_callback(_retrieve)
             if isinstance(error, TimeoutError):
                 raise UnansweredError(f"no answer of {self._spec.database} in time") from error

@@ -10,8 +10,6 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import sqlalchemy as sa
-
 Result = TypeVar("Result")
 
 
@@ -46,12 +44,13 @@ async def in_thread(call: Callable[[], Result]) -> Result:
     return await future
 
 
-def cut(connection: sa.Connection) -> None:
-    """Cut the line to the database, from whichever thread: its transaction is rolled back, or was committed.
+def cut(driver: Any) -> None:
+    """Cut a driver's line to the database, from whichever thread.
 
-    Where a driver shows no socket, its own timeouts end the call.
+    Its transaction is rolled back, or was committed. Where a driver shows no socket, its own timeouts end the
+    call.
     """
-    descriptor = _descriptor(connection.connection.driver_connection)
+    descriptor = _descriptor(driver)
     if descriptor is None:
         return
     with (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
@@ -35,6 +36,13 @@ class RestDestination(HttpDestination):
     also_taken: tuple[int, ...] = Field(
         default=(), description="statuses beside 2xx that mean it has the message, as 409 for a known key"
     )
+
+    @field_validator("address")
+    @classmethod
+    def _one_host(cls, address: str) -> str:
+        if "{" in urlsplit(address).netloc:
+            raise ValueError("{PATH} stands behind the host: no message decides who gets it")
+        return address
 
     @field_validator("headers")
     @classmethod

@@ -65,15 +65,18 @@ class Server:
         self._http.server_close()
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
-        body = handler.rfile.read(int(handler.headers["content-length"]))
+        handler.close_connection = True
+        body = handler.rfile.read(length := int(handler.headers["content-length"]))
+        if len(body) < length:
+            return  # who sent it was stopped in the middle
         headers = {name.lower(): value for name, value in handler.headers.items()}
         how = self.how
         self.requests.append(Got(handler.command, handler.path, headers, body))
         if how is How.SILENT:
             self._over.wait(30)
         if how in (How.SILENT, How.CLOSES):
-            handler.close_connection = True
             return
+        handler.close_connection = False
         status, media_type, said = self.says(how)
         handler.send_response(status)
         handler.send_header("content-type", media_type)

@@ -98,6 +98,11 @@ def test_we_sign_in_by_a_secret_that_the_file_only_names() -> None:
         RestTransport(spec(sign_in={"secret": "portal"}), {})
 
 
+def test_no_message_decides_which_host_gets_it() -> None:
+    with pytest.raises(ValidationError, match="no message decides who gets it"):
+        spec(address="https://{change.host}.example/in")
+
+
 @pytest.mark.parametrize("name", ["Authorization", "cookie", "Content-Type", "Host"])
 def test_a_secret_is_not_written_among_the_headers(name: str) -> None:
     with pytest.raises(ValidationError, match="is not written here"):
