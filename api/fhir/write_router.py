@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from api.caller import Caller, gate
-from api.encoding import FhirResponse, encode
+from api.encoding import FHIR_JSON, FhirResponse, encode
 from api.failures import Failure, FailureError
 from api.fhir import refused
 from api.fhir.requests import Asked, entries, single
@@ -29,6 +29,11 @@ MEDIA_TYPES = ("application/fhir+json", "application/json")
 LONGEST_KEY = 100
 """Characters of an Idempotency-Key."""
 _PHRASES = {200: "200 OK", 201: "201 Created"}
+
+BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {FHIR_JSON: {"schema": {"type": "object"}}}}
+}
+"""What OpenAPI shows of a body that FHIR's own definitions check."""
 
 router = APIRouter(prefix="/fhir", tags=["fhir"], default_response_class=FhirResponse)
 RecordWriter = Annotated[Caller, Depends(gate(Action.RECORD_WRITE))]
@@ -87,7 +92,7 @@ def _systems(caller: Caller) -> Systems:
     return Systems(caller.parts.settings)
 
 
-@router.post("", summary="Write a transaction, batch or message Bundle", status_code=200)
+@router.post("", summary="Write a transaction, batch or message Bundle", status_code=200, openapi_extra=BODY)
 def write_bundle(caller: RecordWriter, sending: Sending) -> Response:
     """Write a Bundle of one patient of the caller's campus.
 
@@ -244,7 +249,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     422: {"description": "it cannot be taken: OperationOutcome with expressions"},
 }
 for _type in KINDS:
-    shared: dict[str, Any] = {"responses": _RESPONSES, "status_code": 200}
+    shared: dict[str, Any] = {"responses": _RESPONSES, "status_code": 200, "openapi_extra": BODY}
     router.add_api_route(f"/{_type}", _create(_type), methods=["POST"], summary=f"Create a {_type}", **shared)
     router.add_api_route(
         f"/{_type}/{{id}}", _update(_type), methods=["PUT"], summary=f"Change a {_type}", **shared
