@@ -221,21 +221,23 @@ def _step(name: str, message_ids: Iterable[int]) -> Iterator[None]:
         yield
     ended = time.time_ns()
     for id_ in wanted:
-        own = span_id(id_, name)
+        own = span_id(id_, name) if name == RECORD else fresh()  # deliveries hang on it
         told = {**about(id_), "yilian.batch": len(wanted)}
         record(Step(name, id_, began, ended, own, batch.parent(id_), attributes=told))
         for stage, start, end in inside:
             record(Step(stage, id_, start, end, fresh(), own, attributes=told))
 
 
-def point(name: str, message_id: int, **attributes: Value | None) -> None:
-    """Record something that the router decided about a message, as a span without length."""
+def held(message_id: int, **attributes: Value | None) -> None:
+    """Record that the router holds a message, as a span without length; it has not been recorded then."""
     batch = _batch.get()
     if batch is None or not wants(message_id):
         return
-    now = time.time_ns()
+    tried = span_id(message_id, RECORD)
+    batch.steps = {key: one for key, one in batch.steps.items() if tried not in (one.span, one.parent)}
+    now, parent = time.time_ns(), batch.parent(message_id)
     told = about(message_id, **attributes)
-    record(Step(name, message_id, now, now, fresh(), batch.parent(message_id), attributes=told))
+    record(Step(HELD, message_id, now, now, fresh(), parent, attributes=told))
 
 
 def received(message_id: int, came: int, committing: int, attributes: Mapping[str, Value]) -> None:

@@ -47,6 +47,10 @@ class CertifiedProtocol(HttpToolsProtocol):
 class _Telling(SSLProtocol):
     """asyncio's TLS (of Python 3.11, to which we are bound), which sends the alert and tells."""
 
+    # Of asyncio's class; its published types leave them out.
+    _handshake_timeout_handle: asyncio.TimerHandle
+    _process_outgoing: Callable[[], None]
+
     def __init__(self, inner: asyncio.Protocol, context: ssl.SSLContext, failed: Failed) -> None:
         super().__init__(
             asyncio.get_running_loop(),
@@ -73,7 +77,7 @@ class _Telling(SSLProtocol):
         With TLS 1.3 its request is on the way already: closing at once would reset the connection first.
         """
         transport = self._transport
-        if transport is None:
+        if not isinstance(transport, asyncio.Transport):
             return
         self._turned_away = True
         self._handshake_timeout_handle.cancel()

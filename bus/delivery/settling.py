@@ -66,8 +66,9 @@ class Settling:
         _refuse(marks.values(), AwayError())
 
     def end(self, claim: Claim, outcome: Outcome, seconds: float | None) -> None:
-        """Note the outcome of an attempt, to be kept until it is written; whoever ends its task sets `due`,
-        so that it is written together with the next one's mark.
+        """Note the outcome of an attempt; it is kept until it is written.
+
+        The end of its task sets `due`, so that it is written with the next one's mark.
         """
         self._ended.append(Ended(claim, outcome, seconds))
 

@@ -252,7 +252,7 @@ class Pass:
 
     def _hold(self, row: Row, hold: Hold, decision: Decision) -> None:
         self.verdicts.hold(row, hold, blocks=decision.blocks)
-        tracing.point(tracing.HELD, row.id, code=hold.code, rule=hold.rule, step=hold.step)
+        tracing.held(row.id, code=hold.code, rule=hold.rule, step=hold.step)
         log.info("held", message_id=row.id, code=hold.code, rule=hold.rule, step=hold.step)
         if decision.blocks:
             self._line.block(row)

@@ -60,6 +60,16 @@ def test_a_pass_that_is_begun_again_is_told_once(kept: Kept) -> None:
     assert [step.name for step in kept.steps] == ["route", "rules"]
 
 
+def test_one_that_could_not_be_recorded_is_told_as_held_and_its_neighbour_as_recorded(kept: Kept) -> None:
+    with tracing.routing({}):
+        with tracing.step(tracing.RECORD, [1, 2]), stage("identity"):
+            pass
+        tracing.held(1, code="bad_field", rule=None)
+    told = {(step.message_id, step.name) for step in kept.steps}
+    assert told == {(1, "route"), (1, "held"), (2, "route"), (2, "record"), (2, "identity")}
+    assert named(kept)["held"].attributes == {"yilian.message_id": 1, "yilian.code": "bad_field"}
+
+
 def test_what_was_rolled_back_did_not_happen(kept: Kept) -> None:
     with pytest.raises(ZeroDivisionError), tracing.routing({}), tracing.step(tracing.RULES, [1]):
         raise ZeroDivisionError
@@ -91,7 +101,7 @@ def test_without_an_endpoint_nothing_is_recorded() -> None:
     assert not tracing.wants(1)
     assert tracing.parents([(1, tracing.headers(1, 2))]) == {}
     with tracing.routing({}), tracing.step(tracing.RULES, [1]):
-        tracing.point(tracing.HELD, 1)
+        tracing.held(1)
 
 
 def test_a_step_becomes_a_span_with_the_ids_it_was_given() -> None:
