@@ -68,7 +68,7 @@ def written(folder: Path, texts: list[str], codec: str = "utf-8") -> list[Path]:
 def stored(url: str) -> dict[str, bytes]:
     """Return the bodies in the inbox."""
     with psycopg.connect(url) as connection:
-        found = connection.execute("SELECT control_id, body FROM bus.inbox ORDER BY id").fetchall()
+        found = connection.execute("SELECT control_id, body FROM bus.message ORDER BY id").fetchall()
     return {control_id: bytes(body) for control_id, body in found}
 
 

@@ -83,7 +83,7 @@ async def test_a_generated_client_uploads_repeats_and_is_told_what_is_wrong(
     assert said[3][:2] == ["fault", sender]
     assert said[3][3] == "schema患者上传/患者信息/性别"
     with psycopg.connect(database_url) as connection:
-        rows = connection.execute("SELECT id, body FROM bus.inbox").fetchall()
+        rows = connection.execute("SELECT id, body FROM bus.message").fetchall()
         refusals = connection.execute("SELECT code FROM bus.refusal ORDER BY id").fetchall()
     assert refusals == [("wrong_campus",), ("schema",)]
     ((id_, body),) = rows
@@ -102,7 +102,7 @@ async def test_a_report_with_its_results(
     )
     assert answered(said[0])["结果代码"] == "AA"
     with psycopg.connect(database_url) as connection:
-        ((body,),) = connection.execute("SELECT body FROM bus.inbox").fetchall()
+        ((body,),) = connection.execute("SELECT body FROM bus.message").fetchall()
     source = open_source(bytes(body), "utf-8", Envelope("HP", "LIS", "soap:lab_report"))
     assert source.get("Body/*/检验报告/结果/结果值") == "6.9"
 

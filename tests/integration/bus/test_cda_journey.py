@@ -223,7 +223,7 @@ async def test_a_document_in_gb18030_keeps_its_bytes_and_its_hazardous_name(
         answer = await asyncio.to_thread(by_rest, origin, body, sample.number, "text/xml")
         assert answer.status_code == 202, answer.text
         await settled(database_url)
-    assert rows(database_url, "SELECT charset, body FROM bus.inbox") == [("gb18030", body)]
+    assert rows(database_url, "SELECT charset, body FROM bus.message") == [("gb18030", body)]
     assert rows(database_url, "SELECT name FROM identity.source_patient") == [("单珅牁",)]
     [reference] = await found(fhir, "DocumentReference", identifier=sample.number)
     page = await fhir.get(f"/api/v1/documents/{reference['id']}/html")

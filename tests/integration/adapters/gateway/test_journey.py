@@ -13,7 +13,7 @@ async def test_a_message_arrives_with_its_bytes_campus_way_and_time(place: Place
         await until(lambda: agent.level.count == 0)
     [row] = rows(
         "SELECT body, charset, facility, sender, control_id, message_type, protocol, endpoint, patient_number"
-        " FROM bus.inbox"
+        " FROM bus.message"
     )
     told = ("gb18030", "NS", "HIS", "C1", "ADT^A08", "mllp", "ns-front/mllp-front", "PC1")
     assert (bytes(row[0]), *row[1:]) == (raw, *told)

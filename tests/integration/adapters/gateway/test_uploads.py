@@ -49,7 +49,7 @@ async def test_they_are_taken_while_the_line_is_down_and_arrive_with_their_proto
         assert agent.level.count == 2
         await line.up()
         await until(lambda: agent.level.count == 0)
-    found = rows("SELECT protocol, endpoint, control_id, message_type, body FROM bus.inbox ORDER BY id")
+    found = rows("SELECT protocol, endpoint, control_id, message_type, body FROM bus.message ORDER BY id")
     assert [row[:4] for row in found] == [
         ("rest", "ns-front/api/v1/upload/HP/patient", "K1", "rest:patient"),
         ("soap", "ns-front/soap/patient", "S1", "soap:patient"),

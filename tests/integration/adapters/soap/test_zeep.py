@@ -174,7 +174,7 @@ def test_a_document_says_itself_whose_it_is(origin: str, database: psycopg.Conne
     service = client(origin, "cda").bind("UploadCdaService", port)
     answer = service.UploadCda(消息头=heading("EMR-1"), 内容=sample.body)
     row = database.execute(
-        "SELECT message_type, patient_number, visit_number, body FROM bus.inbox WHERE id = %s",
+        "SELECT message_type, patient_number, visit_number, body FROM bus.message WHERE id = %s",
         (answer["平台编号"],),
     ).fetchone()
     assert row is not None

@@ -147,7 +147,7 @@ async def test_the_process_sends_by_soap_rest_and_tables(
     assert {request.headers["authorization"] for request in portal.requests} == {
         "Basic eWlsaWFuOmEgcGFzc3dvcmQ="
     }
-    taken = rows(database_url, "SELECT control_id, body FROM bus.inbox WHERE protocol = 'soap' ORDER BY id")
+    taken = rows(database_url, "SELECT control_id, body FROM bus.message WHERE protocol = 'soap' ORDER BY id")
     assert sorted(control for control, _ in taken) == ["P1-10", "P1-11", "P2-10", "P2-11"]
     assert all("王珅".encode() in bytes(body) for _, body in taken)
     query = "SELECT control_id, patient FROM arrived WHERE patient = 'M1' ORDER BY written"
