@@ -41,7 +41,8 @@ def test_a_clinical_document_is_one_message_and_a_bad_one_goes_back(
     desk.drop.put("good.xml", sample.body)
     desk.drop.put("bad.xml", sample.body.replace(b"<title>", b"<titel/><title>"))
     assert sorted(desk.run(source)) == ["archived", "rejected"]
-    row = database.execute("SELECT control_id, message_type, patient_number, body FROM bus.message").fetchall()
+    select = "SELECT control_id, message_type, patient_number, body FROM bus.message"
+    row = database.execute(select).fetchall()
     assert row == [(sample.number, "cda:C0001", sample.patient, sample.body)]
     assert desk.drop.tree("archive") == ["good.xml"]
     assert desk.drop.tree("reject") == ["bad.xml", "bad.xml.reason"]
