@@ -72,12 +72,12 @@ class _Telling(SSLProtocol):
 
         With TLS 1.3 its request is on the way already: closing at once would reset the connection first.
         """
-        transport = self._transport
+        transport: Any = self._transport  # a socket's: it reads and writes
         if transport is None:
             return
         self._turned_away = True
-        self._handshake_timeout_handle.cancel()
-        self._process_outgoing()
+        self._handshake_timeout_handle.cancel()  # type: ignore[attr-defined] # the stubs have 3.10's
+        self._process_outgoing()  # type: ignore[attr-defined] # as above
         transport.write_eof()
         asyncio.get_running_loop().call_later(LINGER, transport.abort)
 

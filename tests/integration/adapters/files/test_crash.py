@@ -8,7 +8,7 @@ from contextlib import closing
 import psycopg
 import pytest
 
-from adapters.files.ledger import Ledger
+from adapters.files.intake import Book
 from adapters.files.place import Place
 from tests.integration.adapters.files.conftest import Desk, ids, ledger, refusals
 from tests.unit.adapters.files.reading import csv_source
@@ -57,7 +57,7 @@ def test_a_kill_at_any_moment_leaves_one_effect(
     whose, method, count, after = moment
     desk.drop.rows("a.csv", "1,P1,a", "2,P2,b", "bad", "4,P4,d", "5,P5,e")
     poller = desk.poller(SOURCE)
-    parts: dict[str, Place | Ledger] = {"place": desk.place, "ledger": poller._ledger}
+    parts: dict[str, Place | Book] = {"place": desk.place, "ledger": poller._ledger}
     killed_at(parts[whose], method, count, after=after)
     with closing(poller._ledger), pytest.raises(KilledError):
         poller.cycle()
@@ -80,7 +80,7 @@ def test_a_kill_while_a_file_is_rejected_leaves_it_rejected_once(
     whose, method, count, after = moment
     desk.drop.put("a.csv", "a,b\n")
     poller = desk.poller(SOURCE)
-    parts: dict[str, Place | Ledger] = {"place": desk.place, "ledger": poller._ledger}
+    parts: dict[str, Place | Book] = {"place": desk.place, "ledger": poller._ledger}
     killed_at(parts[whose], method, count, after=after)
     with closing(poller._ledger), pytest.raises(KilledError):
         poller.cycle()
