@@ -76,8 +76,8 @@ class _Telling(SSLProtocol):
 
         With TLS 1.3 its request is on the way already: closing at once would reset the connection first.
         """
-        transport = self._transport
-        if not isinstance(transport, asyncio.Transport):
+        transport: Any = self._transport  # a socket's: it reads and writes
+        if transport is None:
             return
         self._turned_away = True
         self._handshake_timeout_handle.cancel()
