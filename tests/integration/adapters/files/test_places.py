@@ -14,6 +14,7 @@ import pytest
 
 from adapters.files.client import open_place, opened, write_file
 from adapters.files.place import Place, PlaceDownError, PlaceError
+from adapters.waiting import LONGEST
 from consortium.errors import PermanentError
 from runtime.settings import FilePlace
 from tests.integration.adapters.files.conftest import Desk, Drop, ids
@@ -155,7 +156,7 @@ def test_a_server_that_is_away_is_waited_for_longer_and_longer(
     with opened(told) as place:
         poller = desk.poller(source, place, jitter=lambda: 1.0)
         with closing(poller._ledger):
-            assert [poller.attempt() for _ in range(8)] == [min(60.0, 2.0**n) for n in range(1, 9)]
+            assert [poller.attempt() for _ in range(8)] == [min(LONGEST, 2.0**n) for n in range(1, 9)]
             assert poller.detail()["state"] == "waiting"
             assert "does not answer" in poller.detail()["reason"]
     assert ids(database) == []
