@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from consortium.errors import PermanentError
 
@@ -57,7 +57,7 @@ async def serving(
     """
     config = uvicorn.Config(
         app,
-        http=HttpToolsProtocol,
+        http=H11Protocol,  # httptools loses the body of a request that offers HTTP/2, as Java's client does
         ws="none",
         lifespan="off",
         access_log=False,
