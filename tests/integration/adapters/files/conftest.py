@@ -20,6 +20,7 @@ from adapters.files.place import Place
 from adapters.files.server import Poller
 from adapters.files.settings import Source
 from runtime.settings import FilePlace, Settings
+from runtime.waiting import until
 from tests.integration.adapters.files.sftp_server import Server, serving
 from tests.unit.adapters.files.reading import csv_source
 
@@ -88,12 +89,22 @@ class Desk:
 
     def run(self, source: Source | None = None, place: Place | None = None) -> list[str]:
         """Look twice, far enough apart, as a process that just started; return what became of each file."""
+        assert until(self._left_alone, 20), "the poller before this one did not leave the database"
         poller = self.poller(source, place)
         with closing(poller._ledger):
             done = poller.cycle()
             self.clock.now += 11
             done += poller.cycle()
         return [taken.outcome for taken in done]
+
+    def _left_alone(self) -> bool:
+        # A server lets go of a lock a moment after its client has closed the connection.
+        query = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = %s"
+        )
+        with psycopg.connect(self.settings.database_url) as connection:
+            return connection.execute(query, ("yilian files",)).fetchone() == (0,)
 
 
 @pytest.fixture
