@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -15,10 +16,10 @@ from adapters.gateway import doors
 from adapters.gateway.client import Client
 from adapters.gateway.codec import VERSION
 from adapters.gateway.doors import Doors
-from adapters.gateway.file_door import polling
 from adapters.gateway.forward import Forwarder
 from adapters.gateway.inbox import SpoolInbox
 from adapters.gateway.pending import Pending
+from adapters.gateway.polled import Polled
 from adapters.gateway.settings import GatewaySettings
 from adapters.gateway.spool import Level, Spool, opened
 from adapters.tls import days_left
@@ -63,13 +64,25 @@ async def started(settings: GatewaySettings) -> AsyncIterator[Agent]:
         writing = asyncio.create_task(inbox.ended(), name="inbox")
         stack.callback(writing.cancel)
         parts: list[asyncio.Future[None]] = [forwarding, writing]
-        if settings.files:
-            files = stack.enter_context(polling(settings, path, level))
-            open_doors.others.append(files.detail)
-            parts += [asyncio.wrap_future(one) for one in files.running]
+        for polled in _polled(settings, path, level):
+            running = stack.enter_context(polled)
+            open_doors.others.append(running.detail)
+            parts += [asyncio.wrap_future(one) for one in running.running]
         failing = asyncio.ensure_future(_first(parts))
         stack.callback(failing.cancel)
         yield Agent(open_doors, level, pending, failing)
+
+
+def _polled(settings: GatewaySettings, path: Path, level: Level) -> Iterator[AbstractContextManager[Polled]]:
+    # What a front machine does not use is not imported: SQLAlchemy and drivers, asyncssh.
+    if settings.files:
+        from adapters.gateway import file_door
+
+        yield file_door.opened(settings, path, level)
+    if settings.tables:
+        from adapters.gateway import table_door
+
+        yield table_door.opened(settings, path, level)
 
 
 async def _first(parts: Sequence[asyncio.Future[None]]) -> None:

@@ -41,6 +41,7 @@ def _settings(settings: GatewaySettings) -> Finding:
     if settings.http:
         ways.append(f"http {settings.http.host}:{settings.http.port}")
     ways += [f"files {name}" for name in settings.files]
+    ways += [f"tables {name}" for name in settings.tables]
     return Finding(words("settings", "设置"), True, f"{settings.config} · {', '.join(ways)}")
 
 

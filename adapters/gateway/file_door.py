@@ -7,9 +7,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from adapters.files.records import Bad, Record
 from adapters.files.server import Poller
 from adapters.files.settings import Source, load
 from adapters.gateway.codec import packed
+from adapters.gateway.polled import Polled, polling
 from adapters.gateway.settings import FileSource, GatewaySettings
 from adapters.gateway.spool import Level, Spool
 from bus.envelope import Arrival, Outcome, Receipt, Refusal
@@ -162,50 +162,18 @@ class SpoolBook:
         return self._spool.connection.execute(statement, values)
 
 
-class FileDoor:
-    """The pollers, each in a thread of its own."""
-
-    def __init__(self, pollers: Mapping[str, Poller], stop: threading.Event) -> None:
-        self._pollers = pollers
-        self._stop = stop
-        self.running: list[Future[None]] = []
-
-    def detail(self) -> dict[str, dict[str, int | str]]:
-        """Return what each source has counted, and how it stands."""
-        return {f"files {name}": dict(poller.detail()) for name, poller in self._pollers.items()}
-
-    def run(self, threads: ThreadPoolExecutor) -> None:
-        """Start polling."""
-        self.running = [threads.submit(poller.run) for poller in self._pollers.values()]
-
-    def end(self) -> None:
-        """Stop between two pages."""
-        self._stop.set()
-
-
 @contextmanager
-def polling(settings: GatewaySettings, path: Path, level: Level) -> Iterator[FileDoor]:
+def opened(settings: GatewaySettings, path: Path, level: Level) -> Iterator[Polled]:
     """Poll every source inside the block. Raises PermanentError for one that is described wrongly."""
-    stop, bounds = threading.Event(), settings.spool.bounds
+    stop = threading.Event()
     folder = settings.spool.folder / "copies"
     folder.mkdir(mode=0o700, exist_ok=True)
-    spools: list[Spool] = []
-    pollers: dict[str, Poller] = {}
-    try:
+    with ExitStack() as stack:
+        pollers: dict[str, Poller] = {}
         for name, told in settings.files.items():
-            spool = Spool(path, bounds, level, time.time)
-            spools.append(spool)
+            spool = stack.enter_context(closing(Spool(path, settings.spool.bounds, level, time.time)))
             pollers[name] = _poller(settings, name, told, spool, folder, stop)
-        door = FileDoor(pollers, stop)
-        with ThreadPoolExecutor(max(1, len(pollers)), "files") as threads:
-            door.run(threads)
-            try:
-                yield door
-            finally:
-                door.end()
-    finally:
-        for spool in spools:
-            spool.close()
+        yield stack.enter_context(polling("files", pollers, stop))
 
 
 def _poller(

@@ -145,6 +145,13 @@ class FileSource(FilePlace):
     description: Path = Field(description="the source's file, as rules/campuses/<name>/files/<source>.yaml")
 
 
+class TableSource(Closed):
+    """Open tables that this machine polls."""
+
+    description: Path = Field(description="the tables' file, as adapters/tables/campuses/<name>.yaml")
+    url: str = Field(repr=False, description="mysql://user:password@host/database; a user that may only read")
+
+
 class GatewaySettings(BaseSettings):
     """The whole."""
 
@@ -169,12 +176,13 @@ class GatewaySettings(BaseSettings):
     http: HttpDoor | None = None
     accounts: tuple[Account, ...] = ()
     files: dict[str, FileSource] = Field(default={}, description="sources of files, by name")
+    tables: dict[str, TableSource] = Field(default={}, description="databases with open tables, by name")
 
     @model_validator(mode="after")
     def _together(self) -> Self:
         self._listeners()
-        if not self.mllp and self.http is None and not self.files:
-            raise ValueError("nothing can come in: give mllp, http or files")
+        if not self.mllp and self.http is None and not self.files and not self.tables:
+            raise ValueError("nothing can come in: give mllp, http, files or tables")
         for account in self.accounts:
             if account.campus not in self.campuses:
                 raise ValueError(

@@ -47,6 +47,11 @@ CREATE TABLE line (
   state TEXT NOT NULL, detail TEXT NOT NULL, since REAL NOT NULL
 );
 CREATE TABLE watermark (poller TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE brought (
+  facility TEXT NOT NULL, sender TEXT NOT NULL, control_id TEXT NOT NULL,
+  patient_number TEXT, visit_number TEXT,
+  PRIMARY KEY (facility, sender, control_id)
+) WITHOUT ROWID;
 CREATE TABLE file (
   id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, digest BLOB NOT NULL, name TEXT NOT NULL,
   state TEXT NOT NULL, records INTEGER NOT NULL DEFAULT 0, refused TEXT NOT NULL DEFAULT '[]',

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from adapters.tables import codec
+from adapters.tables.marks import Mark, position, value_of
 from adapters.tables.recent import Recent
 from adapters.tables.rows import Position, Row
 from adapters.tables.settings import Campus, Table
-from adapters.tables.store import Mark, position, value_of
 from bus.envelope import Arrival, Outcome, Receipt
 
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)

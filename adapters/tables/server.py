@@ -6,7 +6,7 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 import structlog
@@ -15,12 +15,19 @@ from adapters.tables.client import Source
 from adapters.tables.poll import Counts, follow
 from adapters.tables.recent import Recent
 from adapters.tables.settings import Campus
-from adapters.tables.store import Store
-from adapters.tables.sweep import TooManyVanishedError, sweep
+from adapters.tables.sweep import Ledger, TooManyVanishedError, sweep
 from adapters.waiting import wait
 from consortium.errors import YilianError
 
 log = structlog.get_logger("adapters.tables")
+
+
+class Store(Ledger, Protocol):
+    """Where rows and watermarks go: `adapters.tables.store.Store`."""
+
+    def close(self) -> None:
+        """Let the connection go; the next call connects anew."""
+        ...
 
 
 class Poller:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-from adapters.tables.rows import Last, Position
+from adapters.tables.marks import Mark
+from adapters.tables.rows import Last
 from bus.envelope import Arrival, Receipt
 from bus.inbox import accept_in
 from consortium.errors import PermanentError
@@ -30,14 +30,6 @@ _BODY = (
     "SELECT body, patient_number, visit_number FROM bus.message"
     " WHERE facility = %s AND sender = %s AND control_id = %s ORDER BY generation DESC LIMIT 1"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A watermark to save: whose, and what."""
-
-    poller: str
-    value: dict[str, Any]
 
 
 class Store:
@@ -104,13 +96,3 @@ class Store:
                 self._url, autocommit=True, connect_timeout=5, application_name="yilian tables"
             )
         return self._connection
-
-
-def position(value: dict[str, Any]) -> Position:
-    """Read a position from a watermark's value."""
-    return Position(datetime.fromisoformat(value["at"]), value["key"])
-
-
-def value_of(place: Position) -> dict[str, Any]:
-    """Write a position as a watermark's value."""
-    return {"at": place.at.isoformat(), "key": place.key}

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from adapters.tables import codec
+from adapters.tables.marks import Mark
 from adapters.tables.poll import Counts, count, name
 from adapters.tables.rows import Last
 from adapters.tables.settings import Campus, Table
-from adapters.tables.store import Mark
 from bus.envelope import Arrival, Receipt
 from consortium.errors import PermanentError
 

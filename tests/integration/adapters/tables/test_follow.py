@@ -10,10 +10,11 @@ import psycopg
 import pytest
 
 from adapters.tables.client import Source
+from adapters.tables.marks import Mark
 from adapters.tables.poll import Counts, follow
 from adapters.tables.server import Poller
 from adapters.tables.settings import Campus
-from adapters.tables.store import Mark, Store
+from adapters.tables.store import Store
 from bus.envelope import Arrival, Receipt
 from tests.integration.adapters.tables.conftest import Hospital, arrived
 
