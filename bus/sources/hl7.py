@@ -53,17 +53,7 @@ class Hl7Source:
             return None
         if field <= 2 and name == "MSH":
             return raw
-        if wanted.choice is None:
-            marks = segment.delimiters
-            if not (
-                marks.component in raw
-                or marks.repetition in raw
-                or marks.escape in raw
-                or marks.subcomponent in raw
-                or raw[-1] == "\n"
-            ):  # as most fields are: one value, which is the first of everything
-                return raw if wanted.first else None
-        return _inside(segment, raw, wanted) or None
+        return _at(segment, raw, wanted) or None
 
     def each(self, path: str) -> Sequence[Hl7Source]:
         """Return one source for each segment of that name, with the segments that belong to it."""
@@ -96,6 +86,19 @@ class Hl7Source:
 
 def _rank(name: str) -> int:
     return NOTE_RANK if name == "NTE" else RANK.get(name, DEFAULT_RANK)
+
+
+def _at(segment: Segment, raw: str, wanted: Hl7Path) -> str:
+    marks = segment.delimiters
+    if wanted.choice is not None or marks.repetition in raw or marks.escape in raw or raw[-1] == "\n":
+        return _inside(segment, raw, wanted)
+    # As most fields are: one repetition, nothing escaped.
+    if marks.component not in raw and marks.subcomponent not in raw:
+        return raw if wanted.first else ""
+    if wanted.component is None or wanted.sub is not None or wanted.repetition != 1:
+        return _inside(segment, raw, wanted)
+    text = _nth(raw.split(marks.component), wanted.component)
+    return "" if text == NULL else text
 
 
 def _inside(segment: Segment, raw: str, wanted: Hl7Path) -> str:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.hl7.build import build, escape
-from bus.sources.hl7 import Hl7Source, parse_hl7
+from bus.sources.hl7 import Hl7Source, _inside, parse_hl7
+from bus.sources.hl7_path import parse_path
 from bus.sources.source import Envelope, PathError, UnreadableError
 
 ENVELOPE = Envelope("MAIN", "LIS", "ORU^R01")
@@ -107,3 +108,16 @@ def test_two_messages_in_one_are_never_read_as_one() -> None:
     with pytest.raises(UnreadableError, match="a second MSH") as caught:
         source(MESSAGE + "\r" + MESSAGE)
     assert caught.value.code == "batch"
+
+
+PATHS = ["OBX-5", "OBX-5.1", "OBX-5.2", "OBX-5.1.1", "OBX-5.1.2", "OBX-5(1)", "OBX-5(2)", "OBX-5(1).2"]
+
+
+@given(st.text(alphabet='a珅^~&\\"\n', max_size=12), st.sampled_from([*PATHS, "OBX-5[1=a].2"]))
+def test_a_field_without_parts_is_read_as_any_other(value: str, path: str) -> None:
+    part = Hl7Source(parse_hl7(MESSAGE.encode(), "utf-8", ENVELOPE).each("OBX")[0]._segments, ENVELOPE)
+    segment = part._segments[0]
+    segment.fields()[5] = value
+    wanted = parse_path(path)
+    expected = None if value in ("", '""') else _inside(segment, value, wanted) or None
+    assert part.get(path) == expected
