@@ -36,9 +36,10 @@ async def test_every_code_table_is_a_concept_map(client: httpx.AsyncClient, as_:
     assert bundle["total"] == len(bundle["entry"]) > 30
     first = await got(client, as_, "ConceptMap", _count="20")
     assert [link["relation"] for link in first["link"]] == ["self", "next"]
-    following = next(link["url"] for link in first["link"] if link["relation"] == "next")
-    rest = (await client.get(following, headers=as_("ops"))).json()
-    ids = [entry["resource"]["id"] for page in (first, rest) for entry in page["entry"]]
+    pages = [first]
+    while following := [link["url"] for link in pages[-1]["link"] if link["relation"] == "next"]:
+        pages.append((await client.get(following[0], headers=as_("ops"))).json())
+    ids = [entry["resource"]["id"] for page in pages for entry in page["entry"]]
     assert ids == [entry["resource"]["id"] for entry in bundle["entry"]]
     one = await got(client, as_, "ConceptMap/main-lab-items")
     assert one["url"] == f"{MAP}main-lab-items"

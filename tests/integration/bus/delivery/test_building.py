@@ -56,6 +56,9 @@ class Wire:
         self.got.append(message)
         return Answer(Verdict.TAKEN, "AA", b"")
 
+    async def check(self) -> None:
+        """It is as its file says."""
+
     async def close(self) -> None:
         """Nothing is open."""
 
