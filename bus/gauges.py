@@ -61,10 +61,15 @@ SILENCE = sa.text(
     "SELECT facility, extract(epoch FROM clock_timestamp() - max(last_seen))::float8 FROM bus.system"
     " GROUP BY 1 ORDER BY 1"
 )
+# The bound is found once, by a query of its own: beside a column it was sought anew for each row.
 ERRORS = sa.text(
-    "SELECT i.facility, count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM bus.held h"
-    " WHERE h.message_id = i.id AND h.released_at IS NULL)) FROM bus.inbox i"
-    " WHERE i.id >= bus.inbox_at(clock_timestamp() - make_interval(secs => :window)) GROUP BY 1 ORDER BY 1"
+    "WITH bound AS MATERIALIZED (SELECT bus.inbox_at(now() - make_interval(secs => :window)) AS id),"
+    " held AS (SELECT i.facility, count(DISTINCT i.id) AS count FROM bus.held h"
+    " JOIN bus.inbox i ON i.id = h.message_id"
+    " WHERE h.released_at IS NULL AND h.message_id >= (SELECT id FROM bound) GROUP BY 1)"
+    " SELECT i.facility, i.count, coalesce(held.count, 0) FROM (SELECT facility, count(*) AS count"
+    " FROM bus.inbox WHERE id >= (SELECT id FROM bound) GROUP BY 1) i"
+    " LEFT JOIN held USING (facility) ORDER BY 1"
 )
 OUTBOX = sa.text(
     "SELECT destination, count(*), extract(epoch FROM clock_timestamp() - min(created_at))::float8"

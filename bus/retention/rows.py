@@ -52,7 +52,7 @@ FINISHED = "NOT EXISTS (SELECT FROM bus.unfinished u WHERE u.message_id = t.{key
 # A message that still has a body may be let go again: what it did once is remembered until then.
 OVER = f"{FINISHED} AND NOT EXISTS (SELECT FROM bus.body_kept k WHERE k.id = t.{{key}})"
 # Ids and times rise together; every table has an index on the message.
-EARLIER = "t.{key} < bus.inbox_at(:before)"
+EARLIER = "t.{key} < (SELECT bus.inbox_at(:before))"
 
 KEPT_BODIES = Kind(
     "kept_bodies",

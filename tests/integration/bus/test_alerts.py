@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from bus import tending
+from bus import gauges, tending
 from bus.alerts import console, store
 from bus.alerts.conditions import Limits, Reading
 from bus.finding import Filters
@@ -101,6 +101,17 @@ def test_a_look_sees_a_dead_process_an_old_queue_and_a_silent_campus(
 def open_(engine: sa.Engine) -> set[tuple[str, str]]:
     with engine.connect() as connection:
         return {(one.name, one.subject) for one in store.alerts(connection)}
+
+
+def test_a_look_costs_no_more_when_more_came(engine: sa.Engine, database_url: str) -> None:
+    send_in(database_url, *(hl7("ADT^A28", f"M{n}") for n in range(50)))
+    with engine.begin() as connection:
+        connection.execute(sa.text("SET LOCAL track_functions = 'pl'"))
+        assert gauges.errors(connection, 600.0) == [("MAIN", 50, 0)]
+        asked = "SELECT calls FROM pg_stat_xact_user_functions WHERE funcname = 'inbox_at'"
+        assert connection.execute(sa.text(asked)).scalar_one() == 1, (
+            "the bound is sought once, not for each row"
+        )
 
 
 def test_a_replay_begun_elsewhere_is_driven(engine: sa.Engine, database_url: str, tmp_path: Path) -> None:
