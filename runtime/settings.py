@@ -166,7 +166,10 @@ class Settings(BaseSettings):
         description="which of them this process is, from 1; 0: the only one, for all queues",
     )
     router_threads: int = Field(
-        default=2, ge=1, le=16, description="each router process spreads its queues over so many threads"
+        default=1,
+        ge=1,
+        le=16,
+        description="each router process spreads its queues over so many threads; more where PostgreSQL is far",
     )
     router_batch: int = Field(
         default=256, ge=1, le=4096, description="most doorbells answered in one transaction"
