@@ -169,7 +169,7 @@ class Settings(BaseSettings):
         default=1,
         ge=1,
         le=16,
-        description="each router process spreads its queues over so many threads; more where PostgreSQL is far",
+        description="threads of each router process, which share its queues; more where PostgreSQL is far away",
     )
     router_batch: int = Field(
         default=256, ge=1, le=4096, description="most doorbells answered in one transaction"
