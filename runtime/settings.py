@@ -169,7 +169,7 @@ class Settings(BaseSettings):
         default=1,
         ge=1,
         le=16,
-        description="threads of each router process, which share its queues; more where PostgreSQL is far away",
+        description="threads of each router process, which share its queues; more where the database is far",
     )
     router_batch: int = Field(
         default=256, ge=1, le=4096, description="most doorbells answered in one transaction"
