@@ -12,7 +12,7 @@ from bus.gateways import Gateway, gateways
 from bus.rules.ruleset import RuleSet
 from bus.rules.versions.deciding import deciding
 from bus.systems import System, systems
-from bus.terminal import show_json, show_table, takes_json, with_database
+from bus.terminal import show_json, show_table, takes_json, with_database, write
 from runtime import settings
 from runtime.tended import patience
 from runtime.words import words
@@ -61,6 +61,14 @@ def _gateways(found: Sequence[Gateway], options: argparse.Namespace, patience: f
     shown = [one for one in found if options.facility in {None, *one.campuses}]
     if options.json:
         return show_json({"gateways": [dataclasses.asdict(one) for one in shown]})
+    if not shown:
+        write(
+            words(
+                "no gateway has called yet: docs/gateway.md says how to put one on a front machine",
+                "尚无网关接入：部署前置机网关请参见 docs/gateway.md",
+            )
+        )
+        return 0
     columns = words(
         "gateway,campuses,last seen,last message,spooled,oldest,", "网关,院区,最近上线,最近消息,积压,最早,"
     )
