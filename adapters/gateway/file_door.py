@@ -19,10 +19,9 @@ from adapters.files.ledger import Counts, File, refusal
 from adapters.files.records import Bad, Record
 from adapters.files.server import Poller
 from adapters.files.settings import Source, load
-from adapters.gateway.codec import packed
 from adapters.gateway.polled import Polled, polling
 from adapters.gateway.settings import FileSource, GatewaySettings
-from adapters.gateway.spool import Level, Spool
+from adapters.gateway.spool import Level, Spool, payload_of
 from bus.envelope import Arrival, Outcome, Receipt, Refusal
 from consortium.errors import PermanentError, RetryableError
 from runtime.settings import FilePlace
@@ -119,11 +118,7 @@ class SpoolBook:
         return refusal(self._source, name, bad, file)
 
     def _put(self, item: Arrival | Refusal, now: float) -> Receipt | Exception:
-        try:
-            payload: bytes | Exception = packed(item)
-        except UnicodeEncodeError:
-            payload = PermanentError("a routing field holds half a character")
-        return self._spool.put(item, payload, now)
+        return self._spool.put(item, payload_of(item), now)
 
     def _changed(self, records: Sequence[Record]) -> list[Record]:
         keys = versions.keys_of(records)

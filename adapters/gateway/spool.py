@@ -213,7 +213,7 @@ class Spool:
 
         Raises RetryableError, and nothing is stored, when there is no room or the disk fails.
         """
-        payloads = [_payload(item) for item in items]
+        payloads = [payload_of(item) for item in items]
         with self.transaction() as now:
             return [self.put(item, payload, now) for item, payload in zip(items, payloads, strict=True)]
 
@@ -290,7 +290,8 @@ class Spool:
         raise RetryableError(f"{level.full}: send the message again; see yilian gateway status")
 
 
-def _payload(item: Arrival | Refusal) -> bytes | Exception:
+def payload_of(item: Arrival | Refusal) -> bytes | Exception:
+    """Return what is kept of a message or refusal; PermanentError for one that cannot be spooled."""
     try:
         return packed(item)
     except UnicodeEncodeError:

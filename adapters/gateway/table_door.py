@@ -12,10 +12,9 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from adapters.gateway.codec import packed
 from adapters.gateway.polled import Polled, polling
 from adapters.gateway.settings import GatewaySettings
-from adapters.gateway.spool import Level, Spool
+from adapters.gateway.spool import Level, Spool, payload_of
 from adapters.tables.client import Source
 from adapters.tables.marks import Mark
 from adapters.tables.rows import Last
@@ -82,11 +81,7 @@ class SpoolStore:
         return Last(None, *found)
 
     def _put(self, arrival: Arrival, now: float) -> Receipt:
-        try:
-            payload = packed(arrival)
-        except UnicodeEncodeError as error:
-            raise PermanentError(f"{arrival.sender}: a key or number holds half a character") from error
-        receipt = self._spool.put(arrival, payload, now)
+        receipt = self._spool.put(arrival, payload_of(arrival), now)
         if isinstance(receipt, Exception):
             raise receipt
         key = (arrival.facility, arrival.sender, arrival.control_id)
