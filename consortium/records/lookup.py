@@ -8,25 +8,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 from pydantic import BaseModel
 
-from consortium.records.model import Encounter, Order, Patient
-from consortium.records.tables import TABLES
+from consortium.records import known
+from consortium.records.model import Encounter, Fact, Order, Patient
 
 FACTS: Final[Mapping[str, type[BaseModel]]] = {"patient": Patient, "encounter": Encounter, "order": Order}
 """What can be looked up, and its model."""
-
-_PATIENT = """
-SELECT number, name, sex, birth_date, id_card, phone, address, deceased
-  FROM identity.source_patient WHERE facility = %(facility)s AND number = %(number)s
-"""
-_RECORD = {
-    name: (
-        f'SELECT t.* FROM records.business_key k JOIN records."{name}" t'  # noqa: S608 - two names of this module
-        " ON t.id = k.id AND t.patient_id = k.patient_id"
-        " WHERE k.number = %(number)s AND k.kind = %(kind)s AND k.facility = %(facility)s AND NOT t.deleted"
-    )
-    for name in FACTS
-    if name in TABLES
-}
 
 
 def find(connection: sa.Connection, facility: str, kind: str, number: str) -> Mapping[str, Any] | None:
@@ -34,17 +20,8 @@ def find(connection: sa.Connection, facility: str, kind: str, number: str) -> Ma
 
     A record that was entered in error is not known.
     """
-    parameters = {"facility": facility, "kind": kind, "number": number}
-    statement = _RECORD.get(kind, _PATIENT)
-    row = connection.exec_driver_sql(statement, parameters).mappings().one_or_none()
-    if row is None:
-        return None
-    if kind not in TABLES:
-        return dict(row)
-    fact: dict[str, Any] = {"number": row["number"]}
-    for column, path in TABLES[kind].said.items():
-        if len(path) == 1:
-            fact[path[0]] = row[column]
-        else:
-            fact.setdefault(path[0], {})[path[1]] = row[column]
-    return fact
+    if kind == "patient":
+        found: Fact | None = known.patient(connection, facility, number)
+    else:
+        found = known.fact(connection, kind, facility, number)
+    return None if found is None or getattr(found, "deleted", False) else found.model_dump()
