@@ -13,7 +13,7 @@ from api import docs, handlers, metrics, uploads
 from api.database import engine
 from api.edge import Edge
 from api.fhir import router as fhir
-from api.fhir import terminology
+from api.fhir import terminology, validating
 from api.fhir import write_router as fhir_writes
 from api.limits import ORDINARY, RULE_SETS, BodyLimit
 from api.platform import Platform
@@ -119,6 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(metrics.router)
     app.include_router(fhir.router)
     app.include_router(fhir_writes.router)
+    app.include_router(validating.router)
     app.include_router(terminology.router)
     uploads.mount(app, parts, doorway)
     app.add_middleware(BodyLimit, limit=lambda path: _limit(path, settings.body_limit))

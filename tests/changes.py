@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from consortium.records.model import (
+    Allergy,
     Appointment,
     Change,
     Charge,
@@ -21,6 +22,7 @@ from consortium.records.model import (
     Order,
     Patient,
     Practitioner,
+    Procedure,
     Provenance,
     Report,
     Result,
@@ -103,6 +105,27 @@ ORDER = facts(
     doctor=maybe(STAFF),
     department=maybe(CODED),
 )
+AMOUNTS = st.decimals(0, 10000, places=2)
+MEDICINE = facts(
+    Order,
+    number=NUMBERS,
+    kind=st.just("medication"),
+    status=st.sampled_from(["active", "completed", "cancelled"]),
+    item=CODED,
+    priority=st.sampled_from(["routine", "urgent", "stat"]),
+    ordered_at=maybe(TIMES),
+    doctor=maybe(STAFF),
+    department=maybe(CODED),
+    prescription=maybe(NUMBERS),
+    dose=maybe(AMOUNTS),
+    dose_unit=maybe(lines()),
+    route=maybe(CODED),
+    frequency=maybe(CODED),
+    days=maybe(st.integers(0, 365)),
+    quantity=maybe(AMOUNTS),
+    quantity_unit=maybe(lines()),
+    instructions=maybe(lines()),
+)
 FLAGS = ["normal", "low", "high", "abnormal", "critical_low", "critical_high", "critical"]
 STATUSES = st.sampled_from(["preliminary", "final", "corrected", "cancelled"])
 
@@ -119,6 +142,7 @@ RESULT = st.tuples(
     st.fixed_dictionaries(
         {
             "item": CODED,
+            "sub_id": maybe(NUMBERS),
             "unit": maybe(lines()),
             "reference_range": maybe(lines()),
             "flag": maybe(st.sampled_from(FLAGS)),
@@ -130,8 +154,9 @@ RESULT = st.tuples(
 REPORT = facts(
     Report,
     number=NUMBERS,
-    kind=st.just("lab"),
+    kind=st.sampled_from(["lab", "nursing", "midwifery", "checkup"]),
     item=CODED,
+    specimen=maybe(CODED),
     status=STATUSES,
     order_number=maybe(NUMBERS),
     issued_at=maybe(TIMES),
@@ -139,7 +164,7 @@ REPORT = facts(
     doctor=maybe(STAFF),
     findings=maybe(texts()),
     conclusion=maybe(texts()),
-    results=st.lists(RESULT, max_size=3).map(tuple),
+    results=st.lists(RESULT, max_size=3, unique_by=lambda one: one.item.code).map(tuple),
 )
 EXAM = st.tuples(REPORT, maybe(st.sampled_from(["CT", "MR", "US", "DX", "ECG"]))).map(
     lambda parts: parts[0].model_copy(update={"kind": "exam", "modality": parts[1]})
@@ -184,6 +209,36 @@ APPOINTMENT = facts(
 )
 
 
+PROCEDURE = facts(
+    Procedure,
+    number=NUMBERS,
+    kind=st.sampled_from(["surgery", "anaesthesia", "other"]),
+    status=st.sampled_from(["planned", "in_progress", "completed", "cancelled"]),
+    item=CODED,
+    site=maybe(CODED),
+    start=maybe(TIMES),
+    end=maybe(TIMES),
+    doctor=maybe(STAFF),
+    department=maybe(CODED),
+    order_number=maybe(NUMBERS),
+    part_of=maybe(NUMBERS),
+    level=maybe(lines()),
+    incision=maybe(lines()),
+    note=maybe(texts()),
+)
+ALLERGY = facts(
+    Allergy,
+    number=NUMBERS,
+    item=CODED,
+    category=maybe(st.sampled_from(["medication", "food", "environment", "biologic"])),
+    criticality=maybe(st.sampled_from(["low", "high"])),
+    status=st.sampled_from(["active", "inactive", "refuted"]),
+    reaction=maybe(lines()),
+    noted_at=maybe(TIMES),
+    author=maybe(STAFF),
+)
+
+
 def _unique(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(strategy, min_size=1, max_size=3, unique_by=lambda fact: fact.number).map(tuple)
 
@@ -191,11 +246,13 @@ def _unique(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ..
 def change(kind: Kind) -> st.SearchStrategy[Change]:
     """A change of a kind, and nothing else beside its patient and visit."""
     sections: dict[Kind, tuple[str, st.SearchStrategy[Any]]] = {
-        Kind.ORDER: ("orders", _unique(ORDER)),
+        Kind.ORDER: ("orders", st.one_of(_unique(ORDER), _unique(MEDICINE))),
         Kind.REPORT: ("reports", _unique(st.one_of(REPORT, EXAM))),
         Kind.CHARGE: ("charges", _unique(CHARGE)),
         Kind.DOCUMENT: ("documents", DOCUMENT.map(lambda one: (one,))),
         Kind.APPOINTMENT: ("appointments", APPOINTMENT.map(lambda one: (one,))),
+        Kind.PROCEDURE: ("procedures", _unique(PROCEDURE)),
+        Kind.ALLERGY: ("allergies", _unique(ALLERGY)),
     }
     fields: dict[str, st.SearchStrategy[Any]] = {"kind": st.just(kind), "patient": PATIENT}
     if kind in sections:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.fhir import vocabulary
+from api.fhir import including, vocabulary
 from api.fhir.kinds import KINDS, Kind
 from bus.fhir.reading.keys import KINDS as WRITTEN
 from bus.fhir.shapes import Resource
@@ -36,14 +36,18 @@ def parameters(kind: Kind) -> list[Parameter]:
     """Return the search parameters of a kind of records."""
     found: list[Parameter] = [
         ("_id", "token", "logical id"),
-        ("_lastUpdated", "date", "ge, gt, sa"),
+        ("_lastUpdated", "date", "as date"),
         ("patient", "reference", "golden person; also patient.identifier"),
         ("subject", "reference", "as patient; also subject.identifier"),
-        ("identifier", "token", "the campus's number; for reports and results the accession number"),
-        ("date", "date", "clinical time: eq, ge, gt, sa, le, lt, eb"),
-        ("status", "token", ", ".join(sorted(kind.statuses.values()))),
-        (kind.code_parameter, "token", "system|code or code"),
     ]
+    if kind.numbers:
+        text = "the campus's number; for reports and results the accession number"
+        found.append(("identifier", "token", text))
+    text = "clinical time: eq, ge, gt, sa, le, lt, eb"
+    found += [(name, "date", text) for name in kind.date_parameters]
+    if kind.statuses:
+        found.append((kind.status_parameter, "token", ", ".join(sorted(kind.statuses.values()))))
+    found.append((kind.code_parameter, "token", "system|code or code"))
     if kind.categories:
         found.append((kind.category_parameter, "token", ", ".join(kind.categories)))
     if kind.name != "Encounter":
@@ -56,7 +60,7 @@ def parameters(kind: Kind) -> list[Parameter]:
 def capability_statement(base: str, date: str) -> Resource:
     """Make the CapabilityStatement; `base` is the FHIR face's address, `date` the day it is given."""
     resources = [
-        _resource("Patient", PATIENT),
+        _resource("Patient", PATIENT) | {"operation": [_operation("everything")]},
         *(_resource(kind.name, parameters(kind)) for kind in KINDS.values()),
     ]
     resources.append({"type": "Binary", "interaction": [{"code": "read"}]})
@@ -82,20 +86,31 @@ def capability_statement(base: str, date: str) -> Resource:
                 },
                 "resource": resources,
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
+                "operation": [_operation("validate")],
             }
         ],
     }
 
 
+def _operation(name: str) -> Resource:
+    base = "http://hl7.org/fhir/OperationDefinition/"
+    definitions = {"everything": "Patient-everything", "validate": "Resource-validate"}
+    return {"name": name, "definition": f"{base}{definitions[name]}"}
+
+
 def _resource(name: str, parameters: tuple[Parameter, ...] | list[Parameter]) -> Resource:
     interactions = ["read", "search-type", *(("create", "update") if name in WRITTEN else ())]
+    if name in KINDS:
+        interactions += ["vread", "history-instance"]
     conditional = {"conditionalCreate": True, "conditionalUpdate": True} if name in WRITTEN else {}
     return {
         "type": name,
         "interaction": [{"code": code} for code in interactions],
         **conditional,
         "versioning": "no-version" if name == "Patient" else "versioned",
-        "readHistory": False,
+        "readHistory": name in KINDS,
+        "searchInclude": including.forward(name),
+        "searchRevInclude": including.reverse(name),
         "searchParam": [
             {"name": parameter, "type": type_, "documentation": text} for parameter, type_, text in parameters
         ],

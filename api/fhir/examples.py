@@ -21,7 +21,20 @@ _CONTROLS: tuple[Parameter, ...] = (
     ("_count", "number", "size of a page, to 200; 0 counts only"),
     ("_summary", "token", "count"),
     ("_total", "token", "accurate"),
-    ("_sort", "string", "-date for records, which is how they come; _id for Patient"),
+    (
+        "_sort",
+        "string",
+        "records: -date, which is how they come, date, -_lastUpdated, _lastUpdated; Patient: _id",
+    ),
+    ("_include", "string", "such as Observation:patient; /fhir/metadata lists them; may be repeated"),
+    ("_revinclude", "string", "such as Observation:encounter; may be repeated"),
+)
+_EVERYTHING: tuple[Parameter, ...] = (
+    ("start", "date", "clinical time from here on"),
+    ("end", "date", "clinical time until here, inclusive"),
+    ("_since", "instant", "changed since"),
+    ("_type", "token", "resource types, joined by commas"),
+    ("_count", "number", "size of a page"),
 )
 
 
@@ -47,6 +60,7 @@ PARAMETERS = {"Patient": described((*PATIENT, *_CONTROLS))} | {
     name: described((*parameters(kind), *_CONTROLS)) for name, kind in KINDS.items()
 }
 """OpenAPI parameters of each search; read by our own rules, not by FastAPI's."""
+EVERYTHING = described(_EVERYTHING)
 
 _PATIENT: dict[str, Any] = {
     "resourceType": "Patient",

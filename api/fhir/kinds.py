@@ -7,13 +7,18 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from bus.fhir.reading.keys import KINDS as NUMBERS
 from bus.fhir.resources import (
+    allergy_intolerance,
     appointment,
     charge_item,
+    condition,
     diagnostic_report,
     document_reference,
     encounter,
+    medication_request,
     observation,
+    procedure,
     service_request,
 )
 from bus.fhir.shapes import Resource, Row
@@ -40,6 +45,9 @@ class Kind:
     """FHIR's code in `category` (or `class`) → ours; empty: there is no such parameter."""
     category_parameter: str = "category"
     code_parameter: str = "code"
+    status_parameter: str = "status"
+    date_parameters: tuple[str, ...] = ("date",)
+    """R4's name of the clinical time first; `date` is understood for every kind."""
     default_categories: tuple[str, ...] = ()
     based_on: bool = False
     statuses_are_computed: bool = False
@@ -65,9 +73,20 @@ def _each(make: Callable[[Row, Systems], Resource]) -> Show:
     return lambda _connection, rows, systems: [make(row, systems) for row in rows]
 
 
-_REPORT_CATEGORIES = {"LAB": ("lab",)} | dict.fromkeys(
-    sorted({*diagnostic_report.MODALITIES.values(), "RAD"}), ("exam",)
+_OWN = tuple(diagnostic_report.KINDS)
+_REPORT_CATEGORIES = (
+    {"LAB": ("lab",)}
+    | dict.fromkeys(sorted({*diagnostic_report.MODALITIES.values(), "RAD"}), ("exam",))
+    | {
+        section: tuple(kind for kind, (one, _) in diagnostic_report.KINDS.items() if one == section)
+        for section in ("NRS", "OTH")
+    }
+    | {kind: (kind,) for kind in _OWN}
 )
+_RESULT_CATEGORIES = {"laboratory": ("lab",), "imaging": ("exam",), "exam": _OWN} | {
+    kind: (kind,) for kind in _OWN
+}
+_ORDERS = ("order", "filler")
 
 KINDS = {
     kind.name: kind
@@ -89,16 +108,16 @@ KINDS = {
             table="result",
             find=query.results,
             show=_each(observation.observation),
-            numbers=("lab_report", "exam_report"),
+            numbers=NUMBERS["DiagnosticReport"],
             statuses=observation.STATUSES,
-            categories={code: (ours,) for ours, (code, _) in observation.CATEGORIES.items()},
+            categories=_RESULT_CATEGORIES,
         ),
         Kind(
             name="DiagnosticReport",
             table="report",
             find=query.reports,
             show=_reports,
-            numbers=("lab_report", "exam_report"),
+            numbers=NUMBERS["DiagnosticReport"],
             statuses=diagnostic_report.STATUSES,
             categories=_REPORT_CATEGORIES,
             based_on=True,
@@ -108,10 +127,51 @@ KINDS = {
             table="order",
             find=query.orders,
             show=_each(service_request.service_request),
-            numbers=("order", "filler"),
+            numbers=_ORDERS,
             statuses=service_request.STATUSES,
             categories={code: (ours,) for ours, (code, _) in service_request.CATEGORIES.items()},
+            date_parameters=("authored", "date"),
             default_categories=service_request.KINDS,
+        ),
+        Kind(
+            name="MedicationRequest",
+            table="order",
+            find=query.orders,
+            show=_each(medication_request.medication_request),
+            numbers=_ORDERS,
+            statuses=medication_request.STATUSES,
+            categories={},
+            date_parameters=("authoredon", "date"),
+            default_categories=("medication",),
+        ),
+        Kind(
+            name="Procedure",
+            table="procedure",
+            find=query.procedures,
+            show=_each(procedure.procedure),
+            numbers=("procedure",),
+            statuses=procedure.STATUSES,
+            categories={code: (ours,) for ours, (code, _) in procedure.CATEGORIES.items()},
+        ),
+        Kind(
+            name="Condition",
+            table="diagnosis",
+            find=query.conditions,
+            show=_each(condition.condition),
+            numbers=(),
+            statuses={},
+            categories={},
+            date_parameters=("recorded-date", "date"),
+        ),
+        Kind(
+            name="AllergyIntolerance",
+            table="allergy",
+            find=query.allergies,
+            show=_each(allergy_intolerance.allergy_intolerance),
+            numbers=("allergy",),
+            statuses=allergy_intolerance.STATUSES,
+            categories={name: (name,) for name in ("medication", "food", "environment", "biologic")},
+            status_parameter="clinical-status",
         ),
         Kind(
             name="DocumentReference",
@@ -142,6 +202,7 @@ KINDS = {
             numbers=("charge",),
             statuses={"billable": "billable"},
             categories={},
+            date_parameters=("occurrence", "date"),
             statuses_are_computed=True,
         ),
     )

@@ -123,7 +123,8 @@ class Control:
     only_count: bool = False
     total: bool = False
     cursor: str | None = None
-    newest_first: bool = True
+    sort: str | None = None
+    """The value of `_sort`; None: not given, or not served."""
 
 
 def control(query: Query, sorts: Sequence[str]) -> Control:
@@ -136,12 +137,13 @@ def control(query: Query, sorts: Sequence[str]) -> Control:
     page = query.one(CURSOR)
     if summary and summary.value not in ("count", "false"):
         _unserved(query, "_summary", "count or false")
-    _sort(query, sorts)
+    sort = _sort(query, sorts)
     return Control(
         count=count or ORDINARY,
         only_count=count == 0 or (summary is not None and summary.value == "count"),
         total=total is not None and total.value in ("accurate", "estimate"),
         cursor=page.value if page else None,
+        sort=sort,
     )
 
 
@@ -158,10 +160,14 @@ def _count(given: Given | None) -> int | None:
     return min(int(given.value), MOST)
 
 
-def _sort(query: Query, sorts: Sequence[str]) -> None:
+def _sort(query: Query, sorts: Sequence[str]) -> str | None:
     sort = query.one("_sort")
-    if sort and sort.value not in sorts:
+    if sort is None:
+        return None
+    if sort.value not in sorts:
         _unserved(query, "_sort", " or ".join(sorts))
+        return None
+    return sort.value
 
 
 def _unserved(query: Query, name: str, known: str) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from api.fhir.bundle import Found
+from api.fhir.dates import ALWAYS
 from api.fhir.identify import person_criteria
 from api.fhir.kinds import Kind
 from api.fhir.parameters import Control, Query, Token, reference_id, uuid_or_none
@@ -19,9 +20,8 @@ from bus.fhir.systems import Systems
 from consortium.identity import search as identity
 from consortium.identity.search import PersonSearch
 from consortium.records import query as records
-from consortium.records.query import Code, Search
+from consortium.records.query import Code, Search, Sort
 
-SORTS = ("-date",)
 NO_STATUS = "\0"
 """A status that no record has."""
 PATIENT_PARAMETERS = ("patient", "subject")
@@ -93,7 +93,7 @@ class Reader:
         return people[0]["id"] if people else None
 
     def _identifiers(self) -> None:
-        tokens = self.query.tokens("identifier")
+        tokens = self.query.tokens("identifier") if self.kind.numbers else ()
         possible = [token for token in tokens if not token.system or self._campus(token)]
         facilities = {self._campus(token) for token in possible}
         if len(facilities) > 1:
@@ -125,7 +125,7 @@ class Reader:
         self.fields["codes"] = tuple(codes)
 
     def _statuses(self) -> None:
-        tokens = self.query.tokens("status")
+        tokens = self.query.tokens(self.kind.status_parameter) if self.kind.statuses else ()
         if self.kind.statuses_are_computed:
             self.shown = frozenset(token.code for token in tokens)
             return
@@ -153,12 +153,20 @@ class Reader:
                 self.nothing |= self.fields[column] is None
 
     def _times(self) -> None:
-        span = self.query.span("date")
+        span = ALWAYS
+        for name in self.kind.date_parameters:
+            span = span.within(self.query.span(name))
         self.fields |= {"since": span.since, "before": span.before}
         changed = self.query.span("_lastUpdated")
-        if changed.before is not None:
-            raise wrong_value("_lastUpdated", "the prefixes served are ge, gt, sa")
-        self.fields["changed_since"] = changed.since
+        self.fields |= {"changed_since": changed.since, "changed_before": changed.before}
+
+
+def sorts(kind: Kind) -> dict[str, Sort]:
+    """Return the values of `_sort` that are served, and ours for each."""
+    times: dict[str, Sort] = {}
+    for name in kind.date_parameters:
+        times |= {f"-{name}": "-at", name: "at"}
+    return times | {"-_lastUpdated": "-changed_at", "_lastUpdated": "changed_at"}
 
 
 def wanted(kind: Kind, query: Query, systems: Systems, connection: Connection) -> Wanted:
@@ -182,7 +190,9 @@ def find(
     )
     if control.only_count:
         return Found([], total=total), set()
-    page = kind.find(connection, replace(search.search, limit=control.count, after=control.cursor))
+    order = sorts(kind)[control.sort] if control.sort else "-at"
+    asked = replace(search.search, limit=control.count, after=control.cursor, sort=order)
+    page = kind.find(connection, asked)
     persons = {row["person_id"] for row in page.rows}
     resources = kind.show(connection, page.rows, systems)
     if search.shown:
@@ -193,6 +203,24 @@ def find(
 def read(connection: Connection, kind: Kind, id_: UUID, systems: Systems) -> tuple[Resource, UUID] | None:
     """Return a resource and the person it is about; what was entered in error says so in its status."""
     row = records.record(connection, kind.table, id_)
-    if row is None or (kind.default_categories and row["kind"] not in kind.default_categories):
+    if row is None or not _is(kind, row):
         return None
     return kind.show(connection, [row], systems)[0], row["person_id"]
+
+
+def versions(
+    connection: Connection, kind: Kind, id_: UUID, systems: Systems
+) -> tuple[list[Resource], UUID] | None:
+    """Return every version of a resource, newest first, and the person it is about.
+
+    What a report or a visit refers to is shown as it is now.
+    """
+    rows = records.versions(connection, kind.table, id_)
+    if not rows or not _is(kind, rows[0]):
+        return None
+    return kind.show(connection, rows, systems), rows[0]["person_id"]
+
+
+def _is(kind: Kind, row: records.Row) -> bool:
+    """Whether an order is of the kinds that the resource type is made of."""
+    return not kind.default_categories or row["kind"] in kind.default_categories

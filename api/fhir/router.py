@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -14,9 +15,9 @@ from starlette.responses import Response
 from api.caller import Caller, gate
 from api.encoding import FhirResponse
 from api.failures import Failure, FailureError, not_found
-from api.fhir import capability, people, records
-from api.fhir.bundle import Found, bundle
-from api.fhir.examples import BUNDLE, PARAMETERS, RESOURCE
+from api.fhir import capability, everything, including, people, records
+from api.fhir.bundle import Found, bundle, history
+from api.fhir.examples import BUNDLE, EVERYTHING, PARAMETERS, RESOURCE
 from api.fhir.kinds import KINDS, Kind
 from api.fhir.parameters import Control, Query, control, uuid_or_none
 from bus.fhir.shapes import Resource
@@ -82,12 +83,13 @@ def _search_patients(request: Request, caller: PatientReader, query: Asking) -> 
     """Find people by identifier (ID card, campus number), name, birth date. Each person shown is audited."""
     systems, reach = _systems(caller), caller.reach()
     wanted = people.wanted(query, systems)
-    page = control(query, people.SORTS)
+    page, along = control(query, people.SORTS), including.wish("Patient", query)
     query.rest()
     if reach is Reach.OWN and caller.user.person_id:
         wanted = people.only(wanted, caller.user.person_id)
     with caller.parts.statements.connect() as connection:
         found = people.find(connection, wanted, page, systems)
+        found = replace(found, included=including.Along(connection, systems).of(found.resources, along))
     return _answer(request, caller, "Patient", query, page, found, {UUID(r["id"]) for r in found.resources})
 
 
@@ -112,6 +114,33 @@ def read_patient(caller: PatientReader, id: str) -> FhirResponse:  # noqa: A002 
     return _resource(resource)
 
 
+@router.get(
+    "/Patient/{id}/$everything",
+    summary="Everything of a Patient",
+    dependencies=[Json],
+    responses=BUNDLE,
+    openapi_extra={"parameters": EVERYTHING},
+)
+def patient_everything(
+    request: Request,
+    caller: RecordReader,
+    query: Asking,
+    id: str,  # noqa: A002 - FHIR's name of it
+) -> FhirResponse:
+    """Return a person and all their records from every campus, in pages (R4 section 8.1.18.2)."""
+    person = _logical_id(id, "Patient")
+    decision = caller.allow(Asked(person_id=person))
+    wanted = everything.wanted(query, person)
+    page = control(query, ())
+    query.rest()
+    with caller.parts.statements.connect() as connection:
+        found = everything.find(connection, wanted, page, _systems(caller))
+    if found is None:
+        raise not_found("Patient")
+    caller.note(decision.reason, [person])
+    return FhirResponse(bundle(base(request), f"Patient/{id}/$everything", query, page, found))
+
+
 def _logical_id(id_: str, kind: str) -> UUID:
     found = uuid_or_none(id_)
     if found is None:
@@ -129,10 +158,11 @@ def _search(kind: Kind) -> Callable[..., FhirResponse]:
         systems, reach = _systems(caller), caller.reach()
         with caller.parts.statements.connect() as connection:
             wanted = records.wanted(kind, query, systems, connection)
-            page = control(query, records.SORTS)
+            page, along = control(query, tuple(records.sorts(kind))), including.wish(kind.name, query)
             query.rest()
             wanted = _narrowed(caller, wanted, reach)
             found, persons = records.find(connection, kind, wanted, page, systems)
+            found = replace(found, included=including.Along(connection, systems).of(found.resources, along))
         persons |= {wanted.person} if wanted.person else set()
         return _answer(request, caller, kind.name, query, page, found, persons)
 
@@ -157,6 +187,36 @@ def _read(kind: Kind) -> Callable[..., FhirResponse]:
 
     read.__doc__ = f"Return one {kind.name}."
     return read
+
+
+def _history(kind: Kind) -> Callable[..., FhirResponse]:
+    def versions(request: Request, caller: RecordReader, id: str) -> FhirResponse:  # noqa: A002 - FHIR's
+        return FhirResponse(history(base(request), _versions(caller, kind, id)))
+
+    versions.__doc__ = f"Return every version of one {kind.name}, newest first."
+    return versions
+
+
+def _version(kind: Kind) -> Callable[..., FhirResponse]:
+    def version(caller: RecordReader, id: str, version: str) -> FhirResponse:  # noqa: A002 - FHIR's
+        for resource in _versions(caller, kind, id):
+            if resource["meta"]["versionId"] == version:
+                return _resource(resource)
+        raise not_found(kind.name)
+
+    version.__doc__ = f"Return one {kind.name} as it was."
+    return version
+
+
+def _versions(caller: Caller, kind: Kind, id_: str) -> list[Resource]:
+    record = _logical_id(id_, kind.name)
+    with caller.parts.statements.connect() as connection:
+        found = records.versions(connection, kind, record, _systems(caller))
+    if found is None:
+        raise not_found(kind.name)
+    decision = caller.allow(Asked(person_id=found[1]))
+    caller.note(decision.reason, [found[1]])
+    return found[0]
 
 
 def _found(caller: Caller, kind: Kind, id_: UUID) -> tuple[Resource, UUID]:
@@ -225,6 +285,20 @@ def _add_routes() -> None:
             dependencies=[Json],
             responses=RESOURCE[name],
         )
+        _add_history(name, kind)
+
+
+def _add_history(name: str, kind: Kind) -> None:
+    here = f"/{name}/{{id}}/_history"
+    shared: dict[str, Any] = {"methods": ["GET"], "dependencies": [Json]}
+    router.add_api_route(here, _history(kind), summary=f"Versions of one {name}", responses=BUNDLE, **shared)
+    router.add_api_route(
+        f"{here}/{{version}}",
+        _version(kind),
+        summary=f"Read one {name} as it was",
+        responses=RESOURCE[name],
+        **shared,
+    )
 
 
 _add_routes()

@@ -18,10 +18,13 @@ from consortium.records.model import Fact
 TABLES: Mapping[str, str] = {
     "Encounter": "encounter",
     "ServiceRequest": "order",
+    "MedicationRequest": "order",
     "DiagnosticReport": "report",
     "DocumentReference": "document",
     "Appointment": "appointment",
     "ChargeItem": "charge",
+    "Procedure": "procedure",
+    "AllergyIntolerance": "allergy",
 }
 _TABLE_OF = {kind: table for type_, table in TABLES.items() for kind in KINDS[type_]}
 

@@ -10,7 +10,7 @@ from bus.fhir.shapes import Resource
 
 BASE = "urn:yilian:fhir:"
 DEPARTMENT = "ordering-department"
-"""ServiceRequest: the department that orders, as valueCodeableConcept."""
+"""ServiceRequest, MedicationRequest, Procedure: the department, as valueCodeableConcept."""
 DOCTOR = "ordering-doctor"
 """DiagnosticReport: who is told of its critical values, as valueReference."""
 AS_SENT = "value-as-sent"
@@ -21,7 +21,25 @@ ENCOUNTER = "encounter"
 """Appointment: the visit, as valueReference."""
 PAYER = "payer"
 """ChargeItem: who pays (费别), as text."""
-KNOWN = frozenset(BASE + name for name in (DEPARTMENT, DOCTOR, AS_SENT, UNIT, ENCOUNTER, PAYER))
+SUB_ID = "sub-id"
+"""Observation: what joins results of one report (OBX-4), as text."""
+ORDER = "order"
+"""Procedure: the order, as valueIdentifier."""
+PART_OF = "part-of"
+"""Procedure: the operation that an anaesthesia is for, as valueIdentifier."""
+LEVEL = "procedure-level"
+"""Procedure: grade of the operation (手术级别) or ASA class, as text."""
+INCISION = "incision"
+"""Procedure: class and healing of the incision (切口愈合等级), as text."""
+REACTION = "reaction"
+"""AllergyIntolerance: the reaction as text (R4's needs a coded manifestation)."""
+KNOWN = frozenset(
+    BASE + name
+    for name in (
+        *(DEPARTMENT, DOCTOR, AS_SENT, UNIT, ENCOUNTER, PAYER),
+        *(SUB_ID, ORDER, PART_OF, LEVEL, INCISION, REACTION),
+    )
+)
 
 
 def extension(name: str, kind: str, value: Any) -> list[Resource]:

@@ -10,13 +10,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bus.fhir.resources.allergy_intolerance import allergy_intolerance
 from bus.fhir.resources.appointment import appointment
 from bus.fhir.resources.charge_item import charge_item
 from bus.fhir.resources.diagnostic_report import diagnostic_report
 from bus.fhir.resources.document_reference import document_reference
 from bus.fhir.resources.encounter import encounter
+from bus.fhir.resources.medication_request import medication_request
 from bus.fhir.resources.observation import observation
 from bus.fhir.resources.patient import patient
+from bus.fhir.resources.procedure import procedure
 from bus.fhir.resources.service_request import service_request
 from bus.fhir.shapes import Resource, identifier, time, without_empty
 from bus.fhir.systems import Systems
@@ -27,7 +30,12 @@ from consortium.records.model import Change, Provenance
 Kind = Literal["transaction", "message"]
 URI = "urn:ietf:rfc:3986"
 EVENTS = "urn:yilian:message-event"
-_PLAIN = {"order": service_request, "charge": charge_item, "appointment": appointment}
+_PLAIN = {
+    "charge": charge_item,
+    "appointment": appointment,
+    "procedure": procedure,
+    "allergy": allergy_intolerance,
+}
 
 
 def bundle(change: Change, provenance: Provenance, systems: Systems, kind: Kind) -> Resource:
@@ -148,6 +156,8 @@ class _Sending:
             yield from self._report(said, row)
         elif said.table.name == "document":
             yield self._document(said, row)
+        elif said.table.name == "order":
+            yield (medication_request if row["kind"] == "medication" else service_request)(row, self.systems)
         else:
             yield _PLAIN[said.table.name](row, self.systems)
 

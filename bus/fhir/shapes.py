@@ -71,6 +71,12 @@ def coded(
     return without_empty({"coding": [coding], "text": name})
 
 
+def quantity(value: Any, unit: str | None) -> Resource | None:
+    """Return a Quantity with its unit as the campus writes it."""
+    found = without_empty({"value": value, "unit": unit})
+    return found or None
+
+
 def practitioner(row: Row, prefix: str, systems: Systems) -> Resource | None:
     """Return a logical reference to the member of staff of the columns `<prefix>_number`, `_name`."""
     number, name = row[f"{prefix}_number"], row[f"{prefix}_name"]

@@ -24,6 +24,12 @@ ARCS = {
     "appointment": 8,
     "dictionary": 9,
     "charge": 10,
+    "nursing_report": 11,
+    "midwifery_report": 12,
+    "checkup_report": 13,
+    "procedure": 14,
+    "allergy": 15,
+    "prescription": 16,
 }
 """What stands below a campus's object identifier; `dictionary` is its own code system."""
 
@@ -43,6 +49,7 @@ class Systems:
     def __init__(self, settings: Settings) -> None:
         self.person = f"urn:oid:{settings.consortium_oid}"
         self.encounter_class = f"{self.person}.1"
+        self.report_kind = f"{self.person}.2"
         self.dictionary = f"{self.person}.{ARCS['dictionary']}"
         self._campuses: dict[str, Campus] = {campus.code: campus for campus in settings.campuses}
         self._domains = {self.person: Domain("person"), ID_CARD: Domain("id_card")}

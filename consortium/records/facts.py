@@ -14,6 +14,7 @@ from consortium.records import tables
 from consortium.records.errors import unstorable_character
 from consortium.records.keys import child_id, record_id
 from consortium.records.model import (
+    Allergy,
     Appointment,
     Change,
     Charge,
@@ -24,6 +25,7 @@ from consortium.records.model import (
     Kind,
     Order,
     Patient,
+    Procedure,
     Provenance,
     Report,
     Result,
@@ -35,6 +37,9 @@ Row = dict[str, Any]
 Key = tuple[str, str, str]
 """Number, kind and facility: what `records.business_key` is unique by."""
 
+Numbered = Encounter | Order | Report | Document | Charge | Appointment | Procedure | Allergy
+"""A fact that is a record by itself."""
+
 SUBJECTS = {
     Kind.ENCOUNTER: "encounter",
     Kind.ORDER: "order",
@@ -42,6 +47,8 @@ SUBJECTS = {
     Kind.DOCUMENT: "document",
     Kind.CHARGE: "charge",
     Kind.APPOINTMENT: "appointment",
+    Kind.PROCEDURE: "procedure",
+    Kind.ALLERGY: "allergy",
 }
 """What a kind of change is about. All else but documents only fills what is not known yet."""
 
@@ -131,7 +138,7 @@ class _Context:
     def said(
         self,
         table: Table,
-        fact: Encounter | Order | Report | Document | Charge | Appointment,
+        fact: Numbered,
         path: str,
         kind: str | None = None,
         **own: Any,
@@ -171,6 +178,10 @@ def _sections(context: _Context) -> Iterator[Said]:
         yield context.said(tables.CHARGE, charge, f"charges[{index}]")
     for index, appointment in enumerate(change.appointments):
         yield context.said(tables.APPOINTMENT, appointment, f"appointments[{index}]")
+    for index, procedure in enumerate(change.procedures):
+        yield _procedure(context, procedure, f"procedures[{index}]")
+    for index, allergy in enumerate(change.allergies):
+        yield context.said(tables.ALLERGY, allergy, f"allergies[{index}]")
 
 
 def _encounter(context: _Context, encounter: Encounter) -> Said:
@@ -204,6 +215,18 @@ def _results(context: _Context, said: Said, report: Report, path: str) -> Iterat
         yield _child(
             said, tables.RESULT, result, f"{path}.results[{rank}]", own, f"{code}\x1f{occurrence}", visit
         )
+
+
+def _procedure(context: _Context, procedure: Procedure, path: str) -> Said:
+    facility = context.provenance.facility
+    order, whole = procedure.order_number, procedure.part_of
+    return context.said(
+        tables.PROCEDURE,
+        procedure,
+        path,
+        order_id=None if order is None else record_id(facility, "order", order),
+        part_of_id=None if whole is None else record_id(facility, "procedure", whole),
+    )
 
 
 def _document(context: _Context, document: Document, path: str) -> Said:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from consortium.records import query, tables
 from consortium.records.keys import record_id
 from consortium.records.model import (
+    Allergy,
     Appointment,
     Change,
     Charge,
@@ -23,6 +24,7 @@ from consortium.records.model import (
     Fact,
     Order,
     Patient,
+    Procedure,
     Report,
     Result,
 )
@@ -47,7 +49,7 @@ def patient(connection: sa.Connection, facility: str, number: str) -> Patient | 
 
 def fact(connection: sa.Connection, kind: str, facility: str, number: str) -> Fact | None:
     """Return what is known of the record of a number; `kind` is that of the number: encounter, order,
-    lab_report, exam_report, document, charge, appointment.
+    `<kind>_report`, document, charge, appointment, procedure, allergy.
     """
     table = tables.REPORT if kind.endswith("_report") else tables.TABLES[kind]
     row = query.record(connection, table.name, record_id(facility, kind, number))
@@ -67,6 +69,8 @@ def completed(connection: sa.Connection, change: Change, facility: str) -> Chang
         "documents": [("document", one.number) for one in change.documents],
         "charges": [("charge", one.number) for one in change.charges],
         "appointments": [("appointment", one.number) for one in change.appointments],
+        "procedures": [("procedure", one.number) for one in change.procedures],
+        "allergies": [("allergy", one.number) for one in change.allergies],
     }
     for section, numbers in sections.items():
         found = [fact(connection, kind, facility, number) for kind, number in numbers]
@@ -89,7 +93,13 @@ def _of(connection: sa.Connection, table: Table, row: Row) -> Fact:
     return _made(_PLAIN[table.name], table, row, **own)
 
 
-_PLAIN: Mapping[str, type[Fact]] = {"order": Order, "charge": Charge, "appointment": Appointment}
+_PLAIN: Mapping[str, type[Fact]] = {
+    "order": Order,
+    "charge": Charge,
+    "appointment": Appointment,
+    "procedure": Procedure,
+    "allergy": Allergy,
+}
 
 
 def _diagnosis(row: Row) -> Coded:

@@ -35,6 +35,8 @@ class Kind(enum.StrEnum):
     DOCUMENT = "document"
     CHARGE = "charge"
     APPOINTMENT = "appointment"
+    PROCEDURE = "procedure"
+    ALLERGY = "allergy"
 
 
 class Coded(Fact):
@@ -99,7 +101,7 @@ OrderStatus = Literal["active", "completed", "cancelled"]
 
 
 class Order(Fact):
-    """One order (医嘱/申请): who wants what done."""
+    """One order (医嘱/申请): who wants what done. What follows `prescription` is of medicines alone."""
 
     number: Number = Field(description="placer order number")
     filler_number: Number | None = None
@@ -110,6 +112,15 @@ class Order(Fact):
     ordered_at: AwareDatetime | None = None
     doctor: Practitioner | None = None
     department: Coded | None = None
+    prescription: Number | None = Field(default=None, description="prescription (处方) that it is a line of")
+    dose: Decimal | None = Field(default=None, ge=0, description="of one time")
+    dose_unit: Text | None = None
+    route: Coded | None = Field(default=None, description="how it is given (用药途径)")
+    frequency: Coded | None = Field(default=None, description="how often (频次): qd, bid, tid")
+    days: int | None = Field(default=None, ge=0, description="how long, in days")
+    quantity: Decimal | None = Field(default=None, ge=0, description="dispensed in all")
+    quantity_unit: Text | None = None
+    instructions: Text | None = Field(default=None, description="for the patient, or how herbs are prepared")
     deleted: bool = False
 
 
@@ -121,6 +132,11 @@ class Result(Fact):
     """One item of a report: a lab value, or one finding."""
 
     item: Coded
+    sub_id: Number | None = Field(
+        default=None,
+        description="joins results of one report that belong together (OBX-4): an organism and its"
+        " susceptibilities, a child and its Apgar scores",
+    )
     value: Annotated[str, StringConstraints(max_length=65_536)] = Field(
         default="", description="as sent, for people"
     )
@@ -138,12 +154,18 @@ class Result(Fact):
         return self.flag in ("critical_low", "critical_high", "critical")
 
 
+ReportKind = Literal["lab", "exam", "nursing", "midwifery", "checkup"]
+
+
 class Report(Fact):
-    """A lab or exam report with its results."""
+    """A report with its results: laboratory (microbiology, too), examination, a sheet of nursing
+    observations (护理记录), a midwifery record (助产记录), a check-up (体检).
+    """
 
     number: Number = Field(description="accession or report number, unique in the campus and kind")
-    kind: Literal["lab", "exam"]
+    kind: ReportKind
     item: Coded
+    specimen: Coded | None = Field(default=None, description="what was examined (标本)")
     status: ResultStatus = "final"
     order_number: Number | None = None
     modality: Text | None = None
@@ -199,6 +221,44 @@ class Appointment(Fact):
     deleted: bool = False
 
 
+class Procedure(Fact):
+    """An operation (手术), an anaesthesia (麻醉) or another thing done to a patient."""
+
+    number: Number
+    kind: Literal["surgery", "anaesthesia", "other"]
+    status: Literal["planned", "in_progress", "completed", "cancelled"] = "completed"
+    item: Coded = Field(description="operation, or method of anaesthesia")
+    site: Coded | None = Field(default=None, description="where on the body")
+    start: AwareDatetime | None = None
+    end: AwareDatetime | None = None
+    doctor: Practitioner | None = Field(default=None, description="surgeon, or anaesthetist")
+    department: Coded | None = None
+    order_number: Number | None = None
+    part_of: Number | None = Field(
+        default=None, description="number of the operation that an anaesthesia is for"
+    )
+    level: Text | None = Field(default=None, description="grade of the operation (手术级别), or ASA class")
+    incision: Text | None = Field(default=None, description="class of incision and healing (切口愈合等级)")
+    note: Annotated[str, StringConstraints(max_length=1_000_000)] | None = Field(
+        default=None, description="course, findings, complications"
+    )
+    deleted: bool = False
+
+
+class Allergy(Fact):
+    """An allergy or intolerance (过敏史)."""
+
+    number: Number = Field(description="where the campus has none, made of patient and substance by the rule")
+    item: Coded = Field(description="the substance")
+    category: Literal["medication", "food", "environment", "biologic"] | None = None
+    criticality: Literal["low", "high"] | None = None
+    status: Literal["active", "inactive", "refuted"] = "active"
+    reaction: Text | None = None
+    noted_at: AwareDatetime | None = None
+    author: Practitioner | None = None
+    deleted: bool = False
+
+
 class Change(Fact):
     """Everything one message says. `kind` names its subject; the rest is what comes along."""
 
@@ -211,6 +271,8 @@ class Change(Fact):
     documents: tuple[Document, ...] = ()
     charges: tuple[Charge, ...] = ()
     appointments: tuple[Appointment, ...] = ()
+    procedures: tuple[Procedure, ...] = ()
+    allergies: tuple[Allergy, ...] = ()
 
 
 class Provenance(Fact):

@@ -25,7 +25,7 @@ class BadCursorError(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows, newest first, and where to go on."""
+    """Some rows, in the order asked for, and where to go on."""
 
     rows: list[Row]
     after: str | None
@@ -53,8 +53,10 @@ def position(after: str) -> tuple[datetime, UUID]:
         raise BadCursorError("the page cursor is not one of ours: start again from the first page") from error
 
 
-def page(rows: Sequence[Row], limit: int) -> Page:
-    """Cut to `limit` the rows that were read with one more than that."""
+def page(rows: Sequence[Row], limit: int, column: str = "at") -> Page:
+    """Cut to `limit` the rows that were read with one more than that; `column` is the time they are in order
+    of.
+    """
     kept = list(rows[:limit])
     more = len(rows) > limit and bool(kept)
-    return Page(kept, cursor(kept[-1]["at"], kept[-1]["id"]) if more else None)
+    return Page(kept, cursor(kept[-1][column], kept[-1]["id"]) if more else None)

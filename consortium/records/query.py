@@ -3,7 +3,7 @@
 Every row is a dict with the columns of its table in migration `0002_consortium`, and `person_id`: `id` is
 the stable public id (uuid), `version` counts its versions from 1, `changed_at` is when its facts last
 changed, `at` its clinical time, `deleted` means entered in error. Times carry a zone. Pages are ordered by
-`at`, newest first, then `id`.
+`at`, newest first, unless another order is asked for; then by `id`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal, get_args
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from consortium.errors import PermanentError
 from consortium.records.keys import child_range
+from consortium.records.model import ReportKind
 from consortium.records.paging import Page, Row, page, position
 from consortium.records.tables import TABLES
 
@@ -28,8 +30,10 @@ __all__ = [
     "Row",
     "Search",
     "TooBroadError",
+    "allergies",
     "appointments",
     "charges",
+    "conditions",
     "content",
     "count",
     "diagnoses",
@@ -37,11 +41,17 @@ __all__ = [
     "encounters",
     "history",
     "orders",
+    "procedures",
     "record",
     "reports",
     "results",
     "results_of",
+    "versions",
 ]
+
+
+Sort = Literal["-at", "at", "-changed_at", "changed_at"]
+"""By clinical time or time of the last change; with `-` the newest first."""
 
 
 class TooBroadError(PermanentError):
@@ -84,6 +94,7 @@ class Search:
     before: datetime | None = None
     """Clinical time before this, exclusive."""
     changed_since: datetime | None = None
+    changed_before: datetime | None = None
     encounter: UUID | None = None
     report: UUID | None = None
     """Only for results."""
@@ -91,9 +102,10 @@ class Search:
     """Only for reports."""
     deleted: bool = False
     """True: also those entered in error."""
+    sort: Sort = "-at"
     limit: int = 50
     after: str | None = None
-    """`Page.after` of the page before."""
+    """`Page.after` of the page before, in the same order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +134,16 @@ _T = {
 _CODE_COLUMNS = {"encounter": "department_code", "document": "type_code", "diagnosis": "code"}
 _SYSTEM_COLUMNS = {"encounter": "department_system", "document": "type_system", "diagnosis": "system"}
 _ENCOUNTER_COLUMNS = {"encounter": "id"}
-_KEY_KINDS = {"report": ("lab_report", "exam_report"), "result": ("lab_report", "exam_report")}
-_CATEGORY_COLUMNS = {"encounter": "class", "order": "kind", "report": "kind", "result": "category"}
+_REPORTS = tuple(f"{kind}_report" for kind in get_args(ReportKind))
+_KEY_KINDS = {"report": _REPORTS, "result": _REPORTS}
+_CATEGORY_COLUMNS = {
+    "encounter": "class",
+    "order": "kind",
+    "report": "kind",
+    "result": "category",
+    "procedure": "kind",
+    "allergy": "category",
+}
 
 
 def encounters(connection: sa.Connection, search: Search) -> Page:
@@ -169,10 +189,23 @@ def appointments(connection: sa.Connection, search: Search) -> Page:
     return _find(connection, "appointment", search)
 
 
+def procedures(connection: sa.Connection, search: Search) -> Page:
+    """Return operations, anaesthesias and other procedures. Raises TooBroadError."""
+    return _find(connection, "procedure", search)
+
+
+def allergies(connection: sa.Connection, search: Search) -> Page:
+    """Return allergies. Raises TooBroadError."""
+    return _find(connection, "allergy", search)
+
+
+def conditions(connection: sa.Connection, search: Search) -> Page:
+    """Return diagnoses by themselves; numbers are those of their visits. Raises TooBroadError."""
+    return _find(connection, "diagnosis", search)
+
+
 def record(connection: sa.Connection, kind: str, id_: UUID) -> Row | None:
-    """Return one record by its table's name (encounter, order, report, result, document, charge,
-    appointment) and id, deleted or not.
-    """
+    """Return one record by its table's name (`consortium.records.tables.TABLES`) and id, deleted or not."""
     rows = _find(connection, kind, Search(ids=(id_,), deleted=True, limit=1)).rows
     return rows[0] if rows else None
 
@@ -209,6 +242,23 @@ def content(connection: sa.Connection, document_id: UUID) -> Content | None:
     return Content(row.mime_type, data, row.sha256)
 
 
+def versions(connection: sa.Connection, kind: str, id_: UUID) -> list[Row]:
+    """Return every version of a record, newest first, as rows like those of a search; none when there is no
+    such record.
+    """
+    now = record(connection, kind, id_)
+    if now is None:
+        return []
+    beside = {name: now[name] for name in now.keys() - _T[kind].c.keys()}
+    # The names are constants of consortium.records.tables.
+    statement = sa.text(
+        f'SELECT r.* FROM records.history h, json_populate_record(NULL::records."{TABLES[kind].name}",'  # noqa: S608
+        " h.facts::json) r WHERE h.record_id = :id ORDER BY h.version DESC"
+    )
+    replaced = [dict(row) | beside for row in connection.execute(statement, {"id": id_}).mappings()]
+    return [now, *replaced]
+
+
 def history(connection: sa.Connection, id_: UUID) -> list[Row]:
     """Return the replaced versions of a record, oldest first: version, facts (as JSON values), message_id,
     replaced_at.
@@ -223,18 +273,20 @@ def _rows(connection: sa.Connection, statement: sa.Select[tuple[object, ...]]) -
 
 
 def _find(connection: sa.Connection, kind: str, search: Search) -> Page:
-    table = _T[kind]
+    table, by = _T[kind], search.sort.removeprefix("-")
+    time, newest_first = table.c[by], search.sort.startswith("-")
     statement = (
         sa.select(table, _LINK.c.person_id, *_extras(kind))
         .join_from(table, _LINK, _LINK.c.source_patient_id == table.c.patient_id)
         .where(*_conditions(connection, kind, search))
-        .order_by(table.c.at.desc(), table.c.id)
+        .order_by(time.desc() if newest_first else time, table.c.id)
         .limit(search.limit + 1)
     )
     if search.after is not None:
         at, id_ = position(search.after)
-        statement = statement.where(sa.or_(table.c.at < at, sa.and_(table.c.at == at, table.c.id > id_)))
-    return page(_rows(connection, statement), search.limit)
+        beyond = time < at if newest_first else time > at
+        statement = statement.where(sa.or_(beyond, sa.and_(time == at, table.c.id > id_)))
+    return page(_rows(connection, statement), search.limit, by)
 
 
 def _extras(kind: str) -> list[sa.ColumnElement[bool]]:
@@ -330,6 +382,8 @@ def _times(kind: str, search: Search) -> list[sa.ColumnElement[bool]]:
         times.append(c.at < search.before)
     if search.changed_since is not None:
         times.append(c.changed_at >= search.changed_since)
+    if search.changed_before is not None:
+        times.append(c.changed_at < search.changed_before)
     return times
 
 

@@ -10,6 +10,9 @@ from typing import Any
 CODED = ("code", "name", "system")
 PRACTITIONER = ("number", "name")
 
+CODED_COLUMNS = ("item", "department", "type", "route", "frequency", "specimen", "site")
+"""What is coded by three columns: `<name>_code`, `<name>_name`, `<name>_system`."""
+
 META = ("at", "deleted", "version", "message_id", "source_version", "changed_at")
 """Columns that every record ends with; `at` is the clinical time, and when the message came where the source
 gives none.
@@ -72,10 +75,12 @@ _AUTHOR = _parts("author", PRACTITIONER)
 
 _TYPE = _parts("type", CODED)
 _GROUPS = (
-    *(Group(f"{what}_code", (f"{what}_name", f"{what}_system")) for what in ("item", "department", "type")),
+    *(Group(f"{what}_code", (f"{what}_name", f"{what}_system")) for what in CODED_COLUMNS),
     *(Group(f"{who}_number", (f"{who}_name",), lead_may_lack=True) for who in ("doctor", "author")),
     Group("code", ("name", "system")),
     Group("value", ("value_number", "flag")),
+    Group("dose", ("dose_unit",)),
+    Group("quantity", ("quantity_unit",)),
 )
 
 
@@ -102,7 +107,13 @@ DIAGNOSIS = _table("diagnosis", ("encounter_id", "rank"), _paths("code", "name",
 ORDER = _table(
     "order",
     ("number", "encounter_id"),
-    _paths("filler_number", "kind", "status", "priority", "ordered_at") | _ITEM | _DEPARTMENT | _DOCTOR,
+    _paths("filler_number", "kind", "status", "priority", "ordered_at")
+    | _ITEM
+    | _DEPARTMENT
+    | _DOCTOR
+    | _paths("prescription", "dose", "dose_unit", "days", "quantity", "quantity_unit", "instructions")
+    | _parts("route", CODED)
+    | _parts("frequency", CODED),
     "ordered_at",
 )
 REPORT = _table(
@@ -111,14 +122,16 @@ REPORT = _table(
     _paths("order_number", "kind", "status", "modality", "issued_at", "findings", "conclusion")
     | _ITEM
     | _AUTHOR
-    | _DOCTOR,
+    | _DOCTOR
+    | _parts("specimen", CODED),
     "issued_at",
 )
 RESULT = _table(
     "result",
     ("report_id", "encounter_id", "category", "rank"),
     _paths("status", "value", "unit", "reference_range", "flag", "observed_at", value_number="number")
-    | _ITEM,
+    | _ITEM
+    | _paths("sub_id"),
     "observed_at",
 )
 DOCUMENT = _table(
@@ -140,6 +153,30 @@ APPOINTMENT = _table(
     "start_at",
 )
 
+PROCEDURE = _table(
+    "procedure",
+    ("number", "encounter_id", "order_id", "part_of_id"),
+    _paths("kind", "status", "order_number", "part_of", "level", "incision", "note")
+    | _paths(start_at="start", end_at="end")
+    | _ITEM
+    | _DEPARTMENT
+    | _DOCTOR
+    | _parts("site", CODED),
+    "start_at",
+)
+ALLERGY = _table(
+    "allergy",
+    ("number", "encounter_id"),
+    _paths("category", "criticality", "status", "reaction", "noted_at") | _ITEM | _AUTHOR,
+    "noted_at",
+)
+
 TABLES = MappingProxyType(
-    {t.name: t for t in (ENCOUNTER, DIAGNOSIS, ORDER, REPORT, RESULT, DOCUMENT, CHARGE, APPOINTMENT)}
+    {
+        t.name: t
+        for t in (
+            *(ENCOUNTER, DIAGNOSIS, ORDER, REPORT, RESULT, DOCUMENT),
+            *(CHARGE, APPOINTMENT, PROCEDURE, ALLERGY),
+        )
+    }
 )

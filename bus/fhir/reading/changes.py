@@ -10,14 +10,17 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from bus.fhir.extensions import ENCOUNTER, KNOWN, value_of
-from bus.fhir.reading import appointment as booking
 from bus.fhir.reading import (
+    allergy_intolerance,
     charge_item,
     diagnostic_report,
     document_reference,
+    medication_request,
     observation,
+    procedure,
     service_request,
 )
+from bus.fhir.reading import appointment as booking
 from bus.fhir.reading import encounter as visit
 from bus.fhir.reading import patient as person
 from bus.fhir.reading.document import check
@@ -42,6 +45,9 @@ _ELEMENTS = {
     "Patient": person.ELEMENTS,
     "Encounter": visit.ELEMENTS,
     "ServiceRequest": service_request.ELEMENTS,
+    "MedicationRequest": medication_request.ELEMENTS,
+    "Procedure": procedure.ELEMENTS,
+    "AllergyIntolerance": allergy_intolerance.ELEMENTS,
     "DiagnosticReport": diagnostic_report.ELEMENTS,
     "Observation": observation.ELEMENTS,
     "DocumentReference": document_reference.ELEMENTS,
@@ -51,6 +57,9 @@ _ELEMENTS = {
 }
 _SECTIONS = {
     "ServiceRequest": (Kind.ORDER, "orders"),
+    "MedicationRequest": (Kind.ORDER, "orders"),
+    "Procedure": (Kind.PROCEDURE, "procedures"),
+    "AllergyIntolerance": (Kind.ALLERGY, "allergies"),
     "DiagnosticReport": (Kind.REPORT, "reports"),
     "DocumentReference": (Kind.DOCUMENT, "documents"),
     "Appointment": (Kind.APPOINTMENT, "appointments"),
@@ -58,6 +67,9 @@ _SECTIONS = {
 }
 _PLAIN: Mapping[str, Callable[[Reader], Fact | None]] = {
     "ServiceRequest": service_request.service_request,
+    "MedicationRequest": medication_request.medication_request,
+    "Procedure": procedure.procedure,
+    "AllergyIntolerance": allergy_intolerance.allergy_intolerance,
     "Appointment": booking.appointment,
     "ChargeItem": charge_item.charge_item,
 }
@@ -204,7 +216,7 @@ class _Assembly:
             number = target.number if target else None
             element = "participant"
         else:
-            element = "subject"
+            element = "patient" if type_ == "AllergyIntolerance" else "subject"
             number = reader.number_of(element, "Patient", reader.resource.get(element))
         if number is None and not self.issues:
             reader.wrong(element, "it must name the patient, by the campus's number", "required")

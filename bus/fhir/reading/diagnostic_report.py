@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from bus.fhir.extensions import DOCTOR, value_of
 from bus.fhir.reading.elements import Reader, codes, given, inverse
 from bus.fhir.resources.diagnostic_report import DICOM, STATUSES
-from consortium.records.model import Report, Result
+from consortium.records.model import Coded, Report, Result
 
 ELEMENTS = frozenset(
     {"identifier", "basedOn", "status", "category", "code", "subject", "encounter", "effectiveDateTime"}
-    | {"issued", "performer", "resultsInterpreter", "result", "conclusion", "presentedForm"}
+    | {"issued", "performer", "resultsInterpreter", "result", "conclusion", "presentedForm", "specimen"}
 )
 _STATUSES = inverse(
     STATUSES, registered="preliminary", partial="preliminary", amended="corrected", appended="corrected"
@@ -26,7 +26,7 @@ def diagnostic_report(reader: Reader, results: Sequence[Result]) -> Report | Non
         reader.wrong("code", "it must say what was examined", "required")
         return None
     error = resource.get("status") == "entered-in-error"
-    kind = "lab" if reader.key.kind == "lab_report" else "exam"
+    kind = reader.key.kind.removesuffix("_report")
     author = next(iter(resource.get("resultsInterpreter", ())), None)
     return Report(
         number=reader.key.number,
@@ -39,12 +39,27 @@ def diagnostic_report(reader: Reader, results: Sequence[Result]) -> Report | Non
             issued_at=reader.time("issued", resource.get("issued")),
             author=reader.practitioner(author),
             doctor=reader.practitioner(value_of(resource, DOCTOR, "Reference")),
+            specimen=_specimen(reader),
             findings=_findings(reader),
             conclusion=reader.text("conclusion"),
             results=tuple(results) or None,
             deleted=error or None,
         ),
     )
+
+
+def _specimen(reader: Reader) -> Coded | None:
+    """Return the type of the specimen, which comes contained; one that does not come is an error."""
+    found = reader.resource.get("specimen", ())
+    if len(found) > 1:
+        reader.wrong("specimen", "only one is kept: send a report for each", "not-supported")
+    for reference in found[:1]:
+        address = str(reference.get("reference", ""))
+        for one in reader.resource.get("contained", ()):
+            if f"#{one.get('id')}" == address and one.get("resourceType") == "Specimen":
+                return reader.coded("specimen[0]", one.get("type"))
+        reader.wrong("specimen[0]", "send the Specimen contained in its report", "not-found")
+    return None
 
 
 def _order(reader: Reader) -> str | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from fhir.resources.R4B import get_fhir_model_class
 from pydantic import ValidationError
 
+from bus.fhir.reading.bindings import unknown_codes
 from bus.fhir.reading.issues import InvalidResourceError, Issue
 from bus.fhir.shapes import Resource
 
@@ -85,11 +87,15 @@ def check(resource: Resource, path: str) -> list[Issue]:
     fhir.resources has R4B and no R4; the resources taken here are the same in both.
     """
     try:
-        get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+        model = get_fhir_model_class(resource["resourceType"])
+    except ValueError:
+        return [Issue(f"{path}.resourceType", "R4 knows no such resource type", "not-supported")]
+    try:
+        read = model.model_validate(resource)
     except ValidationError as error:
         found = error.errors(include_input=False, include_context=False, include_url=False)[:MOST_ISSUES]
         return [Issue(_expression(path, one["loc"]), _said(one["type"]), "structure") for one in found]
-    return []
+    return list(islice(unknown_codes(read, path), MOST_ISSUES))
 
 
 def _expression(path: str, loc: tuple[int | str, ...]) -> str:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 from bus.fhir.shapes import Resource
 from bus.fhir.systems import Systems
 from consortium.records.keys import record_id
+from consortium.records.model import ReportKind
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "Patient": ("patient",),
     "Encounter": ("encounter",),
     "ServiceRequest": ("order",),
-    "DiagnosticReport": ("lab_report", "exam_report"),
+    "MedicationRequest": ("order",),
+    "DiagnosticReport": tuple(f"{kind}_report" for kind in get_args(ReportKind)),
     "DocumentReference": ("document",),
     "Appointment": ("appointment",),
     "ChargeItem": ("charge",),
+    "Procedure": ("procedure",),
+    "AllergyIntolerance": ("allergy",),
 }
 """Resource types that can be written, and the kinds of numbers (`Systems`) that name them."""
 

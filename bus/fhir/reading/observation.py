@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from bus.fhir.extensions import AS_SENT, UNIT, value_of
+from bus.fhir.extensions import AS_SENT, SUB_ID, UNIT, value_of
 from bus.fhir.reading.elements import Reader, codes, given, inverse
 from bus.fhir.resources.observation import FLAGS, INTERPRETATION, STATUSES
 from consortium.records.model import Result
@@ -48,6 +48,7 @@ def observation(reader: Reader) -> Result | None:
             status=None if error else reader.word("status", resource.get("status"), _STATUSES),
             reference_range=_range(resource),
             observed_at=reader.time("effectiveDateTime", at),
+            sub_id=value_of(resource, SUB_ID, "String"),
             deleted=error or None,
         ),
     )

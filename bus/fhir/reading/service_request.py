@@ -14,7 +14,7 @@ ELEMENTS = frozenset(
 )
 _STATUSES = inverse(STATUSES)
 _KINDS = {code: ours for ours, (code, _) in CATEGORIES.items()}
-_PRIORITIES = {"routine": "routine", "urgent": "urgent", "asap": "urgent", "stat": "stat"}
+PRIORITIES = {"routine": "routine", "urgent": "urgent", "asap": "urgent", "stat": "stat"}
 
 
 def service_request(reader: Reader) -> Order | None:
@@ -30,9 +30,9 @@ def service_request(reader: Reader) -> Order | None:
         kind=_kind(reader),
         item=item,
         **given(
-            filler_number=_filler(reader),
+            filler_number=filler(reader),
             status=None if error else reader.word("status", resource.get("status"), _STATUSES),
-            priority=reader.word("priority", resource.get("priority"), _PRIORITIES),
+            priority=reader.word("priority", resource.get("priority"), PRIORITIES),
             ordered_at=reader.time("authoredOn", resource.get("authoredOn")),
             doctor=reader.practitioner(resource.get("requester")),
             department=reader.coded("extension", value_of(resource, DEPARTMENT, "CodeableConcept")),
@@ -46,7 +46,8 @@ def _kind(reader: Reader) -> str:
     return next((_KINDS[code] for code in found if code in _KINDS), "other")
 
 
-def _filler(reader: Reader) -> str | None:
+def filler(reader: Reader) -> str | None:
+    """Return the filler's order number, where the identifiers have one."""
     system = reader.links.systems.of(reader.key.facility, "filler")
     found = (one.get("value") for one in identifiers(reader.resource) if one.get("system") == system)
     return next(found, None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bus.fhir.extensions import AS_SENT, UNIT, extension
+from bus.fhir.extensions import AS_SENT, SUB_ID, UNIT, extension
+from bus.fhir.resources.diagnostic_report import KINDS
 from bus.fhir.shapes import (
     Resource,
     Row,
@@ -26,7 +27,13 @@ STATUSES = {
     "corrected": "corrected",
     "cancelled": "cancelled",
 }
-CATEGORIES = {"lab": ("laboratory", "Laboratory"), "exam": ("imaging", "Imaging")}
+CATEGORIES = {
+    "lab": ("laboratory", "Laboratory"),
+    "exam": ("imaging", "Imaging"),
+    "nursing": ("exam", "Exam"),
+    "midwifery": ("exam", "Exam"),
+    "checkup": ("exam", "Exam"),
+}
 FLAGS = {
     "normal": ("N", "Normal"),
     "low": ("L", "Low"),
@@ -45,9 +52,9 @@ def observation(row: Row, systems: Systems) -> Resource:
             "resourceType": "Observation",
             "id": str(row["id"]),
             "meta": meta(row, systems.patient(row["facility"])),
-            "extension": _as_sent(row),
+            "extension": [*_as_sent(row), *extension(SUB_ID, "String", row["sub_id"])],
             "status": status(row, STATUSES),
-            "category": _one(CATEGORY, CATEGORIES.get(row["category"])),
+            "category": _category(row, systems),
             "code": concept(row, "item", systems),
             "subject": reference("Patient", row["person_id"]),
             "encounter": reference("Encounter", row["encounter_id"]),
@@ -58,6 +65,15 @@ def observation(row: Row, systems: Systems) -> Resource:
             "referenceRange": [{"text": row["reference_range"]}] if row["reference_range"] else None,
         }
     )
+
+
+def _category(row: Row, systems: Systems) -> list[Resource]:
+    found = _one(CATEGORY, CATEGORIES[row["category"]]) or []
+    if own := KINDS.get(row["category"]):
+        found.append(
+            {"coding": [{"system": systems.report_kind, "code": row["category"], "display": own[1]}]}
+        )
+    return found
 
 
 def _one(system: str, known: tuple[str, str] | None) -> list[Resource] | None:

@@ -49,7 +49,8 @@ def write(change: Change, heading: Heading) -> bytes:
 
     Raises:
         HL7Error: a character that the charset lacks (`unencodable`), with its field; several documents or
-            appointments in one change (`several_subjects`): HL7 v2 has a message for each.
+            appointments in one change (`several_subjects`): HL7 v2 has a message for each; a procedure or an
+            allergy (`not_in_v2`).
     """
     body = _body(change, heading)
     identity = patient.pid(change.patient, heading.facility, heading.domain)
@@ -68,7 +69,7 @@ def _body(change: Change, heading: Heading) -> _Body:
     stay = visit if change.encounter else []
     match change.kind:
         case Kind.ORDER:
-            name = ("ORM", "O01", "ORM_O01") if heading.version == "2.4" else ("OMG", "O19", "OMG_O19")
+            name = orders.name(change.orders, heading.version)
             return _Body(*name, [*stay, *orders.orders(change.orders)])
         case Kind.REPORT:
             return _Body("ORU", "R01", "ORU_R01", [*stay, *results.reports(change.reports)])
@@ -83,6 +84,9 @@ def _body(change: Change, heading: Heading) -> _Body:
             booked = _only(change.appointments, "SCH")
             segments = [*stay, *scheduling.resources(booked)]
             return _Body("SIU", scheduling.event(booked), "SIU_S12", segments)
+        case Kind.PROCEDURE | Kind.ALLERGY:
+            reason = f"HL7 v2 has no message that says all of a {change.kind.value}: send FHIR"
+            raise HL7Error("not_in_v2", reason, SEGMENT_SEQUENCE, "MSH-9")
     return _adt(change, heading, visit)
 
 

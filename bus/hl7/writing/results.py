@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from bus.hl7.build import components
+from bus.hl7.build import components, subcomponents
 from bus.hl7.writing.fields import Segment, coded, number, segment, staff, staff_ndl, text, time
 from consortium.records.model import Report, Result
 
@@ -23,6 +23,8 @@ FLAGS = {
     "critical": "AA",
 }
 """HL7 table 0078."""
+SECTIONS = {"lab": "LAB", "nursing": "NRS", "midwifery": "MID", "checkup": "CHK"}
+"""HL7 table 0074; midwifery and check-ups are the consortium's own. Examinations say their modality."""
 FINDINGS = components("FINDINGS", "检查所见", "L")
 IMPRESSION = components("IMPRESSION", "诊断意见", "L")
 
@@ -43,13 +45,20 @@ def _obr(rank: int, report: Report) -> Segment:
             2: text(report.order_number),
             3: text(report.number),
             4: coded(report.item),
+            15: _specimen(report),
             16: staff(report.doctor),
             22: time(report.issued_at),
-            24: "LAB" if report.kind == "lab" else text(report.modality or "RAD"),
+            24: SECTIONS.get(report.kind) or text(report.modality or "RAD"),
             25: status,
             32: staff_ndl(report.author),
         },
     )
+
+
+def _specimen(report: Report) -> str:
+    """Return SPS (HL7 v2.5 section 2.A.68): the specimen's code, name and system."""
+    kind = report.specimen
+    return subcomponents(kind.code, kind.name or "", kind.system or "") if kind else ""
 
 
 def _obx(report: Report) -> Iterator[Segment]:
@@ -74,7 +83,7 @@ def _result(rank: int, result: Result, occurrence: int) -> Segment:
             1: str(rank),
             2: "NM" if numeric else "ST",
             3: coded(result.item),
-            4: str(occurrence) if occurrence > 1 else "",
+            4: text(result.sub_id) or (str(occurrence) if occurrence > 1 else ""),
             5: text(result.value),
             6: text(result.unit),
             7: text(result.reference_range),

@@ -16,13 +16,17 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from api.fhir.capability import capability_statement
+from bus.fhir.resources.allergy_intolerance import allergy_intolerance
 from bus.fhir.resources.appointment import appointment
 from bus.fhir.resources.charge_item import charge_item
+from bus.fhir.resources.condition import condition
 from bus.fhir.resources.diagnostic_report import diagnostic_report
 from bus.fhir.resources.document_reference import document_reference
 from bus.fhir.resources.encounter import encounter
+from bus.fhir.resources.medication_request import medication_request
 from bus.fhir.resources.observation import observation
 from bus.fhir.resources.patient import patient
+from bus.fhir.resources.procedure import procedure
 from bus.fhir.resources.service_request import service_request
 from bus.fhir.systems import Domain, Systems
 from runtime.settings import Settings
@@ -57,13 +61,14 @@ BARE: dict[str, dict[str, Any]] = {
     "Encounter": META | DEPARTMENT | DOCTOR | unknown("class", "status", "bed", "start_at", "end_at"),
     "Observation": META
     | ITEM
-    | unknown("observed_at", "value_number", "unit", "flag", "reference_range")
+    | unknown("observed_at", "value_number", "unit", "flag", "reference_range", "sub_id")
     | {"status": "final", "category": "lab", "value": ""},
     "DiagnosticReport": META
     | ITEM
     | AUTHOR
     | DOCTOR
     | unknown("order_id", "modality", "issued_at", "findings", "conclusion")
+    | unknown("specimen_code", "specimen_name", "specimen_system")
     | {"kind": "exam", "status": "final", "order_known": False},
     "ServiceRequest": META
     | ITEM
@@ -71,6 +76,27 @@ BARE: dict[str, dict[str, Any]] = {
     | DEPARTMENT
     | unknown("filler_number", "ordered_at")
     | {"kind": "other", "status": "active", "priority": "routine"},
+    "MedicationRequest": META
+    | ITEM
+    | DOCTOR
+    | DEPARTMENT
+    | unknown("filler_number", "ordered_at", "prescription", "dose", "dose_unit", "days", "instructions")
+    | unknown("quantity", "quantity_unit", "route_code", "route_name", "route_system")
+    | unknown("frequency_code", "frequency_name", "frequency_system")
+    | {"kind": "medication", "status": "active", "priority": "routine"},
+    "Procedure": META
+    | ITEM
+    | DOCTOR
+    | DEPARTMENT
+    | unknown("site_code", "site_name", "site_system", "start_at", "end_at", "order_number", "part_of")
+    | unknown("level", "incision", "note")
+    | {"kind": "other", "status": "completed"},
+    "Condition": META | {"encounter_id": ID, "code": "I10", "name": None, "system": None},
+    "AllergyIntolerance": META
+    | ITEM
+    | AUTHOR
+    | unknown("category", "criticality", "reaction", "noted_at")
+    | {"status": "active"},
     "Appointment": META
     | unknown("item_code", "item_name", "item_system", "start_at", "minutes")
     | DOCTOR
@@ -100,7 +126,13 @@ MAKE: dict[str, Callable[..., dict[str, Any]]] = {
     "DocumentReference": document_reference,
     "Appointment": appointment,
     "ChargeItem": charge_item,
+    "MedicationRequest": medication_request,
+    "Procedure": procedure,
+    "Condition": condition,
+    "AllergyIntolerance": allergy_intolerance,
 }
+VERIFIED = ("Condition", "AllergyIntolerance")
+"""What says by its verification status that it was entered in error."""
 
 
 def made(kind: str, **columns: Any) -> dict[str, Any]:
@@ -125,7 +157,47 @@ def test_a_resource_of_which_little_is_known_is_valid(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in MAKE if kind != "Patient"])
 def test_what_was_entered_in_error_says_so(kind: str) -> None:
-    assert made(kind, deleted=True)["status"] == "entered-in-error"
+    resource = made(kind, deleted=True)
+    if kind in VERIFIED:
+        assert resource["verificationStatus"]["coding"][0]["code"] == "entered-in-error"
+        assert "clinicalStatus" not in resource
+    else:
+        assert resource["status"] == "entered-in-error"
+
+
+def test_a_refuted_allergy_is_not_shown_as_one_that_stands() -> None:
+    refuted = made("AllergyIntolerance", status="refuted")
+    assert refuted["verificationStatus"]["coding"][0]["code"] == "refuted"
+    assert refuted["clinicalStatus"]["coding"][0]["code"] == "inactive"
+
+
+def test_how_a_medicine_is_taken() -> None:
+    taken = made(
+        "MedicationRequest",
+        dose=Decimal("0.5"),
+        dose_unit="g",
+        route_code="1",
+        route_name="口服",
+        frequency_code="tid",
+        days=7,
+        prescription="CF1",
+        instructions="饭后",
+        quantity=Decimal(2),
+        quantity_unit="盒",
+    )
+    [dosage] = taken["dosageInstruction"]
+    assert dosage["doseAndRate"] == [{"doseQuantity": {"value": Decimal("0.5"), "unit": "g"}}]
+    assert dosage["timing"]["repeat"]["boundsDuration"]["value"] == 7
+    assert taken["dispenseRequest"]["quantity"] == {"value": Decimal(2), "unit": "盒"}
+    assert taken["groupIdentifier"]["system"].endswith("99.2.16")
+
+
+@pytest.mark.parametrize("kind", ["nursing", "midwifery", "checkup"])
+def test_reports_that_fhir_does_not_tell_apart_have_a_category_of_ours(kind: str) -> None:
+    report = made("DiagnosticReport", kind=kind)
+    own = {"system": SYSTEMS.report_kind, "code": kind}
+    assert own.items() <= report["category"][0]["coding"][-1].items()
+    assert own.items() <= made("Observation", category=kind)["category"][-1]["coding"][0].items()
 
 
 def test_the_capability_statement_is_of_r4() -> None:

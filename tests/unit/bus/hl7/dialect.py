@@ -63,11 +63,32 @@ ORDER: Tree = {
     "doctor": staff("ORC-12"),
     "department": coded("ORC-17"),
 }
+MEDICINE: Tree = {
+    "each": "RXO",
+    "number": "ORC-2.1",
+    "kind": {"const": "medication"},
+    "status": words("ORC-1", orders.CONTROLS),
+    "item": coded("RXO-1"),
+    "priority": words("ORC-7.6", orders.PRIORITIES),
+    "ordered_at": "ORC-9",
+    "doctor": staff("ORC-12"),
+    "department": coded("ORC-17"),
+    "prescription": "ORC-4.1",
+    "dose": "RXO-2",
+    "dose_unit": "RXO-4.1",
+    "route": coded("RXR-1"),
+    "frequency": {"code": "ORC-7.2.1", "name": "ORC-7.2.2", "system": "ORC-7.2.3"},
+    "days": {"cel": 'field("ORC-7.3").replace("D", "")'},
+    "quantity": "RXO-11",
+    "quantity_unit": "RXO-12.1",
+    "instructions": "RXO-7.2",
+}
 NARRATIVE = ("FINDINGS", "IMPRESSION")
 RESULT: Tree = {
     "each": "OBX",
     "when": 'field("OBX-2") != "TX"',
     "item": coded("OBX-3"),
+    "sub_id": "OBX-4",
     "value": "OBX-5",
     "number": {"cel": 'field("OBX-2") == "NM" ? field("OBX-5") : ""', "as": "number"},
     "unit": "OBX-6.1",
@@ -86,9 +107,10 @@ def narrative(name: str) -> Tree:
 REPORT: Tree = {
     "each": "OBR",
     "number": "OBR-3.1",
-    "kind": {"cel": 'field("OBR-24") == "LAB" ? "lab" : "exam"'},
-    "modality": {"cel": 'field("OBR-24") in ["LAB", "RAD"] ? "" : field("OBR-24")'},
+    "kind": words("OBR-24", results.SECTIONS, '"exam"'),
+    "modality": {"cel": 'field("OBR-24") in ["LAB", "NRS", "MID", "CHK", "RAD"] ? "" : field("OBR-24")'},
     "item": coded("OBR-4"),
+    "specimen": {"code": "OBR-15.1.1", "name": "OBR-15.1.2", "system": "OBR-15.1.3"},
     "status": words("OBR-25", results.STATUSES),
     "order_number": "OBR-2.1",
     "issued_at": "OBR-22",
@@ -146,7 +168,11 @@ RULES: dict[str, tuple[str, str, Tree]] = {
         },
     ),
     "patient": ('msg.type.startsWith("ADT^A08")', "patient", {}),
-    "order": ('msg.type in ["ORM^O01", "OMG^O19"]', "order", {"encounter": VISIT, "orders": ORDER}),
+    "order": (
+        'msg.type in ["ORM^O01", "OMG^O19", "OMP^O09"]',
+        "order",
+        {"encounter": VISIT, "orders": [ORDER, MEDICINE]},
+    ),
     "report": ('msg.type == "ORU^R01"', "report", {"encounter": VISIT, "reports": REPORT}),
     "charge": ('msg.type == "DFT^P03"', "charge", {"encounter": VISIT, "charges": CHARGE}),
     "file": (

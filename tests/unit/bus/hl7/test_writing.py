@@ -55,7 +55,18 @@ def heard(rules: RuleSet, body: bytes, charset: str) -> Change:
     return outcome
 
 
-@pytest.mark.parametrize("kind", list(Kind))
+WITHOUT_MESSAGE = (Kind.PROCEDURE, Kind.ALLERGY)
+
+
+@pytest.mark.parametrize("kind", WITHOUT_MESSAGE)
+@settings(max_examples=5)
+@given(data=st.data())
+def test_what_hl7_v2_cannot_say_whole_is_refused(kind: Kind, data: st.DataObject) -> None:
+    with pytest.raises(HL7Error, match="send FHIR"):
+        write(data.draw(change(kind)), heading())
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in WITHOUT_MESSAGE])
 @settings(max_examples=25)
 @given(
     data=st.data(), version=st.sampled_from(["2.4", "2.5"]), charset=st.sampled_from(["UNICODE UTF-8", GB])
