@@ -70,8 +70,9 @@ class Batch:
         self._take_additions(connection)
         rows = read_rows(connection, keys, last)
         one = Pass(self, connection, Line(rows))
+        records = KnownRecords(connection, one.flush)
         for row, message in read_messages(connection, [row for row in rows if row.state == READY]):
-            one.take(row, message)
+            one.take(row, message, records)
         one.flush()
         one.verdicts.write(connection)
         return one.verdicts
@@ -131,7 +132,11 @@ class Batch:
 
 
 class Pass:
-    """One pass over the rows of a batch."""
+    """One pass over the rows of a batch.
+
+    Nothing it holds leads back to it, so that all of the batch is free as soon as the pass is over: in a
+    circle, hundreds of megabytes of decided messages would wait for the collector.
+    """
 
     def __init__(self, batch: Batch, connection: sa.Connection, line: Line) -> None:
         self.verdicts = Verdicts(rules=batch.deployed.short)
@@ -139,17 +144,16 @@ class Pass:
         self._connection = connection
         self._line = line
         self._pending: list[_Pending] = []
-        self._records = KnownRecords(connection, self.flush)
 
-    def take(self, row: Row, message: Stored) -> None:
-        """Judge the next message."""
+    def take(self, row: Row, message: Stored, records: Records) -> None:
+        """Judge the next message; `records` is what its rule may look up, once this pass is flushed."""
         put_off = self._line.put_off(row)
         if put_off is not None:
             self.verdicts.follow(row, put_off)
         elif row.early and row.not_before is not None:
             self._line.stop(row, row.not_before)
         else:
-            self._judge(row, message)
+            self._judge(row, message, records)
 
     def flush(self) -> None:
         """Record what is decided."""
@@ -176,8 +180,8 @@ class Pass:
             else:
                 self._record(item, outcome)
 
-    def _judge(self, row: Row, message: Stored) -> None:
-        decision = self._batch.decision(message, self._records)
+    def _judge(self, row: Row, message: Stored, records: Records) -> None:
+        decision = self._batch.decision(message, records)
         blocker = self._line.blocker(row)
         if blocker is not None and self._must_wait(message, decision):
             self.verdicts.wait(row, blocker)
