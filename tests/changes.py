@@ -105,6 +105,7 @@ ORDER = facts(
     doctor=maybe(STAFF),
     department=maybe(CODED),
 )
+DAYS = (0, 1, 7, 30)
 AMOUNTS = st.decimals(0, 10000, places=2)
 MEDICINE = facts(
     Order,
@@ -121,7 +122,7 @@ MEDICINE = facts(
     dose_unit=maybe(lines()),
     route=maybe(CODED),
     frequency=maybe(CODED),
-    days=maybe(st.integers(0, 365)),
+    days=maybe(st.sampled_from(DAYS)),
     quantity=maybe(AMOUNTS),
     quantity_unit=maybe(lines()),
     instructions=maybe(lines()),

@@ -15,6 +15,8 @@ HEADER = frozenset({"MSH", "EVN", "PID", "PD1", "PV1", "PV2", "SCH", "TXA"})
 """Segments of the whole message, which its parts see too."""
 RANK = {"MSH": 0, "PID": 1, "PV1": 1, "ORC": 2, "OBR": 3, "RXO": 3, "RXE": 3, "FT1": 3, "RGS": 3, "TXA": 3}
 """How far out a segment begins a group; a group ends where one of the same or an outer rank begins."""
+DETAILS = frozenset({"OBR", "RXO", "RXE"})
+"""What an order is of: the ORC just before it belongs to it."""
 DEFAULT_RANK = 4
 NOTE_RANK = 9
 NULL = '""'
@@ -73,7 +75,7 @@ class Hl7Source:
         for segment in self._segments:
             if segment.name == name:
                 current = [segment]
-                if name == "OBR" and before is not None and before.name == "ORC":
+                if name in DETAILS and before is not None and before.name == "ORC":
                     current.append(before)
                 groups.append(current)
             elif current is not None and _rank(segment.name) > rank:

@@ -63,7 +63,7 @@ ALTER TABLE records.result ADD sub_id text;
 
 def upgrade() -> None:
     """Make the tables and columns."""
-    op.get_bind().exec_driver_sql(TABLES)
+    op.execute(TABLES)
 
 
 def downgrade() -> None:

@@ -1,4 +1,4 @@
-"""More kinds of records over FHIR, and the ways to read them: order, what comes along, versions, everything."""
+"""More kinds of records over FHIR, and the ways to read them: order, inclusion, versions, everything."""
 
 from __future__ import annotations
 
@@ -249,8 +249,9 @@ async def test_everything_of_a_person_comes_once_in_pages(
     seen: list[tuple[str, str]] = []
     while path:
         page = await reading.get(path)
-        assert len(page["entry"]) <= 3
-        seen += [(one["resource"]["resourceType"], one["resource"]["id"]) for one in page["entry"]]
+        entries = page.get("entry", [])  # the last page may be empty
+        assert len(entries) <= 3
+        seen += [(one["resource"]["resourceType"], one["resource"]["id"]) for one in entries]
         path = next((x["url"].partition("/fhir/")[2] for x in page["link"] if x["relation"] == "next"), None)
     assert len(seen) == len(set(seen)) == 12
     assert [kind for kind, _ in seen] == sorted([kind for kind, _ in seen], key=TYPES.index)

@@ -60,7 +60,7 @@ def test_a_parameter_given_twice_is_refused_where_one_is_meant() -> None:
         ([("_total", "accurate")], Control(total=True)),
         ([("_total", "none")], Control()),
         ([("_page", "abc")], Control(cursor="abc")),
-        ([("_sort", "-date"), ("_format", "application/fhir+json; fhirVersion=4.0")], Control()),
+        ([("_sort", "-date"), ("_format", "application/fhir+json; fhirVersion=4.0")], Control(sort="-date")),
         ([("_sort", "name")], Control()),
     ],
 )

@@ -135,7 +135,7 @@ VERIFIED = ("Condition", "AllergyIntolerance")
 """What says by its verification status that it was entered in error."""
 
 
-def made(kind: str, **columns: Any) -> dict[str, Any]:
+def made(kind: str, /, **columns: Any) -> dict[str, Any]:
     resource = MAKE[kind](BARE[kind] | columns, SYSTEMS)
     get_fhir_model_class(kind).model_validate(resource)
     assert no_empty_element(resource)

@@ -9,6 +9,7 @@ from typing import Any
 
 from bus.hl7.writing import documents, orders, patient, results, scheduling
 from bus.hl7.writing.fields import CODE_SYSTEMS
+from tests.changes import DAYS
 
 Tree = dict[str, Any]
 
@@ -78,7 +79,7 @@ MEDICINE: Tree = {
     "dose_unit": "RXO-4.1",
     "route": coded("RXR-1"),
     "frequency": {"code": "ORC-7.2.1", "name": "ORC-7.2.2", "system": "ORC-7.2.3"},
-    "days": {"cel": 'field("ORC-7.3").replace("D", "")'},
+    "days": words("ORC-7.3", {str(days): f"D{days}" for days in DAYS}),
     "quantity": "RXO-11",
     "quantity_unit": "RXO-12.1",
     "instructions": "RXO-7.2",
