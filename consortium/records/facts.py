@@ -50,12 +50,15 @@ SUBJECTS = {
     Kind.PROCEDURE: "procedure",
     Kind.ALLERGY: "allergy",
 }
-"""What a kind of change is about. All else but documents only fills what is not known yet."""
+"""What a kind of change is about. All else but `_WHOLE` only fills what is not known yet."""
 
 ALSO = {Kind.REPORT: "order"}
 """What a kind of change also has a say in: a report completes its order. Its source version does not reach
 that far.
 """
+
+_WHOLE = (tables.DOCUMENT, tables.PROCEDURE, tables.ALLERGY)
+"""What comes along with what it says, whatever the change is about: nobody else speaks of it."""
 
 UNSTORABLE = "\x00"
 """PostgreSQL keeps every character but this; half surrogate pairs are refused by the model already."""
@@ -126,8 +129,7 @@ class _Context:
         kind = self.change.kind
         subject = SUBJECTS.get(kind) == table.name
         source = self.provenance.source_version if subject else None
-        # A document that comes along with what it says is spoken of by nobody else.
-        authority = subject or ALSO.get(kind) == table.name or table is tables.DOCUMENT
+        authority = subject or ALSO.get(kind) == table.name or table in _WHOLE
         return Word(Version(self.provenance.message_id, source), authority, self.provenance.received_at)
 
     def encounter(self) -> Row:

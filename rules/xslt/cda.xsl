@@ -116,6 +116,13 @@
       <序号><xsl:value-of select="count(../preceding-sibling::v3:entry/v3:substanceAdministration) + 1"/></序号>
       <代码><xsl:value-of select="$drug/v3:code/@code"/></代码>
       <名称><xsl:value-of select="normalize-space($drug/v3:name)"/></名称>
+      <剂量><xsl:value-of select="v3:doseQuantity/@value"/></剂量>
+      <剂量单位><xsl:value-of select="v3:doseQuantity/@unit"/></剂量单位>
+      <途径代码><xsl:value-of select="v3:routeCode/@code"/></途径代码>
+      <途径代码系统><xsl:value-of select="v3:routeCode/@codeSystem"/></途径代码系统>
+      <途径><xsl:value-of select="v3:routeCode/@displayName"/></途径>
+      <频率><xsl:value-of select="normalize-space(.//v3:observation[v3:code/@code='DE06.00.133.00']/v3:value)"/></频率>
+      <天数><xsl:value-of select="ancestor::v3:section[1]//v3:observation[v3:code/@code='DE06.00.294.00']/v3:value/@value"/></天数>
     </药品>
   </xsl:template>
 
@@ -131,6 +138,11 @@
         </xsl:choose>
       </名称>
       <开始><xsl:value-of select="v3:effectiveTime/v3:low/@value"/></开始>
+      <结束><xsl:value-of select="v3:effectiveTime/v3:high/@value"/></结束>
+      <过程><xsl:value-of select="normalize-space(//v3:observation[v3:code/@code='DE05.10.063.00']/v3:value)"/></过程>
+      <麻醉代码><xsl:value-of select="//v3:observation[v3:code/@code='DE06.00.073.00']/v3:value/@code"/></麻醉代码>
+      <麻醉代码系统><xsl:value-of select="//v3:observation[v3:code/@code='DE06.00.073.00']/v3:value/@codeSystem"/></麻醉代码系统>
+      <麻醉名称><xsl:value-of select="//v3:observation[v3:code/@code='DE06.00.073.00']/v3:value/@displayName"/></麻醉名称>
       <医生工号><xsl:value-of select="v3:performer[1]/v3:assignedEntity/v3:id/@extension"/></医生工号>
       <医生姓名><xsl:value-of select="normalize-space(v3:performer[1]/v3:assignedEntity/v3:assignedPerson/v3:name)"/></医生姓名>
     </手术>

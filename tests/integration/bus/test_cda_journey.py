@@ -150,7 +150,7 @@ async def test_every_kind_goes_from_soap_to_fhir_and_to_a_page(
     assert {one["code"]["coding"][0]["system"] for one in results} == {"http://loinc.org"}
     [exam] = await found(fhir, "DiagnosticReport", identifier="HCE261120014")
     assert exam["conclusion"].startswith("右肺上叶小结节")
-    [surgery] = await found(fhir, "ServiceRequest", identifier="HCO261120016-1")
+    [surgery] = await found(fhir, "Procedure", identifier="HCO261120016-1")
     assert surgery["code"]["coding"][0]["code"] == "51.2300"
     [stay] = await found(fhir, "Encounter", identifier=samples["discharge"].visit)
     assert (stay["status"], stay["class"]["code"]) == ("finished", "IMP")
