@@ -28,6 +28,7 @@ from api.v1 import (
     health,
     master_data,
     messages,
+    recognition,
     replays,
     retention,
     rules,
@@ -53,6 +54,7 @@ TAGS = [
     {"name": "messages", "description": "Where is message X, why is it held, send it on"},
     {"name": "rules", "description": "Versions of the rule set: deploy, take back, try on stored messages"},
     {"name": "destinations", "description": "Other systems: pause, drain, and what did not reach them"},
+    {"name": "records", "description": "Mutual recognition: which results spare a repeat"},
     {"name": "codes", "description": "Codes that no table knows, and what they mean"},
     {
         "name": "master data",
@@ -112,6 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
         retention,
         critical_values,
         documents,
+        recognition,
         audit,
     )
     for part in v1:

@@ -45,8 +45,11 @@ FOLLOWED: Mapping[str, tuple[str, Follow]] = {
     "based-on": ("ServiceRequest", lambda resource: resource.get("basedOn", ())),
 }
 """Search parameter → to which type it leads, and by which elements."""
-_COLUMNS = {"encounter": "encounter", "based-on": "order"}
-"""Parameters that a search of records narrows by."""
+_NARROWED: Mapping[str, Callable[[UUID, UUID], Search]] = {
+    "encounter": lambda person, id_: Search(person=person, encounter=id_),
+    "based-on": lambda person, id_: Search(person=person, order=id_),
+}
+"""Parameters that a search of records narrows by: the search of what leads to a person's record."""
 _ONLY = {"result": ("DiagnosticReport",), "based-on": ("DiagnosticReport",)}
 
 
@@ -143,11 +146,12 @@ def _key(resource: Resource) -> tuple[str, str]:
 def _searches(found: Sequence[Resource], name: str) -> Iterator[Search]:
     """Give searches that together find everything that leads to what was found."""
     people_of = {_key(one): _person(one) for one in found}
-    if name not in _COLUMNS:
+    narrowed = _NARROWED.get(name)
+    if narrowed is None:
         yield from (Search(person=person) for person in sorted(set(people_of.values())))
         return
     for (_, id_), person in people_of.items():
-        yield replace(Search(person=person), **{_COLUMNS[name]: UUID(id_)})
+        yield narrowed(person, UUID(id_))
 
 
 def _person(resource: Resource) -> UUID:

@@ -49,7 +49,7 @@ class Systems:
     def __init__(self, settings: Settings) -> None:
         self.person = f"urn:oid:{settings.consortium_oid}"
         self.encounter_class = f"{self.person}.1"
-        self.report_kind = f"{self.person}.2"
+        self.report_kind = f"{self.person}.11"
         self.dictionary = f"{self.person}.{ARCS['dictionary']}"
         self._campuses: dict[str, Campus] = {campus.code: campus for campus in settings.campuses}
         self._domains = {self.person: Domain("person"), ID_CARD: Domain("id_card")}

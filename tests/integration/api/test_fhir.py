@@ -296,6 +296,7 @@ async def test_the_capability_statement_names_what_is_served(doctor: Doctor) -> 
         *RECORDS,
         "Appointment",
         "ChargeItem",
+        *("MedicationRequest", "Procedure", "Condition", "AllergyIntolerance"),
         "Binary",
         "ConceptMap",
         "CodeSystem",

@@ -1,0 +1,126 @@
+"""Mutual recognition: before a test or examination is ordered, what is there already."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+from sqlalchemy import Connection
+
+from api.caller import Caller, gate
+from api.failures import Failure, FailureError, FieldError
+from api.fhir.code_maps import Question, rows_of, translate
+from bus.codes.mapping import tables_in_force
+from bus.fhir.systems import Systems
+from consortium.access.model import Action, Resource
+from consortium.recognition.catalogue import Catalogue, CatalogueError, Item, load
+from consortium.recognition.judge import Judged, Reason
+from consortium.recognition.service import recognise
+
+router = APIRouter(prefix="/recognition", tags=["records"])
+Reader = Annotated[Caller, Depends(gate(Action.RECORD_READ))]
+REASONS: dict[Reason, str] = {
+    "status": "报告未审核或已作废 / it is not final",
+    "campus": "该院区不在互认范围 / its campus is outside the programme",
+    "expired": "超过互认时限 / it is older than the item allows",
+    "critical": "含危急值，应复查 / it holds a critical value, which is looked at again",
+    "no_result": "报告没有结果 / it has no result",
+}
+
+
+class Found(BaseModel):
+    """One report of the item."""
+
+    report: str = Field(examples=["DiagnosticReport/0c5e…"], description="reference below /fhir")
+    facility: str = Field(examples=["MAIN"])
+    number: str = Field(description="accession number at its campus")
+    issued_at: datetime
+    valid_until: datetime
+    reasons: list[str] = Field(description="why it does not spare the repeat; empty: it does")
+
+
+class Answer(BaseModel):
+    """What is known of one planned item."""
+
+    asked: str = Field(examples=["http://loinc.org|58410-2"])
+    advice: Literal["recognise", "repeat", "not_in_programme"] = Field(
+        description="recognise: a result spares it; repeat: none does; not_in_programme: never recognised"
+    )
+    name: str | None = None
+    valid_days: int | None = None
+    recognised: list[Found] = []
+    not_recognised: list[Found] = []
+
+
+@router.get("", summary="Which recent results spare a planned test or examination")
+def list_recognised(
+    caller: Reader,
+    patient: Annotated[UUID, Query(description="golden person")],
+    code: Annotated[
+        list[str],
+        Query(min_length=1, max_length=20, description="system|code, a campus's own dictionary included"),
+    ],
+) -> list[Answer]:
+    """Answer for each planned item: reports of any campus that spare it, and those that do not with why."""
+    decision = caller.allow(Resource(person_id=patient))
+    catalogue = _catalogue(caller)
+    with caller.parts.statements.connect() as connection:
+        answers = [_answer(caller, connection, patient, one, catalogue) for one in code]
+    caller.note(decision.reason, [patient])
+    return answers
+
+
+def _catalogue(caller: Caller) -> Catalogue:
+    try:
+        return load(caller.parts.settings.rules_dir)
+    except CatalogueError as error:
+        detail = "the file of mutual recognition cannot be used; the engineer sees why by ./yilian rules lint"
+        raise FailureError(Failure(503, "recognition-unavailable", detail)) from error
+
+
+def _answer(caller: Caller, connection: Connection, person: UUID, asked: str, catalogue: Catalogue) -> Answer:
+    system, bar, code = asked.rpartition("|")
+    if not code:
+        error = FieldError("code", "give system|code, or code")
+        raise FailureError(Failure(422, "invalid", "a code is empty", [error]))
+    item = _item(caller, connection, code, system if bar else None, catalogue)
+    if item is None:
+        return Answer(asked=asked, advice="not_in_programme")
+    judged = recognise(connection, person, item, catalogue, caller.parts.now())
+    spared = [_found(one) for one in judged if one.recognised]
+    return Answer(
+        asked=asked,
+        advice="recognise" if spared else "repeat",
+        name=item.name,
+        valid_days=item.valid_days,
+        recognised=spared,
+        not_recognised=[_found(one) for one in judged if not one.recognised],
+    )
+
+
+def _item(
+    caller: Caller, connection: Connection, code: str, system: str | None, catalogue: Catalogue
+) -> Item | None:
+    """Return the item of a code: the consortium's own, or a campus's that the code tables translate."""
+    if (item := catalogue.find(code, system)) or system is None:
+        return item
+    systems, settings = Systems(caller.parts.settings), caller.parts.settings
+    tables = tables_in_force(connection, settings.rules_dir).values()
+    rows = [row for table in tables for row in rows_of(table, systems)]
+    found = {catalogue.find(m.code, m.system) for m in translate(rows, Question(code, system), systems)}
+    items = [one for one in found if one is not None]
+    return items[0] if len(items) == 1 else None
+
+
+def _found(judged: Judged) -> Found:
+    return Found(
+        report=f"DiagnosticReport/{judged.report_id}",
+        facility=judged.facility,
+        number=judged.number,
+        issued_at=judged.at,
+        valid_until=judged.valid_until,
+        reasons=[REASONS[reason] for reason in judged.reasons],
+    )
