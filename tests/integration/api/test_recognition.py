@@ -32,7 +32,7 @@ def wang(engine: sa.Engine) -> UUID:
 
 
 async def ask(client: httpx.AsyncClient, headers: dict[str, str], person: UUID, *codes: str) -> Any:
-    query = [("patient", str(person)), *(("code", code) for code in codes)]
+    query = {"patient": str(person), "code": codes}
     answer = await client.get("/api/v1/recognition", params=query, headers=headers)
     assert answer.status_code == 200, answer.text
     return answer.json()
