@@ -43,7 +43,7 @@ UNION ALL SELECT 'folder', f.id, f.unique_id, f.status, NULL, l.person_id
   FROM documents.folder f JOIN identity.link l ON l.source_patient_id = f.patient_id WHERE f.{0}
 """
 _KNOWN_IDS = (
-    _KNOWN.format("id = ANY(%(ids)s::uuid[])")
+    _KNOWN.format("id = ANY(%(ids)s::uuid[])")  # noqa: S608 - constants of this module
     + "UNION ALL SELECT 'association', id, '', status, NULL, NULL"
     + " FROM documents.association WHERE id = ANY(%(ids)s::uuid[])"
 )
