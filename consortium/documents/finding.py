@@ -1,4 +1,4 @@
-"""The stored queries (ITI TF-2 §3.18.4.1.2.3.7): a function for each, over what was registered and recorded."""
+"""The stored queries (ITI TF-2 §3.18.4.1.2.3.7), each a function over what was registered and recorded."""
 
 from __future__ import annotations
 
