@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import structlog
 from lxml import etree
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -49,7 +50,7 @@ RegistryResponse, an MCCI acknowledgement) is an answer and no fault.
 
 def threaded(handle: Callable[[Call[Caller]], etree._Element]) -> Handle[Caller]:
     """Make a handler of a function that waits for the database: it gets a thread."""
-    return partial(asyncio.to_thread, handle)
+    return partial(run_in_threadpool, handle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class Endpoint(Generic[Caller]):
         body = await self._body(request)
         packed = unpack(body, request.headers.get("content-type", ""))
         seen.mtom = packed.mtom
-        message = await asyncio.to_thread(_read, packed, self._limits.body, seen)
+        message = await run_in_threadpool(_read, packed, self._limits.body, seen)
         operation = self._operations.get(message.action)
         if operation is None:
             raise FaultError(_unknown_action(self._operations))
