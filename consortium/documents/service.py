@@ -1,6 +1,7 @@
 """The registry of shared documents, in the caller's transaction (READ COMMITTED).
 
-Whoever calls has asked `consortium.access` and audits; `Found.persons` and `Registered.person` say about whom.
+Whoever calls has asked `consortium.access` and audits; `Found.persons` and `Registered.person` say about
+whom.
 """
 
 from __future__ import annotations
