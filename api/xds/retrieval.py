@@ -63,7 +63,7 @@ class _Here:
         self.found: list[Retrieved] = []
         self.errors: list[RegistryError] = []
         self.there: list[_There] = []
-        self.persons: dict[str, UUID] = {}
+        self.persons: dict[str, frozenset[UUID]] = {}
         self.reason = ""
         self._room = caller.parts.settings.documents_limit
 
@@ -83,8 +83,9 @@ class _Here:
                 if isinstance(known, RegistryError):
                     self.errors.append(known)
                     continue
-                self.reason = self._caller.allow(Resource(person_id=known.person)).reason
-                self.persons[reference.unique_id] = known.person
+                for person in known.persons:
+                    self.reason = self._caller.allow(Resource(person_id=person)).reason
+                self.persons[reference.unique_id] = known.persons
                 self._take(
                     reference, known, retrieve.held(connection, reference.repository, reference.unique_id)
                 )
@@ -164,10 +165,10 @@ def _error(code: ErrorCode, context: str, one: _There) -> RegistryError:
 
 
 def _note(caller: Caller, here: _Here, found: Sequence[Retrieved], errors: Sequence[RegistryError]) -> None:
-    persons = {here.persons[one.reference.unique_id] for one in found}
+    persons = frozenset[UUID]().union(*(here.persons[one.reference.unique_id] for one in found))
     if persons:
         caller.note(here.reason, sorted(persons))
     if errors:
         codes = ", ".join(sorted({error.code.value for error in errors}))
-        others = set(here.persons.values()) - persons
+        others = frozenset[UUID]().union(*here.persons.values()) - persons
         note_failure(caller, codes, sorted(others))

@@ -20,8 +20,8 @@ class Known:
     """What the registry says of a document."""
 
     entry: DocumentEntry
-    person: UUID
-    """The golden person it is about."""
+    persons: frozenset[UUID]
+    """The golden people it is about: one, unless it was registered for another too."""
 
 
 def known(connection: sa.Connection, repository: str, unique_id: str) -> Known | RegistryError:
@@ -32,8 +32,7 @@ def known(connection: sa.Connection, repository: str, unique_id: str) -> Known |
     found = service.find(connection, query)
     for entry in found.documents:
         if entry.repository_unique_id == repository:
-            (person,) = found.persons
-            return Known(entry, person)
+            return Known(entry, found.persons)
     context = f"no document {unique_id} is registered for the repository {repository}"
     return RegistryError(ErrorCode.DOCUMENT_UNIQUE_ID_ERROR, context, unique_id)
 
