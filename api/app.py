@@ -35,6 +35,7 @@ from api.v1 import (
     subscribers,
     systems,
 )
+from api.xds import routes as xds
 from bus.heartbeat import beat
 from bus.tending import tending
 from consortium.access.tokens import checked_key
@@ -74,8 +75,8 @@ FILES = "/api/v1/master-data/"
 """Where people send whole files."""
 LARGEST_FILE = 16 * 1024 * 1024
 """Bytes."""
-UPLOADS = ("/soap/", "/api/v1/upload/")
-"""Where the adapters hold the body to their own limit, and keep what they refuse."""
+UPLOADS = ("/soap/", "/api/v1/upload/", "/xds/")
+"""Where the adapters hold the body to their own limit, and answer by what they refuse."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -121,6 +122,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(fhir_writes.router)
     app.include_router(terminology.router)
     uploads.mount(app, parts, doorway)
+    app.mount("/xds", xds.create_app(parts))
     app.add_middleware(BodyLimit, limit=lambda path: _limit(path, settings.body_limit))
     app.add_middleware(Edge)
     return app

@@ -1,0 +1,33 @@
+"""Which contents the repository of shared documents holds; the bytes lie in the documents' store."""
+
+from alembic import op
+
+revision = "0020_repository"
+down_revision = "0013_observe"
+branch_labels = None
+depends_on = None
+
+SQL = """
+CREATE SCHEMA IF NOT EXISTS documents;
+
+CREATE TABLE documents.stored (
+  unique_id  text NOT NULL,
+  repository text NOT NULL,                  -- ours, or a campus's, whose documents are kept for a while
+  sha256     bytea NOT NULL,                 -- names the content in the documents' store
+  size       bigint NOT NULL,                -- bytes, as it was sent
+  mime_type  text NOT NULL,
+  stored_at  timestamptz NOT NULL,
+  PRIMARY KEY (unique_id, repository)
+);
+CREATE INDEX stored_content ON documents.stored (sha256);
+"""
+
+
+def upgrade() -> None:
+    """Create the table."""
+    op.execute(SQL)
+
+
+def downgrade() -> None:
+    """Drop the table; the schema may be shared."""
+    op.execute("DROP TABLE documents.stored")
