@@ -196,6 +196,12 @@ def unique_id(id_: UUID) -> str:
     return f"{_UNIQUE}{id_.int}"
 
 
+def content(connection: sa.Connection, unique_id: str) -> query.Content | None:
+    """Return what a recorded document holds, by its uniqueId; None: there is no such document."""
+    id_ = id_of(unique_id)
+    return None if id_ is None else query.content(connection, id_)
+
+
 def id_of(unique_id: str) -> UUID | None:
     """Return the record that a uniqueId may be that of."""
     number = unique_id.removeprefix(_UNIQUE)
