@@ -268,6 +268,11 @@ class Settings(BaseSettings):
         ge=1024,
         description="largest submission of documents, and most that one answer carries, bytes",
     )
+    documents_most: int = Field(
+        default=1000,
+        ge=1,
+        description="whole objects of a kind in one answer of the registry; ten times as many references",
+    )
     document_sources: tuple[documents.DocumentSource, ...] = Field(
         default=(), description="campuses' own repositories, whose documents stay there"
     )

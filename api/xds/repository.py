@@ -24,7 +24,7 @@ def _provide(caller: Caller, call: Call[SignedIn]) -> etree._Element:
         done = provide(
             parts.engine,
             parts.contents,
-            parts.settings.documents_repository,
+            parts.registry,
             submission,
             contents,
             caller.user,

@@ -15,7 +15,7 @@ from api.caller import Caller
 from api.ihe import note_failure
 from bus.ihe.document_sets import Reference, Retrieved
 from consortium.access.model import Resource
-from consortium.documents import retrieve, stored
+from consortium.documents import recorded, retrieve, stored
 from consortium.documents.errors import ErrorCode, RegistryError
 from consortium.documents.provide import sha1
 from consortium.documents.retrieve import Known
@@ -79,16 +79,19 @@ class _Here:
                         RegistryError(ErrorCode.UNKNOWN_REPOSITORY_ID, context, reference.unique_id)
                     )
                     continue
-                known = retrieve.known(connection, reference.repository, reference.unique_id)
+                known = retrieve.known(connection, parts.registry, reference.repository, reference.unique_id)
                 if isinstance(known, RegistryError):
                     self.errors.append(known)
                     continue
                 for person in known.persons:
                     self.reason = self._caller.allow(Resource(person_id=person)).reason
                 self.persons[reference.unique_id] = known.persons
-                self._take(
-                    reference, known, retrieve.held(connection, reference.repository, reference.unique_id)
-                )
+                row = retrieve.held(connection, reference.repository, reference.unique_id)
+                record = None if row else recorded.content(connection, reference.unique_id)
+                if record is not None:
+                    self.found.append(Retrieved(reference, known.entry.mime_type, record.data))
+                    continue
+                self._take(reference, known, row)
         return self
 
     def _take(self, reference: Reference, known: Known, row: Stored | None) -> None:

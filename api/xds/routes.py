@@ -10,9 +10,12 @@ from adapters.ihe.server import Limits
 from api import ihe
 from api.ihe import Transaction
 from api.platform import Platform
-from api.xds import repository
+from api.xds import registry, repository
 
-ADDRESSES: dict[str, Sequence[Transaction]] = {"/repository": repository.TRANSACTIONS}
+ADDRESSES: dict[str, Sequence[Transaction]] = {
+    "/registry": registry.TRANSACTIONS,
+    "/repository": repository.TRANSACTIONS,
+}
 """What is served where."""
 
 

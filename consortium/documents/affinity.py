@@ -53,6 +53,8 @@ class Authority(_Closed):
     en: _Text
     consortium: bool = False
     """Whether documents carry the patient's id in this domain."""
+    facility_type: str | None = None
+    """Of a campus: the kind of facility that the documents which the bus records there are from."""
 
 
 class Concept(_Closed):
@@ -152,6 +154,10 @@ def _problems(found: _File) -> Iterator[str]:
     if sum(each.consortium for each in found.assigning_authorities) != 1:
         yield "exactly one of assigning_authorities is the consortium's (consortium: true)"
     yield from (f"{each.oid} is no OID" for each in found.assigning_authorities if not is_oid(each.oid))
+    kinds = {None, *(concept.code for concept in found.codes["facility_type"].concepts)}
+    for each in found.assigning_authorities:
+        if each.facility_type not in kinds:
+            yield f"{each.oid}: facility_type must be one of the list facility_type"
     classes = {concept.code for concept in found.codes["class"].concepts}
     for name, listed in found.codes.items():
         pairs = [(code.code, code.scheme) for code, _ in listed.coded()]

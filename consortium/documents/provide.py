@@ -19,14 +19,14 @@ from consortium.documents import service, stored
 from consortium.documents.content import ContentStore
 from consortium.documents.errors import ErrorCode, RefusedError, RegistryError
 from consortium.documents.model import DocumentEntry, ObjectType, Submission
-from consortium.documents.service import Registered
+from consortium.documents.service import Registered, Registry
 from consortium.documents.stored import Stored
 
 
 def provide(
     engine: sa.Engine,
     store: ContentStore,
-    repository: str,
+    registry: Registry,
     submission: Submission,
     contents: Mapping[str, bytes],
     caller: User,
@@ -38,6 +38,7 @@ def provide(
         RefusedError: with every mistake that was found; nothing was registered.
         StoreAwayError: send it again.
     """
+    repository = registry.repository
     whole = completed(submission, contents, repository)
     rows = [_row(entry, contents[entry.entry_uuid], repository, now) for entry in _stable(whole)]
     with engine.begin() as connection:
@@ -45,7 +46,7 @@ def provide(
         _refuse_changed(connection, repository, rows)
         for row, entry in zip(rows, _stable(whole), strict=True):
             store.put(row.sha256, contents[entry.entry_uuid])
-        registered = service.register(connection, whole, caller, now)
+        registered = service.register(connection, registry, whole, caller, now)
         stored.keep(connection, rows)
     return registered
 

@@ -12,6 +12,7 @@ from consortium.documents.asking import QueryId, Return, StoredQuery
 from consortium.documents.content import ContentStore, CorruptContentError
 from consortium.documents.errors import ErrorCode, RegistryError
 from consortium.documents.model import DocumentEntry
+from consortium.documents.service import Registry
 from consortium.documents.stored import Stored
 
 
@@ -24,12 +25,14 @@ class Known:
     """The golden people it is about: one, unless it was registered for another too."""
 
 
-def known(connection: sa.Connection, repository: str, unique_id: str) -> Known | RegistryError:
+def known(
+    connection: sa.Connection, registry: Registry, repository: str, unique_id: str
+) -> Known | RegistryError:
     """Look a document up, deprecated or not; an error where the registry does not know it there."""
     query = StoredQuery(
         QueryId.GET_DOCUMENTS, {"$XDSDocumentEntryUniqueId": ((unique_id,),)}, Return.LEAF_CLASS
     )
-    found = service.find(connection, query)
+    found = service.find(connection, registry, query)
     for entry in found.documents:
         if entry.repository_unique_id == repository:
             return Known(entry, found.persons)

@@ -174,11 +174,11 @@ def _localized(element: etree._Element, name: str, value: str | None) -> None:
         _child(_child(element, name), "LocalizedString", value=value)
 
 
-def _child(element: etree._Element, name: str, **attributes: str) -> etree._Element:
+def _child(element: etree._Element, name: str, /, **attributes: str) -> etree._Element:
     return etree.SubElement(element, etree.QName(RIM, name), attrib=dict(attributes))
 
 
-def _set(element: etree._Element, **attributes: str | None) -> None:
+def _set(element: etree._Element, /, **attributes: str | None) -> None:
     for name, value in attributes.items():
         if value is not None:
             element.set(name, value)
