@@ -1,7 +1,7 @@
 """Systems of others in Java: built from `java/` by Maven, once for each state of its sources, and run.
 
-`java/` holds one Maven project; a folder in it with a pom.xml of its own is another, whose parts do not go with
-those of the first.
+`java/` holds one Maven project; a folder in it with a pom.xml of its own is another, whose parts do not go
+with those of the first.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from bus.ihe.document_sets import Reference
-from consortium.documents.content import FolderStore
+from consortium.documents.content import FolderStore, key_of
 from consortium.documents.model import AssociationType, PatientId
 from consortium.documents.provide import sha1
 from tests.integration.api.conftest import As, settings_for
@@ -46,8 +46,9 @@ def somebody(engine: sa.Engine) -> PatientId:
 
 
 def count(engine: sa.Engine, table: str) -> int:
+    counted = sa.select(sa.func.count()).select_from(sa.table(table, schema="documents"))
     with engine.connect() as connection:
-        return int(connection.execute(sa.text(f"SELECT count(*) FROM documents.{table}")).scalar_one())
+        return int(connection.execute(counted).scalar_one())
 
 
 @pytest.mark.parametrize("mtom", [True, False], ids=["mtom", "inline"])
@@ -154,9 +155,8 @@ async def test_a_content_that_was_damaged_is_told_and_not_given(
 ) -> None:
     one, two, three = entry(somebody), entry(somebody), entry(somebody)
     await provided(client, [(one, CDA), (two, PICTURE), (three, b"3")])
-    files = {path.name: path for path in tmp_path.rglob("*.gz")}
-    files[f"{hashlib.sha256(CDA).hexdigest()}.gz"].write_bytes(b"damaged")
-    files[f"{hashlib.sha256(PICTURE).hexdigest()}.gz"].unlink()
+    (tmp_path / "documents" / key_of(hashlib.sha256(CDA).digest())).write_bytes(b"damaged")
+    (tmp_path / "documents" / key_of(hashlib.sha256(PICTURE).digest())).unlink()
     said, documents = await retrieved(client, [Reference(OURS, each.unique_id) for each in (one, two, three)])
     assert (said.status, said.errors) == ("PartialSuccess", ["XDSRepositoryError"] * 2)
     assert "damaged" in said.contexts[0]
@@ -222,5 +222,5 @@ async def test_a_doctor_retrieves_and_a_patient_does_not_see_another(
     assert (await retrieved(client, wanted, auth=None))[0] == SUCCESS
     for user in ("patient.demo", "engineer"):
         client.headers.update(as_(user))
-        with pytest.raises(AssertionError, match="403|无权"):
+        with pytest.raises(AssertionError, match="无权"):
             await retrieved(client, wanted, auth=None)
