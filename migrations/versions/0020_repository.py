@@ -3,13 +3,11 @@
 from alembic import op
 
 revision = "0020_repository"
-down_revision = "0013_observe"
+down_revision = "0018_documents"
 branch_labels = None
 depends_on = None
 
 SQL = """
-CREATE SCHEMA IF NOT EXISTS documents;
-
 CREATE TABLE documents.stored (
   unique_id  text NOT NULL,
   repository text NOT NULL,                  -- ours, or a campus's, whose documents are kept for a while
@@ -29,5 +27,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the table; the schema may be shared."""
+    """Drop the table."""
     op.execute("DROP TABLE documents.stored")
