@@ -1,4 +1,4 @@
-"""The routes of `/fhir` for code maps and the affinity domain: ConceptMap with `$translate`, CodeSystem, ValueSet."""
+"""The routes of `/fhir` for code maps and the affinity domain: ConceptMap, CodeSystem, ValueSet."""
 
 from __future__ import annotations
 
