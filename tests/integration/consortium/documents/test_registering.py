@@ -333,8 +333,9 @@ def test_line_28_a_busy_registry_gives_up_waiting(
     first = submission(document(patient))
     connection.commit()
     Shelf(connection).register(first)
-    with engine.connect() as second, pytest.raises(sa.exc.OperationalError):
+    with engine.connect() as second, pytest.raises(RefusedError) as caught:
         Shelf(second).register(first)
+    assert [error.code for error in caught.value.errors] == [ErrorCode.REGISTRY_BUSY]
 
 
 def test_line_29_a_merge_moves_what_queries_give_and_no_row(shelf: Shelf, connection: sa.Connection) -> None:
