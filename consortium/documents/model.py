@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 URN_UUID = "urn:uuid:"
@@ -219,5 +219,5 @@ class Found:
 
 
 def dtm(at: datetime) -> str:
-    """Write an instant (UTC) as the profile does, to the second."""
-    return at.strftime("%Y%m%d%H%M%S")
+    """Write an instant as the profile does: in UTC, to the second."""
+    return at.astimezone(UTC).strftime("%Y%m%d%H%M%S")

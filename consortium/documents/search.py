@@ -17,7 +17,6 @@ from consortium.documents.criteria import AnyOf, Condition, Like
 from consortium.documents.model import (
     Association,
     AssociationType,
-    Availability,
     DocumentEntry,
     Folder,
     PatientId,
@@ -140,11 +139,6 @@ class Search:
             patient_id=PatientId(str(person), self._consortium),
         )
         return Held(kept, person)
-
-
-def availability(status: str) -> Availability:
-    """Return the availability of a status column."""
-    return _AVAILABILITY[status]
 
 
 def _scoped(table: sa.TableClause, scope: Scope) -> list[sa.ColumnElement[bool]]:
