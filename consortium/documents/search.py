@@ -163,4 +163,4 @@ def _condition(column: sa.ColumnElement[Any], condition: Condition) -> sa.Column
         bounds.append(column >= condition.since)
     if condition.before is not None:
         bounds.append(column < condition.before)
-    return sa.and_(*bounds)
+    return sa.and_(sa.true(), *bounds)

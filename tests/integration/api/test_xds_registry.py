@@ -36,6 +36,8 @@ RAW_QUERY = """<q:AdhocQueryRequest xmlns:q="urn:oasis:names:tc:ebxml-regrep:xsd
  <r:Value>('urn:oasis:names:tc:ebxml-regrep:StatusType:Approved')</r:Value></r:ValueList></r:Slot>
  </r:AdhocQuery></q:AdhocQueryRequest>"""
 
+ANYBODY = RAW_QUERY.format(patient="a^^^&amp;1.2&amp;ISO")
+
 
 @pytest.fixture
 def somebody(engine: sa.Engine) -> PatientId:
@@ -143,7 +145,7 @@ async def test_line_28_errors_come_with_code_context_and_place(
     ("body", "code"),
     [
         (RAW_QUERY.replace("14d4debf", "04d4debf"), "XDSUnknownStoredQuery"),
-        (RAW_QUERY.replace("$XDSDocumentEntryStatus", "$Other"), "XDSStoredQueryMissingParam"),
+        (ANYBODY.replace("$XDSDocumentEntryStatus", "$Other"), "XDSStoredQueryMissingParam"),
         (RAW_QUERY.replace("'{patient}'", "('a^^^&amp;1.2&amp;ISO','b')"), "XDSStoredQueryParamNumber"),
         (RAW_QUERY.replace("'{patient}'", "'unquoted"), "XDSRegistryError"),
         ("<nothing/>", "XDSRegistryError"),
@@ -178,7 +180,8 @@ async def test_line_41_success_failure_and_refusal_are_in_the_audit(
     await registry.ask(of(somebody), headers=as_("doctor.main"))
     await registry.ask(of(somebody), headers=as_("manager.group"))
     with engine.connect() as connection:
-        kept = [each.entry for each in audit.entries(connection, limit=10)]
+        written = [each.entry for each in audit.entries(connection, limit=10)]
+    kept = [each for each in written if each.action.startswith("document.")]
     said = [(each.username, each.action, each.outcome) for each in reversed(kept)]
     assert said == [
         ("system.huangpu", "document.submit", "allowed"),

@@ -325,16 +325,15 @@ def test_line_28_an_id_twice_in_the_message(shelf: Shelf, patient: PatientId) ->
     assert refused(shelf, submission(one, same)) == {ErrorCode.REGISTRY_DUPLICATE_UNIQUE_ID}
 
 
-def test_line_28_a_busy_registry_gives_up_waiting(
-    engine: sa.Engine, connection: sa.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_line_28_a_busy_registry_gives_up_waiting(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("consortium.documents.service.PATIENCE", "100ms")
-    patient = patient_of(connection, "HP", "HP000123")
-    first = submission(document(patient))
-    connection.commit()
-    Shelf(connection).register(first)
-    with engine.connect() as second, pytest.raises(RefusedError) as caught:
-        Shelf(second).register(first)
+    with engine.connect() as connection:
+        patient = patient_of(connection, "HP", "HP000123")
+        connection.commit()
+        first = submission(document(patient))
+        Shelf(connection).register(first)
+        with engine.connect() as second, pytest.raises(RefusedError) as caught:
+            Shelf(second).register(first)
     assert [error.code for error in caught.value.errors] == [ErrorCode.REGISTRY_BUSY]
 
 
