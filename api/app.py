@@ -15,6 +15,7 @@ from api.edge import Edge
 from api.fhir import router as fhir
 from api.fhir import terminology
 from api.fhir import write_router as fhir_writes
+from api.fhir.mhd import router as mhd
 from api.limits import ORDINARY, RULE_SETS, BodyLimit
 from api.platform import Platform
 from api.v1 import (
@@ -69,6 +70,7 @@ TAGS = [
         "description": "What a campus's programs send (REST); SOAP is at `/soap/<interface>?wsdl`",
     },
     {"name": "fhir", "description": "HL7 FHIR R4 (4.0.1): read, search, write, and $translate"},
+    {"name": "mhd", "description": "Shared documents over FHIR (IHE MHD 4.2); over SOAP they are at `/xds`"},
     {"name": "platform", "description": "The state of this process"},
 ]
 FILES = "/api/v1/master-data/"
@@ -120,6 +122,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(metrics.router)
     app.include_router(fhir.router)
     app.include_router(fhir_writes.router)
+    app.include_router(mhd.router)
     app.include_router(terminology.router)
     uploads.mount(app, parts, doorway)
     app.mount("/xds", xds.create_app(parts))

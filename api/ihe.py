@@ -18,7 +18,7 @@ from api.caller import Caller
 from api.platform import Platform, peer, request_id
 from consortium.access import audit, policy, sign_in
 from consortium.access.errors import NotSignedInError
-from consortium.access.model import USUAL_PURPOSE, Action, Purpose, User
+from consortium.access.model import USUAL_PURPOSE, Action, Purpose, Role, User
 
 PURPOSE = "X-Purpose-Of-Use"
 
@@ -51,7 +51,7 @@ class Transaction:
     access: Action
     """What one must be allowed."""
     purpose: Purpose
-    """For which, where the request states none: programs cannot set the header, and have one purpose."""
+    """For which, where a program states none: many cannot set the header. People have their usual one."""
     does: Does | None = None
     """Runs in a thread."""
     does_async: DoesAsync | None = None
@@ -106,7 +106,7 @@ def _caller(transaction: Transaction, who: SignedIn) -> Caller:
     caller = Caller(
         who.user,
         transaction.access,
-        who.purpose or transaction.purpose,
+        who.purpose or _usual(transaction, who.user),
         who.request_id,
         f"{transaction.name} {who.address}",
         who.parts,
@@ -115,6 +115,12 @@ def _caller(transaction: Transaction, who: SignedIn) -> Caller:
     if not decision.allow:
         caller.refuse(decision)
     return caller
+
+
+def _usual(transaction: Transaction | None, user: User) -> Purpose:
+    if transaction is not None and user.role is Role.SYSTEM:
+        return transaction.purpose
+    return USUAL_PURPOSE[user.role]
 
 
 def _signed_in(parts: Platform, path: str, request: Request) -> SignedIn:
@@ -145,7 +151,7 @@ def _note_fault(who: SignedIn, transaction: Transaction | None, fault: Fault) ->
     entry = audit.entry(
         who.user,
         transaction.access if transaction else "ihe",
-        who.purpose or (transaction.purpose if transaction else USUAL_PURPOSE[who.user.role]),
+        who.purpose or _usual(transaction, who.user),
         f"{transaction.name if transaction else 'POST'} {who.address}",
         "refused",
         f"{fault.code}: {fault.english}",

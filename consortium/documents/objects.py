@@ -15,6 +15,9 @@ from consortium.documents.content import Kept, StoreAwayError, key_of, named, pa
 from consortium.errors import PermanentError
 
 _TIMEOUT = timedelta(seconds=20)
+_MISSING = (FileNotFoundError, NotFoundError)
+_FAILED = (BaseError, OSError)
+"""obstore raises Python's own errors where there is one for it."""
 
 
 def s3(url: str, options: Mapping[str, str]) -> BucketStore:
@@ -48,16 +51,16 @@ class BucketStore:
             return
         try:
             obstore.put(self._store, key_of(sha256), packed(data))
-        except BaseError as error:
+        except _FAILED as error:
             raise self._away(error) from error
 
     def get(self, sha256: bytes) -> bytes | None:
         """As `ContentStore.get`."""
         try:
             kept = obstore.get(self._store, key_of(sha256)).bytes()
-        except NotFoundError:
+        except _MISSING:
             return None
-        except BaseError as error:
+        except _FAILED as error:
             raise self._away(error) from error
         return unpacked(sha256, kept.to_bytes())
 
@@ -65,9 +68,9 @@ class BucketStore:
         """As `ContentStore.has`."""
         try:
             obstore.head(self._store, key_of(sha256))
-        except NotFoundError:
+        except _MISSING:
             return False
-        except BaseError as error:
+        except _FAILED as error:
             raise self._away(error) from error
         return True
 
@@ -79,16 +82,16 @@ class BucketStore:
                     sha256 = named(one["path"].rpartition("/")[2])
                     if sha256 is not None:
                         yield Kept(sha256, one["size"], one["last_modified"])
-        except BaseError as error:
+        except _FAILED as error:
             raise self._away(error) from error
 
     def remove(self, sha256: bytes) -> None:
         """As `ContentStore.remove`."""
         try:
             obstore.delete(self._store, key_of(sha256))
-        except NotFoundError:
+        except _MISSING:
             return
-        except BaseError as error:
+        except _FAILED as error:
             raise self._away(error) from error
 
     def remove_unfinished(self, before: datetime) -> int:
@@ -96,5 +99,5 @@ class BucketStore:
         del before
         return 0
 
-    def _away(self, error: BaseError) -> StoreAwayError:
+    def _away(self, error: Exception) -> StoreAwayError:
         return StoreAwayError(f"the documents' store {self._name} cannot be used ({type(error).__name__})")
