@@ -13,6 +13,7 @@ from consortium.documents.affinity import AffinityDomain
 from consortium.documents.errors import ErrorCode, RegistryError
 from consortium.documents.hl7types import instant, is_oid
 from consortium.documents.model import (
+    AnyObject,
     Association,
     AssociationType,
     Code,
@@ -79,13 +80,13 @@ def is_uuid(id_: str) -> bool:
     return _UUID.fullmatch(id_) is not None
 
 
-def _wrong(each: RegistryObject | Association, attribute: str, what: str) -> RegistryError:
+def _wrong(each: AnyObject, attribute: str, what: str) -> RegistryError:
     context = f"{each.entry_uuid}: {what}"
     return RegistryError(ErrorCode.REGISTRY_METADATA_ERROR, context, f"{each.entry_uuid}.{attribute}")
 
 
 def _ids(submission: Submission) -> Iterator[RegistryError]:
-    every = [*objects(submission), *submission.associations]
+    every: list[AnyObject] = [*objects(submission), *submission.associations]
     twice = {id_ for id_, count in Counter(each.entry_uuid.lower() for each in every).items() if count > 1}
     for each in every:
         if each.entry_uuid.lower() in twice:
@@ -164,7 +165,7 @@ def _association(each: Association, domain: AffinityDomain) -> Iterator[Registry
 
 
 def _code(
-    each: RegistryObject | Association, domain: AffinityDomain, list_: str, name: str, code: Code
+    each: AnyObject, domain: AffinityDomain, list_: str, name: str, code: Code
 ) -> Iterator[RegistryError]:
     if not code.code:
         yield _wrong(each, name, f"the classification {name} is missing")

@@ -191,6 +191,9 @@ class Association:
     slots: tuple[Slot, ...] = ()
 
 
+AnyObject = RegistryObject | Association
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What a source asks to be registered, all or nothing."""
@@ -214,7 +217,7 @@ class Found:
 
     def ids(self) -> tuple[str, ...]:
         """Return the id of each object: what an ObjectRef answer holds."""
-        objects = (*self.documents, *self.submission_sets, *self.folders, *self.associations)
+        objects: list[AnyObject] = [*self.documents, *self.submission_sets, *self.folders, *self.associations]
         return tuple(each.entry_uuid for each in objects)
 
 

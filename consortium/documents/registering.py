@@ -16,6 +16,7 @@ from uuid import UUID
 from consortium.documents.checking import is_uuid, objects
 from consortium.documents.errors import ErrorCode, RefusedError, RegistryError
 from consortium.documents.model import (
+    AnyObject,
     Association,
     AssociationType,
     Availability,
@@ -72,7 +73,7 @@ class Plan:
 
 def with_uuids(submission: Submission, new_id: NewId) -> Submission:
     """Give every object of a submission a UUID for its symbolic id, and follow it in the associations."""
-    given = [*objects(submission), *submission.associations]
+    given: list[AnyObject] = [*objects(submission), *submission.associations]
     ids = {each.entry_uuid: _urn(each.entry_uuid, new_id) for each in given}
 
     def followed(end: str) -> str:

@@ -22,7 +22,7 @@ from consortium.documents.asking import QueryId, Return, StoredQuery
 from consortium.documents.checking import is_uuid, objects
 from consortium.documents.errors import ErrorCode, RefusedError, RegistryError, refusal
 from consortium.documents.finding import Finder
-from consortium.documents.model import DocumentEntry, Found, PatientId, Submission
+from consortium.documents.model import AnyObject, DocumentEntry, Found, PatientId, Submission
 from consortium.documents.recorded import Recorded
 from consortium.documents.registering import Known, NewId, new_uuid
 
@@ -113,7 +113,8 @@ def _person(
 def _known(connection: sa.Connection, registry: Registry, submission: Submission) -> Known:
     """Lock and load what the submission touches."""
     ends = {end for each in submission.associations for end in (each.source, each.target) if is_uuid(end)}
-    ids = {each.entry_uuid for each in (*objects(submission), *submission.associations)} | ends
+    named: list[AnyObject] = [*objects(submission), *submission.associations]
+    ids = {each.entry_uuid for each in named} | ends
     unique_ids = {each.unique_id for each in objects(submission)}
     _lock(connection, ids | unique_ids)
     known = store.known(connection, ids, unique_ids)

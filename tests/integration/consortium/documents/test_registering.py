@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from consortium.documents.asking import QueryId
 from consortium.documents.errors import ErrorCode, RefusedError
 from consortium.documents.model import (
+    AnyObject,
     AssociationType,
     Availability,
     Code,
@@ -251,7 +252,7 @@ def test_line_26_symbolic_ids_become_uuids(shelf: Shelf, patient: PatientId) -> 
     held, holder = document(patient), folder(patient)
     sent = submission(held, folders=(holder,), more=(member(holder.entry_uuid, held.entry_uuid),))
     made = shelf.register(sent)
-    every = (made.submission_set, *made.documents, *made.folders, *made.associations)
+    every: list[AnyObject] = [made.submission_set, *made.documents, *made.folders, *made.associations]
     ids = {each.entry_uuid for each in every}
     assert len(ids) == len(every)
     assert all(uuid.UUID(id_.removeprefix("urn:uuid:")).urn == id_ for id_ in ids)
