@@ -13,6 +13,7 @@ from consortium.documents.affinity import AffinityDomain
 from consortium.documents.errors import ErrorCode, RegistryError
 from consortium.documents.hl7types import instant, is_oid
 from consortium.documents.model import (
+    AnyObject,
     Association,
     AssociationType,
     Code,
@@ -79,16 +80,21 @@ def is_uuid(id_: str) -> bool:
     return _UUID.fullmatch(id_) is not None
 
 
-def _wrong(each: RegistryObject | Association, attribute: str, what: str) -> RegistryError:
+def same(id_: str) -> str:
+    """Return what an id is compared by: UUIDs have no case, symbolic ids do."""
+    return id_.lower() if is_uuid(id_) else id_
+
+
+def _wrong(each: AnyObject, attribute: str, what: str) -> RegistryError:
     context = f"{each.entry_uuid}: {what}"
     return RegistryError(ErrorCode.REGISTRY_METADATA_ERROR, context, f"{each.entry_uuid}.{attribute}")
 
 
 def _ids(submission: Submission) -> Iterator[RegistryError]:
-    every = [*objects(submission), *submission.associations]
-    twice = {id_ for id_, count in Counter(each.entry_uuid.lower() for each in every).items() if count > 1}
+    every: list[AnyObject] = [*objects(submission), *submission.associations]
+    twice = {id_ for id_, count in Counter(same(each.entry_uuid) for each in every).items() if count > 1}
     for each in every:
-        if each.entry_uuid.lower() in twice:
+        if same(each.entry_uuid) in twice:
             yield _wrong(each, "id", "the id is that of two objects in the message: give each its own")
         if each.entry_uuid.lower().startswith("urn:uuid:") and not is_uuid(each.entry_uuid):
             yield _wrong(each, "id", "the id begins as a UUID and is none")
@@ -164,7 +170,7 @@ def _association(each: Association, domain: AffinityDomain) -> Iterator[Registry
 
 
 def _code(
-    each: RegistryObject | Association, domain: AffinityDomain, list_: str, name: str, code: Code
+    each: AnyObject, domain: AffinityDomain, list_: str, name: str, code: Code
 ) -> Iterator[RegistryError]:
     if not code.code:
         yield _wrong(each, name, f"the classification {name} is missing")
@@ -191,20 +197,20 @@ def _members(submission: Submission) -> Iterator[RegistryError]:
     """Everything that is submitted is a member of the set, marked as such."""
     set_id = submission.submission_set.entry_uuid
     members = [each for each in submission.associations if _is_member(each, set_id)]
-    held = {each.target.lower() for each in members}
+    held = {same(each.target) for each in members}
     for each in (*submission.documents, *submission.folders):
-        if each.entry_uuid.lower() not in held:
+        if same(each.entry_uuid) not in held:
             yield _wrong(each, "id", "no HasMember association makes it a member of the submission set")
-    yield from _member_kinds(members, {each.entry_uuid.lower() for each in submission.documents})
+    yield from _member_kinds(members, {same(each.entry_uuid) for each in submission.documents})
 
 
 def _is_member(each: Association, set_id: str) -> bool:
-    return each.type is AssociationType.HAS_MEMBER and each.source.lower() == set_id.lower()
+    return each.type is AssociationType.HAS_MEMBER and same(each.source) == same(set_id)
 
 
 def _member_kinds(members: Iterable[Association], submitted: set[str]) -> Iterator[RegistryError]:
     for each in members:
-        here = each.target.lower() in submitted
+        here = same(each.target) in submitted
         if here and each.member_kind is not MemberKind.ORIGINAL:
             yield _wrong(each, "SubmissionSetStatus", "SubmissionSetStatus of what is submitted is Original")
         elif not is_uuid(each.target) and each.member_kind is MemberKind.REFERENCE:

@@ -42,7 +42,7 @@ class _Answer:
 
     def ids(self) -> set[UUID]:
         """Return the ids of documents, sets and folders."""
-        held: list[Held[RegistryObject]] = [*self.documents, *self.submission_sets, *self.folders]  # type: ignore[list-item]
+        held: list[Held[RegistryObject]] = [*self.documents, *self.submission_sets, *self.folders]
         return {store.uuid_of(each.object.entry_uuid) for each in held}
 
     def found(self) -> Found:

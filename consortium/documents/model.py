@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 URN_UUID = "urn:uuid:"
@@ -191,6 +191,9 @@ class Association:
     slots: tuple[Slot, ...] = ()
 
 
+AnyObject = RegistryObject | Association
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What a source asks to be registered, all or nothing."""
@@ -214,10 +217,10 @@ class Found:
 
     def ids(self) -> tuple[str, ...]:
         """Return the id of each object: what an ObjectRef answer holds."""
-        objects = (*self.documents, *self.submission_sets, *self.folders, *self.associations)
+        objects: list[AnyObject] = [*self.documents, *self.submission_sets, *self.folders, *self.associations]
         return tuple(each.entry_uuid for each in objects)
 
 
 def dtm(at: datetime) -> str:
-    """Write an instant (UTC) as the profile does, to the second."""
-    return at.strftime("%Y%m%d%H%M%S")
+    """Write an instant as the profile does: in UTC, to the second."""
+    return at.astimezone(UTC).strftime("%Y%m%d%H%M%S")

@@ -32,6 +32,8 @@ from consortium.documents.search import Held
 from consortium.records import query
 from consortium.records.query import Row
 
+_PAGE = 500
+"""Records looked at together."""
 _UNIQUE = "2.25."
 _OID = "urn:oid:"
 _CDA = "2.16.156.10011.2.4"
@@ -77,11 +79,16 @@ class Recorded:
         self, persons: Collection[UUID], conditions: Sequence[Condition]
     ) -> list[Held[DocumentEntry]]:
         """Return the documents of people that meet the conditions."""
-        rows: list[Row] = []
+        found: list[Held[DocumentEntry]] = []
         for person in persons:
-            search = query.Search(person=person, limit=self.most + 1)
-            rows += query.documents(self.connection, search).rows
-        return self._entries(rows, conditions)
+            search = query.Search(person=person, limit=_PAGE)
+            while len(found) <= self.most:
+                page = query.documents(self.connection, search)
+                found += self._entries(page.rows, conditions)
+                if page.after is None:
+                    break
+                search = replace(search, after=page.after)
+        return found
 
     def by_id(self, ids: Collection[UUID], conditions: Sequence[Condition] = ()) -> list[Held[DocumentEntry]]:
         """Return documents by id."""

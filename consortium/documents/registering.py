@@ -16,6 +16,7 @@ from uuid import UUID
 from consortium.documents.checking import is_uuid, objects
 from consortium.documents.errors import ErrorCode, RefusedError, RegistryError
 from consortium.documents.model import (
+    AnyObject,
     Association,
     AssociationType,
     Availability,
@@ -72,7 +73,7 @@ class Plan:
 
 def with_uuids(submission: Submission, new_id: NewId) -> Submission:
     """Give every object of a submission a UUID for its symbolic id, and follow it in the associations."""
-    given = [*objects(submission), *submission.associations]
+    given: list[AnyObject] = [*objects(submission), *submission.associations]
     ids = {each.entry_uuid: _urn(each.entry_uuid, new_id) for each in given}
 
     def followed(end: str) -> str:
@@ -122,7 +123,8 @@ def decide(submission: Submission, person: UUID, known: Known, now: datetime, ne
     stamped = replace(submission, folders=folders)
     inherited = tuple(deciding.inherited(new_id))
     own = {each.entry_uuid for each in folders}
-    gained = [each.source for each in (*submission.associations, *inherited) if deciding.fills_folder(each)]
+    gained = [each.source for each in submission.associations if deciding.fills_folder(each)]
+    gained += [each.source for each in inherited if each.member_kind is None]
     return Plan(
         stamped,
         inherited,
@@ -174,7 +176,7 @@ class _Deciding:
                 yield from self._known.dependants.get(each.target, ())
 
     def inherited(self, new_id: NewId) -> Iterator[Association]:
-        """Put replacements into the folders of what they replace."""
+        """Put replacements into the folders of what they replace; each membership is the set's as well."""
         there = {(each.source, each.target) for each in self._submission.associations}
         for each in self._submission.associations:
             for folder in self._known.folders_of.get(each.target, ()) if each.type.replaces else ():

@@ -17,7 +17,6 @@ from consortium.documents.criteria import AnyOf, Condition, Like
 from consortium.documents.model import (
     Association,
     AssociationType,
-    Availability,
     DocumentEntry,
     Folder,
     PatientId,
@@ -25,45 +24,18 @@ from consortium.documents.model import (
     SubmissionSet,
     dtm,
 )
+from consortium.documents.tables import ASSOCIATION, ENTRY, FOLDER, SUBMISSION_SET
 
 Object = TypeVar("Object", bound=RegistryObject)
+Kept = TypeVar("Kept", bound=RegistryObject, covariant=True)
 
 _AVAILABILITY = {name: each for each, name in STATUS.items()}
-_ARRAYS = frozenset({"confidentiality_codes", "event_codes", "reference_ids", "author_persons", "codes"})
-_COMMON = ("id", "unique_id", "patient_id", "status", "metadata")
-_LINK = sa.table("link", *map(sa.column, ("source_patient_id", "person_id")), schema="identity")
-_ASSOCIATION = sa.table(
-    "association",
-    *map(sa.column, ("id", "type", "source", "target", "status", "metadata")),
-    schema="documents",
+_LINK = sa.table(
+    "link",
+    sa.column("source_patient_id", sa.BigInteger()),
+    sa.column("person_id", sa.Uuid()),
+    schema="identity",
 )
-
-
-def _table(name: str, *own: str) -> sa.TableClause:
-    columns = [sa.column(each, ARRAY(sa.Text) if each in _ARRAYS else None) for each in (*_COMMON, *own)]
-    return sa.table(name, *columns, schema="documents")
-
-
-ENTRY = _table(
-    "entry",
-    "object_type",
-    "class_code",
-    "type_code",
-    "format_code",
-    "facility_type_code",
-    "practice_setting_code",
-    "confidentiality_codes",
-    "event_codes",
-    "reference_ids",
-    "author_persons",
-    "creation_time",
-    "service_start_time",
-    "service_stop_time",
-)
-SUBMISSION_SET = _table(
-    "submission_set", "source_id", "submission_time", "content_type_code", "author_persons"
-)
-FOLDER = _table("folder", "codes", "last_update_time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +49,10 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Held(Generic[Object]):
+class Held(Generic[Kept]):
     """An object, and the person whom it is about now."""
 
-    object: Object
+    object: Kept
     person: UUID
 
 
@@ -122,19 +94,19 @@ class Search:
         types: Collection[AssociationType] = (),
     ) -> list[Association]:
         """Return associations that have one of these sources, or one of these targets."""
-        ends = sa.or_(_ASSOCIATION.c.source.in_(list(sources)), _ASSOCIATION.c.target.in_(list(targets)))
+        ends = sa.or_(ASSOCIATION.c.source.in_(list(sources)), ASSOCIATION.c.target.in_(list(targets)))
         return self._associations(ends, types)
 
     def associations_by_id(self, ids: Collection[UUID]) -> list[Association]:
         """Return associations by their own ids."""
-        return self._associations(_ASSOCIATION.c.id.in_(list(ids)), ())
+        return self._associations(ASSOCIATION.c.id.in_(list(ids)), ())
 
     def _associations(
         self, where: sa.ColumnElement[bool], types: Collection[AssociationType]
     ) -> list[Association]:
-        statement = sa.select(_ASSOCIATION).where(where).order_by(_ASSOCIATION.c.id)
+        statement = sa.select(ASSOCIATION).where(where).order_by(ASSOCIATION.c.id)
         if types:
-            statement = statement.where(_ASSOCIATION.c.type.in_([each.value for each in types]))
+            statement = statement.where(ASSOCIATION.c.type.in_([each.value for each in types]))
         return [
             replace(
                 store.ASSOCIATION.validate_python(row["metadata"]), availability=_AVAILABILITY[row["status"]]
@@ -149,8 +121,9 @@ class Search:
         conditions: Sequence[Condition],
         order: sa.ColumnElement[Any],
     ) -> list[sa.RowMapping]:
+        own = [table.c.last_update_time] if table is FOLDER else []
         statement = (
-            sa.select(table, _LINK.c.person_id)
+            sa.select(table.c.status, table.c.metadata, *own, _LINK.c.person_id)
             .join_from(table, _LINK, _LINK.c.source_patient_id == table.c.patient_id)
             .where(*_scoped(table, scope), *(_condition(table.c[each.column], each) for each in conditions))
             .order_by(order, table.c.id)
@@ -166,11 +139,6 @@ class Search:
             patient_id=PatientId(str(person), self._consortium),
         )
         return Held(kept, person)
-
-
-def availability(status: str) -> Availability:
-    """Return the availability of a status column."""
-    return _AVAILABILITY[status]
 
 
 def _scoped(table: sa.TableClause, scope: Scope) -> list[sa.ColumnElement[bool]]:
@@ -189,10 +157,10 @@ def _condition(column: sa.ColumnElement[Any], condition: Condition) -> sa.Column
     if isinstance(condition, Like):
         each = sa.func.unnest(column).column_valued("each")
         liked = sa.or_(*(each.like(pattern, escape="") for pattern in condition.patterns))
-        return sa.exists(sa.select(sa.literal(1)).select_from(each).where(liked))
+        return sa.exists(sa.select(each).where(liked))
     bounds = []
     if condition.since is not None:
         bounds.append(column >= condition.since)
     if condition.before is not None:
         bounds.append(column < condition.before)
-    return sa.and_(*bounds)
+    return sa.and_(sa.true(), *bounds)

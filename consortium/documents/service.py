@@ -6,12 +6,14 @@ whom. A document belongs to the consortium's person whom its patient id stood fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
+from psycopg.errors import LockNotAvailable
+from sqlalchemy.exc import OperationalError
 
 from consortium.access.model import User
 from consortium.documents import checking, criteria, registering, store, whose
@@ -20,7 +22,7 @@ from consortium.documents.asking import QueryId, Return, StoredQuery
 from consortium.documents.checking import is_uuid, objects
 from consortium.documents.errors import ErrorCode, RefusedError, RegistryError, refusal
 from consortium.documents.finding import Finder
-from consortium.documents.model import DocumentEntry, Found, PatientId, Submission
+from consortium.documents.model import AnyObject, DocumentEntry, Found, PatientId, Submission
 from consortium.documents.recorded import Recorded
 from consortium.documents.registering import Known, NewId, new_uuid
 
@@ -66,11 +68,11 @@ def register(
     """
     if mistakes := checking.check(submission, registry.domain):
         raise RefusedError(*mistakes)
-    person = _person(connection, registry, submission.submission_set.patient_id)
+    person, numbers = _person(connection, registry, submission.submission_set.patient_id)
     submission = registering.with_uuids(submission, registry.new_id)
     known = _known(connection, registry, submission)
     plan = registering.decide(submission, person, known, now, registry.new_id)
-    store.write(connection, plan, _registration(connection, registry, plan.submission, person, caller, now))
+    store.write(connection, plan, _registration(registry, plan.submission, person, numbers, caller, now))
     return Registered(plan.submission, person)
 
 
@@ -95,39 +97,51 @@ def person_of(connection: sa.Connection, registry: Registry, patient: PatientId)
     return whose.person_of(connection, patient, registry.domain.consortium)
 
 
-def _person(connection: sa.Connection, registry: Registry, patient: PatientId) -> UUID:
+def _person(
+    connection: sa.Connection, registry: Registry, patient: PatientId
+) -> tuple[UUID, list[whose.Linked]]:
     consortium = registry.domain.consortium
-    person = whose.person_of(connection, patient, consortium)
-    if person is None:
+    person = whose.as_person(patient, consortium)
+    numbers = whose.linked(connection, [person] if person else [])
+    if person is None or not numbers:
         what = "is not known here" if patient.authority == consortium else "is of another domain"
         context = f"the patientId {what}: ask PIX for the present id in the domain {consortium}"
         raise refusal(ErrorCode.UNKNOWN_PATIENT_ID, context, "XDSSubmissionSet.patientId")
-    return person
+    return person, numbers
 
 
 def _known(connection: sa.Connection, registry: Registry, submission: Submission) -> Known:
     """Lock and load what the submission touches."""
     ends = {end for each in submission.associations for end in (each.source, each.target) if is_uuid(end)}
-    ids = {each.entry_uuid for each in (*objects(submission), *submission.associations)} | ends
+    named: list[AnyObject] = [*objects(submission), *submission.associations]
+    ids = {each.entry_uuid for each in named} | ends
     unique_ids = {each.unique_id for each in objects(submission)}
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}'")
-    store.lock(connection, ids | unique_ids)
+    _lock(connection, ids | unique_ids)
     known = store.known(connection, ids, unique_ids)
     recorded = Recorded(connection, registry.domain, registry.repository, registry.most, whole=False)
     found = recorded.known([store.uuid_of(id_) for id_ in ids - known.objects.keys()])
     return replace(known, objects={**known.objects, **found})
 
 
+def _lock(connection: sa.Connection, names: Iterable[str]) -> None:
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}'")
+    try:
+        store.lock(connection, names)
+    except OperationalError as error:
+        if not isinstance(error.orig, LockNotAvailable):
+            raise
+        context = "another submission of the same objects is under way: send the same again"
+        raise refusal(ErrorCode.REGISTRY_BUSY, context) from error
+
+
 def _registration(
-    connection: sa.Connection,
     registry: Registry,
     submission: Submission,
     person: UUID,
+    numbers: Sequence[whose.Linked],
     caller: User,
     now: datetime,
 ) -> store.Registration:
-    numbers = whose.linked(connection, [person])
-
     def kept_by(documents: Iterable[DocumentEntry]) -> whose.Linked:
         stated = (_source(registry, each.source_patient_id) for each in documents)
         return whose.standing_for(person, numbers, caller.organisation, next(filter(None, stated), None))

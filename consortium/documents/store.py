@@ -10,10 +10,9 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter
 
-from consortium.documents import columns
+from consortium.documents import columns, tables
 from consortium.documents.model import (
     URN_UUID,
     Association,
@@ -125,11 +124,15 @@ def folders_of(connection: sa.Connection, ids: Collection[UUID]) -> dict[str, tu
 def write(connection: sa.Connection, plan: Plan, registration: Registration) -> None:
     """Write what was decided."""
     submission, set_id = plan.submission, uuid_of(plan.submission.submission_set.entry_uuid)
-    _insert(connection, "submission_set", [_set_row(submission.submission_set, registration)])
-    _insert(connection, "entry", [_entry_row(each, set_id, registration) for each in submission.documents])
-    _insert(connection, "folder", [_folder_row(each, set_id, registration) for each in submission.folders])
+    _insert(connection, tables.SUBMISSION_SET, [_set_row(submission.submission_set, registration)])
+    _insert(
+        connection, tables.ENTRY, [_entry_row(each, set_id, registration) for each in submission.documents]
+    )
+    _insert(
+        connection, tables.FOLDER, [_folder_row(each, set_id, registration) for each in submission.folders]
+    )
     associations = (*submission.associations, *plan.inherited)
-    _insert(connection, "association", [_association_row(each, set_id) for each in associations])
+    _insert(connection, tables.ASSOCIATION, [_association_row(each, set_id) for each in associations])
     if plan.deprecated:
         connection.exec_driver_sql(_DEPRECATE, {"ids": [uuid_of(id_) for id_ in plan.deprecated]})
     if plan.updated_folders:
@@ -149,11 +152,9 @@ def _dependants(connection: sa.Connection, ids: Sequence[UUID]) -> dict[str, tup
     return found
 
 
-def _insert(connection: sa.Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
-        return
-    target = sa.table(table, *map(sa.column, rows[0]), schema="documents")
-    connection.execute(sa.insert(target), list(rows))
+def _insert(connection: sa.Connection, table: sa.TableClause, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        connection.execute(sa.insert(table), list(rows))
 
 
 def _common(each: RegistryObject, patient: Linked, registration: Registration) -> dict[str, Any]:
@@ -200,8 +201,8 @@ def _association_row(each: Association, set_id: UUID) -> dict[str, Any]:
     }
 
 
-def _json(adapter: TypeAdapter[Any], each: object) -> Jsonb:
-    return Jsonb(adapter.dump_python(each, mode="json", exclude_defaults=True))
+def _json(adapter: TypeAdapter[Any], each: object) -> Any:
+    return adapter.dump_python(each, mode="json", exclude_defaults=True)
 
 
 def _lock_key(name: str) -> int:

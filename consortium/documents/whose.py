@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from consortium.documents.model import PatientId
 from consortium.identity.model import own_person
 
-_ACTIVE = "SELECT EXISTS (SELECT FROM identity.person WHERE id = %(person)s AND active)"
 _LINKED = """
 SELECT s.id, s.facility, s.number, s.merged_into IS NULL AS active
   FROM identity.link l JOIN identity.source_patient s ON s.id = l.source_patient_id
@@ -39,9 +38,7 @@ def person_of(connection: sa.Connection, patient: PatientId, consortium: str) ->
     numbers have gone to another person.
     """
     person = as_person(patient, consortium)
-    if person is None or not connection.exec_driver_sql(_ACTIVE, {"person": person}).scalar_one():
-        return None
-    return person
+    return person if person is not None and linked(connection, [person]) else None
 
 
 def as_person(patient: PatientId, consortium: str) -> UUID | None:

@@ -94,7 +94,7 @@ def test_an_error_fails_and_a_warning_does_not() -> None:
     listed = failed.find(f"{{{RS}}}RegistryErrorList")
     assert listed is not None
     assert listed.get("highestSeverity") == Severity.ERROR
-    assert dict(listed[1].attrib) == {
+    assert dict(listed[1].items()) == {
         "errorCode": "XDSUnknownPatientId",
         "codeContext": "who?",
         "location": "Doc.patientId",
