@@ -63,6 +63,6 @@ async def test_ipf_provides_registers_finds_and_retrieves(
     ]
     assert sorted(entries, key=lambda line: line[1]) == [
         ["entry", "出院小结影像", "欧阳", "image/jpeg", OURS, "1500000"],
-        ["entry", "出院小结：欧阳珅", "欧阳", "text/xml", OURS, "66"],
+        ["entry", "出院小结：欧阳珅", "欧阳", "text/xml", OURS, "65"],
         ["entry", "留在院区的文档", "欧阳", "text/xml", "1.2.156.10011.99.3.1", "5"],
     ]
