@@ -42,7 +42,8 @@ def parse(body: bytes, boundary: str, parts_limit: int) -> list[Part]:
         raise MultipartError("the boundary must have 1 to 70 characters")
     delimiter = b"\r\n--" + boundary.encode("latin-1")
     whole = b"\r\n" + body  # the first delimiter may stand at the very beginning
-    at, parts = _delimiter(whole, delimiter, 0), []
+    parts: list[Part] = []
+    at = _delimiter(whole, delimiter, 0)
     while not whole.startswith(b"--", at):
         if len(parts) == parts_limit:
             raise MultipartError(f"there are more than {parts_limit} parts")

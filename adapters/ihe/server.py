@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import Generic, TypeVar
 
 import structlog
@@ -53,7 +52,11 @@ RegistryResponse, an MCCI acknowledgement) is an answer and no fault.
 
 def threaded(handle: Callable[[Call[Caller]], etree._Element]) -> Handle[Caller]:
     """Make a handler of a function that waits for the database: it gets a thread."""
-    return partial(run_in_threadpool, handle)
+
+    async def threading(call: Call[Caller]) -> etree._Element:
+        return await run_in_threadpool(handle, call)
+
+    return threading
 
 
 @dataclass(frozen=True, slots=True)

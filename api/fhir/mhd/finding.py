@@ -65,8 +65,9 @@ class Finder:
         ]
 
     def _list(self, one: SubmissionSet | Folder, members: Sequence[str], kinds: dict[str, str]) -> Resource:
-        show = showing.submission_set if isinstance(one, SubmissionSet) else showing.folder
-        return show(one, self._places, members, kinds)  # type: ignore[operator]
+        if isinstance(one, SubmissionSet):
+            return showing.submission_set(one, self._places, members, kinds)
+        return showing.folder(one, self._places, members, kinds)
 
     def _kinds(self, ids: Sequence[str]) -> dict[str, str]:
         """Tell documents from folders; associations are neither, and no item of a List."""

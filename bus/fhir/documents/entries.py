@@ -94,9 +94,9 @@ class Entries:
         contained = {f"#{one.get('id')}": one for one in around.get("contained") or ()}
 
         def found(reference: Any) -> Resource | None:
-            address = reference.get("reference") if isinstance(reference, dict) else None
+            address = str(reference.get("reference")) if isinstance(reference, dict) else ""
             if address in contained:
-                return contained[address]
+                return dict(contained[address])
             return self._by_url[address][1] if address in self._by_url else None
 
         return found

@@ -267,8 +267,9 @@ def _oid(value: str | None) -> str | None:
 
 
 def _note(resource: Resource) -> str | None:
-    notes = resource.get("note") or [{}]
-    return notes[0].get("text")
+    for one in resource.get("note") or ():
+        return str(one.get("text"))
+    return None
 
 
 def _source_id(patient: Resource | None) -> PatientId | None:

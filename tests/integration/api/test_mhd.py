@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,7 @@ def bundle(who: PatientId, *documents: Json, minimal: bool = False, content: byt
         "date": "2026-11-20T17:31:00+08:00",
         "entry": [{"item": {"reference": f"urn:uuid:d{place}"}} for place in range(len(documents))],
     }
-    resources = [("urn:uuid:set", submission)]
+    resources: list[tuple[str, Json]] = [("urn:uuid:set", submission)]
     for place, one in enumerate(documents):
         data = base64.b64encode(content).decode()
         binary = {"resourceType": "Binary", "contentType": "text/xml", "data": data}
@@ -257,39 +258,40 @@ async def test_line_40_itis_66_and_67_find_what_iti_18_finds_and_iti_68_gives_wh
         assert bytes_.content == document_.content
 
 
-@pytest.mark.parametrize(
-    ("parameters", "count"),
-    [
-        ("", 1),
-        ("&category=discharge", 1),
-        ("&category=lab", 0),
-        ("&type=urn:oid:2.16.156.10011.2.4|C0053", 1),
-        ("&type=urn:oid:2.16.156.10011.2.4|C0001", 0),
-        ("&setting=03,04", 1),
-        ("&facility=clinic", 0),
-        ("&security-label=N", 1),
-        ("&format=wst500-cda", 1),
-        ("&creation=2026-11-20", 1),
-        ("&creation=ge2026-11-21", 0),
-        ("&period=2026-11-15", 1),
-        ("&period=ge2026-12", 0),
-        ("&author.family=张", 1),
-        ("&author.family=李", 0),
-        ("&status=superseded", 0),
-        ("&_count=0", 0),
-    ],
-)
+SEARCHES = [
+    ("", 1),
+    ("&category=discharge", 1),
+    ("&category=lab", 0),
+    ("&type=urn:oid:2.16.156.10011.2.4|C0053", 1),
+    ("&type=urn:oid:2.16.156.10011.2.4|C0001", 0),
+    ("&setting=03,04", 1),
+    ("&facility=clinic", 0),
+    ("&security-label=N", 1),
+    ("&format=wst500-cda", 1),
+    ("&creation=2026-11-20", 1),
+    ("&creation=ge2026-11-21", 0),
+    ("&period=2026-11-15", 1),
+    ("&period=ge2026-12", 0),
+    ("&author.family=张", 1),
+    ("&author.family=李", 0),
+    ("&status=superseded", 0),
+    ("&_count=0", 0),
+]
+"""ITI-67 parameters, and how many of one document they find."""
+
+
 async def test_what_itis_67_parameters_find(
-    client: httpx.AsyncClient, somebody: PatientId, headers: dict[str, str], parameters: str, count: int
+    client: httpx.AsyncClient, somebody: PatientId, headers: dict[str, str]
 ) -> None:
     await sent(client, bundle(somebody, document(somebody, 1)), headers)
-    for whose in (
+    people = (
         f"patient=Patient/{somebody.number}",
         f"patient.identifier=urn:oid:{CONSORTIUM}|{somebody.number}",
         "patient.identifier=urn:oid:1.2.156.10011.99.2|HP000123",
-    ):
+    )
+    for whose, (parameters, count) in itertools.product(people, SEARCHES):
         found = await client.get(f"{PROVIDE}/DocumentReference?{whose}{parameters}", headers=headers)
-        assert len(found.json().get("entry", ())) == count, found.text
+        assert len(found.json().get("entry", ())) == count, (parameters, found.text)
 
 
 async def test_by_identifier_pages_and_what_is_not_there(
@@ -328,36 +330,32 @@ def broken(body: Json, path: tuple[Any, ...], value: Any) -> Json:
     return body
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "expression"),
-    [
-        (("type",), "batch", "Bundle.type"),
-        (("meta",), {}, "Bundle.meta.profile"),
-        (("entry", 0), None, "Bundle.entry"),
-        (("entry", 1, "request", "method"), "PUT", "Bundle.entry[1].request.method"),
-        (("entry", 1, "fullUrl"), None, "Bundle.entry[1].fullUrl"),
-        (("entry", 1, "fullUrl"), "urn:uuid:set", "Bundle.entry[1].fullUrl"),
-        (("entry", 1, "resource", "status"), None, "Bundle.entry[1].resource.status"),
-        (("entry", 1, "resource", "subject", "reference"), "Patient/1", "Bundle.entry[1].resource.subject"),
-        (("entry", 2), None, "Bundle.entry[1].resource.content[0].attachment.url"),
-        (("entry", 2, "resource", "data"), "no base64", "Bundle.entry[1].resource.content[0].attachment"),
-        (("entry", 2, "resource"), {"resourceType": "Observation"}, "Bundle.entry[2].resource"),
-        (("entry", 0, "resource", "code", "coding", 0, "code"), "x", "Bundle.entry[0].resource.code"),
-    ],
-)
+MISTAKES: list[tuple[tuple[Any, ...], Any, str]] = [
+    (("type",), "batch", "Bundle.type"),
+    (("meta",), {}, "Bundle.meta.profile"),
+    (("entry", 0), None, "Bundle.entry"),
+    (("entry", 1, "request", "method"), "PUT", "Bundle.entry[1].request.method"),
+    (("entry", 1, "fullUrl"), None, "Bundle.entry[1].fullUrl"),
+    (("entry", 1, "fullUrl"), "urn:uuid:set", "Bundle.entry[1].fullUrl"),
+    (("entry", 1, "resource", "status"), None, "Bundle.entry[1].resource.status"),
+    (("entry", 1, "resource", "subject", "reference"), "Patient/1", "Bundle.entry[1].resource.subject"),
+    (("entry", 2), None, "Bundle.entry[1].resource.content[0].attachment.url"),
+    (("entry", 2, "resource", "data"), "no base64", "Bundle.entry[1].resource.content[0].attachment"),
+    (("entry", 2, "resource"), {"resourceType": "Observation"}, "Bundle.entry[2].resource"),
+    (("entry", 0, "resource", "code", "coding", 0, "code"), "x", "Bundle.entry[0].resource.code"),
+]
+"""Where a bundle is broken, by what (None: taken away), and the expression that tells it."""
+
+
 async def test_what_is_no_provide_bundle_is_refused_with_its_place(
-    client: httpx.AsyncClient,
-    somebody: PatientId,
-    engine: sa.Engine,
-    headers: dict[str, str],
-    path: tuple[Any, ...],
-    value: Any,
-    expression: str,
+    client: httpx.AsyncClient, somebody: PatientId, engine: sa.Engine, headers: dict[str, str]
 ) -> None:
-    body = broken(bundle(somebody, document(somebody, 1)), path, value)
-    answer = await client.post(PROVIDE, json=body, headers=headers)
-    assert answer.status_code == 400, answer.text
-    assert expression in {one for issue in answer.json()["issue"] for one in issue["expression"]}, answer.text
+    for path, value, expression in MISTAKES:
+        body = broken(bundle(somebody, document(somebody, 1)), path, value)
+        answer = await client.post(PROVIDE, json=body, headers=headers)
+        assert answer.status_code == 400, (path, answer.text)
+        told = {one for issue in answer.json()["issue"] for one in issue["expression"]}
+        assert expression in told, (path, answer.text)
     assert counted(engine) == (0, 0)
 
 

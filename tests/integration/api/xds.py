@@ -51,12 +51,13 @@ async def asked(
     transaction: str,
     payload: etree._Element,
     parts: Parts,
-    auth: tuple[str, str] | httpx.Auth | None = SYSTEM,
+    auth: tuple[str, str] | None = SYSTEM,
 ) -> httpx.Response:
-    """Send one request."""
+    """Send one request; without `auth`, as the client is signed in."""
     url = f"http://yilian.test/xds/{address}"
     body, content_type = parts.pack(envelope.written(payload, ITI + transaction, to=url), ITI + transaction)
-    return await client.post(url, content=body, headers={"Content-Type": content_type}, auth=auth)
+    headers = {"Content-Type": content_type}
+    return await client.post(url, content=body, headers=headers, auth=auth or httpx.USE_CLIENT_DEFAULT)
 
 
 def message(response: httpx.Response) -> Message:
@@ -102,7 +103,7 @@ async def retrieved(
     wanted: Iterable[Reference],
     *,
     mtom: bool = True,
-    auth: tuple[str, str] | httpx.Auth | None = SYSTEM,
+    auth: tuple[str, str] | None = SYSTEM,
 ) -> tuple[Answered, list[Retrieved]]:
     """ITI-43."""
     payload = written_wanted(wanted)

@@ -64,7 +64,8 @@ def test_documents_that_are_retrieved(found: int, failed: int, status: str) -> N
     documents = [Retrieved(Reference("1.2", "3.4"), "text/xml", "珅".encode())][:found]
     errors = [RegistryError(ErrorCode.DOCUMENT_UNIQUE_ID_ERROR, "no such document", "5.6")][:failed]
     response = over_the_wire(document_sets.written_retrieved(documents, errors, beside.put))
-    assert response.find(f"{{{names.RS}}}RegistryResponse").get("status") == status
+    [said] = response.iter(f"{{{names.RS}}}RegistryResponse")
+    assert said.get("status") == status
     expected = [("XDSDocumentUniqueIdError", "no such document")][:failed]
     assert document_sets.read_retrieved(response, beside.get) == (documents, expected)
 
