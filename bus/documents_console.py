@@ -1,4 +1,4 @@
-"""`yilian documents check`: is every shared document there and whole, and what does nothing name."""
+"""`yilian documents check` and `move`: is every content there and whole; out of PostgreSQL into the store."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from bus.terminal import progress, show_json, show_table, takes_json, with_database, write
+from consortium.documents.moving import move
 from consortium.documents.upkeep import Report, Swept, check, sweep
 from runtime import settings
 from runtime.contents import opened_store
@@ -33,6 +34,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     takes_json(parser)
     parser.set_defaults(run=check_main)
+
+
+def move_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `move` takes."""
+    takes_json(parser)
+    parser.set_defaults(run=move_main)
+
+
+def move_main(options: argparse.Namespace) -> int:
+    """Move the contents of documents that the bus took in out of PostgreSQL; returns the exit code."""
+    return with_database(lambda engine: _move(engine, options))
+
+
+def _move(engine: sa.Engine, options: argparse.Namespace) -> int:
+    store = opened_store(settings.load())
+    moved = move(engine, store, lambda done, all_: progress(f"{done}/{all_}"))
+    if options.json:
+        return show_json(asdict(moved))
+    size = f"{moved.bytes / 2**20:,.1f} MiB"
+    write(words(f"{moved.contents} contents moved, {size}", f"已移出 {moved.contents} 份内容，{size}"))
+    return 0
 
 
 def check_main(options: argparse.Namespace) -> int:

@@ -17,8 +17,4 @@ def opened_store(settings: Settings) -> ContentStore:
     where = settings.documents_store
     if where.startswith("s3://"):
         return s3(where, settings.documents_store_options)
-    if where:
-        return FolderStore(Path(where))
-    own = home() / "documents"
-    own.mkdir(parents=True, exist_ok=True)
-    return FolderStore(own)
+    return FolderStore(Path(where)) if where else FolderStore(home() / "documents", own=True)

@@ -57,6 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     page.set_defaults(run=_page)
     text = words("see that every shared document is there and whole", "检查共享文档的内容是否齐全、完好")
     documents_console.arguments(commands.add_parser("check", help=text, description=text))
+    text = words(
+        "move contents out of PostgreSQL into the documents' store", "将文档内容从数据库移至文档存储"
+    )
+    documents_console.move_arguments(commands.add_parser("move", help=text, description=text))
     return parser
 
 

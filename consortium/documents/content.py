@@ -117,8 +117,10 @@ def _corrupt(sha256: bytes) -> CorruptContentError:
 class FolderStore:
     """A folder: each content a file, written beside its place, synced, and renamed into it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, own: bool = False) -> None:
+        """`own`: the folder is made where it is not there; another one may be a disk that is not mounted."""
         self._root = root
+        self._own = own
 
     def put(self, sha256: bytes, data: bytes) -> None:
         """As `ContentStore.put`."""
@@ -171,7 +173,9 @@ class FolderStore:
 
     def _present(self) -> bool:
         """Tell a content that is missing from a disk that is."""
-        if not self._root.exists():
+        if self._own:
+            self._root.mkdir(parents=True, exist_ok=True)
+        elif not self._root.exists():
             raise StoreAwayError(
                 f"the documents' store {self._root} is not there: mount it, or make the folder"
             )

@@ -18,17 +18,29 @@ SHOWN = 100
 """Most that a report names one by one."""
 
 _PAGE = sa.text(
-    "SELECT DISTINCT sha256 FROM documents.stored WHERE sha256 > :after ORDER BY sha256 LIMIT :limit"
+    "SELECT sha256 FROM documents.stored WHERE sha256 > :after"
+    " UNION SELECT sha256 FROM records.blob WHERE coding = 'moved' AND sha256 > :after"
+    " ORDER BY sha256 LIMIT :limit"
 )
-_NAMES = sa.text("SELECT unique_id FROM documents.stored WHERE sha256 = :sha256 ORDER BY unique_id")
-_COUNT = sa.text("SELECT count(DISTINCT sha256) FROM documents.stored")
+_NAMES = sa.text(
+    "SELECT unique_id FROM documents.stored WHERE sha256 = :sha256"
+    " UNION ALL SELECT 'sha256:' || encode(sha256, 'hex') FROM records.blob"
+    " WHERE coding = 'moved' AND sha256 = :sha256 ORDER BY 1"
+)
+_COUNT = sa.text(
+    "SELECT (SELECT count(DISTINCT sha256) FROM documents.stored)"
+    " + (SELECT count(*) FROM records.blob WHERE coding = 'moved')"
+)
 _UNHELD = sa.text(
     "SELECT e.unique_id FROM documents.entry e WHERE e.repository_unique_id = :repository AND NOT EXISTS"
     " (SELECT FROM documents.stored s WHERE s.unique_id = e.unique_id AND s.repository = :repository)"
     " ORDER BY e.unique_id LIMIT :limit"
 )
 _TAKE = sa.text("SELECT pg_try_advisory_xact_lock(:key)")
-_NAMED = sa.text("SELECT sha256 FROM documents.stored WHERE sha256 = ANY(CAST(:sha256 AS bytea[]))")
+_NAMED = sa.text(
+    "SELECT sha256 FROM documents.stored WHERE sha256 = ANY(CAST(:sha256 AS bytea[]))"
+    " UNION SELECT sha256 FROM records.blob WHERE coding = 'moved' AND sha256 = ANY(CAST(:sha256 AS bytea[]))"
+)
 
 Progress = Callable[[int, int], None]
 """Hears how many contents were looked at, of how many."""
@@ -36,7 +48,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class Report:
-    """What a check found; documents by unique id, at most `SHOWN` of each."""
+    """What a check found; documents by unique id, at most `SHOWN` of each. What the bus took in and was moved
+    is named by its content: `sha256:…`.
+    """
 
     contents: int = 0
     missing: list[str] = field(default_factory=list)

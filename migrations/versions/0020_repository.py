@@ -18,14 +18,24 @@ CREATE TABLE documents.stored (
   PRIMARY KEY (unique_id, repository)
 );
 CREATE INDEX stored_content ON documents.stored (sha256);
+
+-- What the bus took in may be moved into the documents' store; the row keeps its name.
+ALTER TABLE records.blob DROP CONSTRAINT blob_coding_check;
+ALTER TABLE records.blob ADD CONSTRAINT blob_coding_check CHECK (coding IN ('identity', 'zlib', 'moved'));
+"""
+
+UNDO = """
+DROP TABLE documents.stored;
+ALTER TABLE records.blob DROP CONSTRAINT blob_coding_check;
+ALTER TABLE records.blob ADD CONSTRAINT blob_coding_check CHECK (coding IN ('identity', 'zlib'));
 """
 
 
 def upgrade() -> None:
-    """Create the table."""
+    """Create the table, and let contents be moved."""
     op.execute(SQL)
 
 
 def downgrade() -> None:
-    """Drop the table."""
-    op.execute("DROP TABLE documents.stored")
+    """Drop the table; refused by PostgreSQL where contents were moved."""
+    op.execute(UNDO)
