@@ -14,8 +14,16 @@ from runtime.waiting import until
 from runtime.words import complain, words
 
 DATA = (
-    "postgres", "documents", "rabbitmq", "temporal", "airflow", "logs", "run", "generated.toml", "sample.json",
-)  # fmt: skip
+    "postgres",
+    "documents",
+    "rabbitmq",
+    "temporal",
+    "airflow",
+    "logs",
+    "run",
+    "generated.toml",
+    "sample.json",
+)
 """What --purge deletes in the home; settings.toml and the Python environment stay."""
 _LONGEST = 120.0
 """Seconds given to the supervisor before its processes are ended for it."""

@@ -294,6 +294,56 @@ async def test_what_itis_67_parameters_find(
         assert len(found.json().get("entry", ())) == count, (parameters, found.text)
 
 
+async def test_itis_66_submission_sets_and_folders(
+    client: httpx.AsyncClient, somebody: PatientId, headers: dict[str, str]
+) -> None:
+    body = bundle(somebody, document(somebody, 1))
+    folder = copy.deepcopy(body["entry"][0])
+    folder["fullUrl"] = "urn:uuid:folder"
+    folder["resource"] |= {
+        "identifier": [uri(oid()) | {"use": "usual"}],
+        "code": {"coding": [{"system": LIST_TYPES, "code": "folder"}]},
+        "title": "2026年11月住院",
+        "extension": [
+            {
+                "url": f"{MHD}ihe-designationType",
+                "valueCodeableConcept": concept("episode", f"{CONSORTIUM}.27", "一次就诊"),
+            }
+        ],
+    }
+    body["entry"].append(folder)
+    places = await sent(client, body, headers)
+    expected = {
+        "": 2,
+        "&code=folder": 1,
+        "&code=submissionset": 1,
+        "&status=current": 2,
+        "&status=retired": 0,
+        "&designationType=episode,inpatient": 2,
+        f"&designationType=urn:oid:{CONSORTIUM}.27|episode": 1,
+        "&code=submissionset&date=2026-11-20": 1,
+        "&code=submissionset&date=lt2026-11-20": 0,
+        "&code=submissionset&sourceId=urn:oid:1.2.156.10011.99.2": 1,
+        "&code=submissionset&sourceId=1.2.3": 0,
+        "&code=submissionset&source.family=李": 0,
+    }
+    for parameters, count in expected.items():
+        address = f"{PROVIDE}/List?patient={somebody.number}{parameters}"
+        found = (await client.get(address, headers=headers)).json()
+        assert found["total"] == count, parameters
+    shown = (await client.get(places[3], headers=headers)).json()
+    assert check(shown, "$this") == []
+    assert shown["title"] == "2026年11月住院"
+    assert [one["item"]["reference"] for one in shown["entry"]] == [places[1].partition(f"{PROVIDE}/")[2]]
+    of_set = (await client.get(places[0], headers=headers)).json()
+    assert len(of_set["entry"]) == 2
+    unique_id = shown["identifier"][0]["value"]
+    address = f"{PROVIDE}/List?identifier=urn:ietf:rfc:3986|{unique_id}"
+    assert [one["fullUrl"] for one in (await client.get(address, headers=headers)).json()["entry"]] == [
+        places[3]
+    ]
+
+
 async def test_by_identifier_pages_and_what_is_not_there(
     client: httpx.AsyncClient, somebody: PatientId, headers: dict[str, str]
 ) -> None:

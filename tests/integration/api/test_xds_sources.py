@@ -27,7 +27,7 @@ from bus.ihe.ebrim import submission as wire
 from consortium.documents.model import DocumentEntry, PatientId
 from consortium.documents.provide import sha1
 from runtime.documents import DocumentSource
-from tests.integration.api.conftest import settings_for
+from tests.integration.api.conftest import As, settings_for
 from tests.integration.api.xds import OURS, answered, asked, patient, provided, retrieved
 from tests.serving import served
 from tests.shared_documents import entry, submission
@@ -154,6 +154,23 @@ async def test_what_a_campus_gave_is_kept_and_given_when_it_is_asked_again(
         assert (said.status, document.content) == ("Success", TEXT)
         assert document.reference == Reference(HUIYA, one.unique_id)
     assert consortium.campus.asked == [one.unique_id]
+
+
+async def test_mhd_gives_it_as_well(
+    client: httpx.AsyncClient, somebody: PatientId, consortium: Consortium, as_: As
+) -> None:
+    near, far = staying(somebody, HUIYA), staying(somebody, SLOW, title="远处")
+    await registered(client, near, far)
+    client.headers.update(as_("doctor.main"))
+    found = (await client.get(f"/fhir/mhd/DocumentReference?patient={somebody.number}")).json()
+    attachments = [one["resource"]["content"][0]["attachment"] for one in found["entry"]]
+    for attachment in attachments:
+        raw = await client.get(attachment["url"])
+        if attachment["title"] == "远处":
+            assert raw.status_code == 503
+            assert "南沙院区 did not answer" in raw.text
+        else:
+            assert raw.content == TEXT
 
 
 async def test_another_content_than_the_registered_one_is_not_given(

@@ -26,7 +26,7 @@ from tests.shared_documents import EPISODE, entry, submission
 
 PATIENT = PatientId("12345678-0000-4000-8000-000000000001", "1.2.156.10011.99.0")
 PLACES = Places("http://x/fhir/mhd", "http://x/fhir")
-EARLIEST = datetime.min.replace(year=1900)
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 NAMES = st.text("张珅欧阳abcÉ𠮷", min_size=1, max_size=5)
 OIDS = st.from_regex(r"1\.2\.[1-9][0-9]{0,5}", fullmatch=True)
 
