@@ -10,8 +10,15 @@ from runtime.settings import Settings, home
 
 
 def opened_store(settings: Settings) -> ContentStore:
-    """Return the store. Raises PermanentError for options that do not exist."""
+    """Return the store; the folder in the home folder is made, another must be there.
+
+    Raises PermanentError for options that do not exist.
+    """
     where = settings.documents_store
     if where.startswith("s3://"):
         return s3(where, settings.documents_store_options)
-    return FolderStore(Path(where) if where else home() / "documents")
+    if where:
+        return FolderStore(Path(where))
+    own = home() / "documents"
+    own.mkdir(parents=True, exist_ok=True)
+    return FolderStore(own)

@@ -123,9 +123,9 @@ class FolderStore:
     def put(self, sha256: bytes, data: bytes) -> None:
         """As `ContentStore.put`."""
         place = self._root / key_of(sha256)
+        if self.has(sha256):
+            return
         try:
-            if place.exists():
-                return
             self._make_folder(place.parent)
             self._write(place, packed(data))
         except OSError as error:
@@ -170,9 +170,11 @@ class FolderStore:
         return len(old)
 
     def _present(self) -> bool:
-        """Tell a content that is missing from a disk that is: an empty mount point has lost nothing."""
+        """Tell a content that is missing from a disk that is."""
         if not self._root.exists():
-            raise StoreAwayError(f"the documents' store {self._root} is not there: mount it")
+            raise StoreAwayError(
+                f"the documents' store {self._root} is not there: mount it, or make the folder"
+            )
         return True
 
     def _write(self, place: Path, kept: bytes) -> None:

@@ -34,7 +34,7 @@ class Patients:
         place = _PLACE.fullmatch(str(said.get("reference")))
         if place:
             return self._id(UUID(place[1]))
-        identifiers = said.get("identifier") or ()
+        identifiers = said.get("identifier") or []
         for one in identifiers if isinstance(identifiers, list) else (identifiers,):
             token = Token(str(one.get("system", "")), str(one.get("value", "")))
             if found := self.identified(token):

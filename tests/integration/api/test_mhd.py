@@ -30,7 +30,7 @@ PROVIDE = "/fhir/mhd"
 
 @pytest.fixture
 def app(seeded_url: str, tmp_path: Path) -> Iterator[FastAPI]:
-    settings = settings_for(seeded_url).model_copy(update={"documents_store": str(tmp_path / "documents")})
+    settings = settings_for(seeded_url).model_copy(update={"documents_store": str(tmp_path)})
     application = create_app(settings)
     yield application
     application.state.platform.engine.dispose()

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from bus.ihe.document_sets import Reference
-from consortium.documents.content import FolderStore, key_of
+from consortium.documents.content import key_of
 from consortium.documents.model import AssociationType, PatientId
 from consortium.documents.provide import sha1
 from tests.integration.api.conftest import As, settings_for
@@ -27,12 +27,8 @@ SUCCESS = Answered("Success", [], [])
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> FolderStore:
-    return FolderStore(tmp_path / "documents")
-
-
-@pytest.fixture
-def app(seeded_url: str, store: FolderStore, tmp_path: Path) -> Iterator[FastAPI]:
+def app(seeded_url: str, tmp_path: Path) -> Iterator[FastAPI]:
+    (tmp_path / "documents").mkdir()
     settings = settings_for(seeded_url).model_copy(update={"documents_store": str(tmp_path / "documents")})
     application = create_app(settings)
     yield application
@@ -109,7 +105,7 @@ async def test_line_34_another_content_under_a_unique_id_that_is_held_is_refused
 
 
 async def test_line_35_registry_errors_pass_through_and_nothing_is_kept(
-    client: httpx.AsyncClient, engine: sa.Engine, somebody: PatientId, store: FolderStore
+    client: httpx.AsyncClient, engine: sa.Engine, somebody: PatientId
 ) -> None:
     stranger = PatientId("00000000-0000-4000-8000-000000000000", somebody.authority)
     unknown = entry(stranger)
@@ -167,6 +163,7 @@ async def test_a_content_that_was_damaged_is_told_and_not_given(
 async def test_a_store_that_is_full_is_busy_and_nothing_is_registered(
     client: httpx.AsyncClient, somebody: PatientId, engine: sa.Engine, tmp_path: Path
 ) -> None:
+    (tmp_path / "documents").rmdir()
     (tmp_path / "documents").write_bytes(b"a file where the folder should be")
     said = await provided(client, [(entry(somebody), CDA)])
     assert (said.status, said.errors) == ("Failure", ["XDSRepositoryBusy"])

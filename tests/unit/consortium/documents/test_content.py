@@ -30,9 +30,7 @@ NAME = hashlib.sha256(TEXT).digest()
 
 @pytest.fixture(params=["folder", "bucket"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ContentStore:
-    return (
-        FolderStore(tmp_path / "documents") if request.param == "folder" else BucketStore(MemoryStore(), "x")
-    )
+    return FolderStore(tmp_path) if request.param == "folder" else BucketStore(MemoryStore(), "x")
 
 
 def test_what_is_put_comes_back_and_is_listed_until_it_is_removed(store: ContentStore) -> None:
@@ -100,7 +98,7 @@ def test_a_write_that_fails_leaves_nothing_and_what_a_kill_left_is_cleared(
 
 def test_a_folder_that_is_not_mounted_is_no_empty_one(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "away")
-    for ask in (store.get, store.has):
+    for ask in (store.get, store.has, lambda name: store.put(name, TEXT)):
         with pytest.raises(StoreAwayError, match="mount"):
             ask(NAME)
     with pytest.raises(StoreAwayError, match="mount"):
