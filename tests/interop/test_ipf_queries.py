@@ -13,7 +13,7 @@ from consortium.access.seed import seed_sample_users
 from consortium.documents.model import AssociationType, PatientId, Submission
 from tests.integration.api.conftest import PASSWORD, connected, settings_for
 from tests.interop.peers import Peers, build
-from tests.registered_documents import Shelf, document, folder, member, patient_of, replacing
+from tests.registered_documents import Shelf, document, folder, member, patient_of, record, replacing
 from tests.serving import served
 from tests.shared_documents import submission
 
@@ -37,7 +37,7 @@ def engine(database_url: str) -> sa.Engine:
 
 @pytest.fixture
 def shelved(engine: sa.Engine) -> Shelved:
-    """A document in a folder, with an addendum."""
+    """A document in a folder, with an addendum; and one that the bus recorded."""
     with engine.begin() as connection:
         seed_sample_users(connection, PASSWORD)
         shelf, patient = Shelf(connection), patient_of(connection, "HP", "HP000123")
@@ -46,6 +46,7 @@ def shelved(engine: sa.Engine) -> Shelved:
         made = shelf.register(submission(held, folders=(holder,), more=inside))
         first = made.documents[0].entry_uuid
         shelf.register(replacing(first, document(patient), AssociationType.APPENDS))
+        record(connection, "DOC1")
     return Shelved(patient, made)
 
 
@@ -72,11 +73,11 @@ async def test_line_30_ipf_asks_every_stored_query(
     assert {tuple(line[1:3]) for line in said} == {("SUCCESS", "")}
     # documents, sets, folders, associations, and the same as references
     assert found == {
-        "FindDocuments": (2, 0, 0, 0, 2),
+        "FindDocuments": (3, 0, 0, 0, 3),
         "FindDocumentsByReferenceId": (1, 0, 0, 0, 1),
         "FindSubmissionSets": (0, 2, 0, 0, 2),
         "FindFolders": (0, 0, 1, 0, 1),
-        "GetAll": (2, 2, 1, 5, 10),
+        "GetAll": (3, 2, 1, 5, 11),
         "GetDocuments": (1, 0, 0, 0, 1),
         "GetFolders": (0, 0, 1, 0, 1),
         "GetAssociations": (0, 0, 0, 3, 3),
@@ -86,6 +87,6 @@ async def test_line_30_ipf_asks_every_stored_query(
         "GetFolderAndContents": (1, 0, 1, 1, 3),
         "GetFoldersForDocument": (0, 0, 1, 0, 1),
         "GetRelatedDocuments": (2, 0, 0, 1, 3),
-        "FindDocumentsForMultiplePatients": (2, 0, 0, 0, 2),
+        "FindDocumentsForMultiplePatients": (3, 0, 0, 0, 3),
         "FindFoldersForMultiplePatients": (0, 0, 1, 0, 1),
     }
