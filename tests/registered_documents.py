@@ -38,6 +38,7 @@ SYSTEM = User("system.huangpu", "黄埔院区上传系统", Role.SYSTEM, "HP")
 APPROVED, DEPRECATED = Availability.APPROVED.value, Availability.DEPRECATED.value
 CONTENT = "出院小结：病情平稳。".encode("gb18030")
 """Of what the bus recorded."""
+CDA = Coded(code="C0053", name="出院小结", system="urn:oid:2.16.156.10011.2.4")
 WANG = PatientId("6f1c7a0e-0d5c-5b7e-9a43-0f6f0e6a9f11", CONSORTIUM)
 
 
@@ -78,12 +79,16 @@ def patient_of(connection: sa.Connection, facility: str, number: str, **facts: A
 
 
 def record(
-    connection: sa.Connection, number: str, content: bytes = CONTENT, replaces: str | None = None
+    connection: sa.Connection,
+    number: str,
+    content: bytes = CONTENT,
+    replaces: str | None = None,
+    type_: Coded = CDA,
 ) -> UUID:
     """Record a document of HP000123 as the bus does, and return its id."""
     said = Document(
         number=number,
-        type=Coded(code="C0053", name="出院小结", system="urn:oid:2.16.156.10011.2.4"),
+        type=type_,
         title="出院小结",
         mime_type="text/xml; charset=gb18030",
         content=content,

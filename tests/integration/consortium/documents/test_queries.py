@@ -28,6 +28,7 @@ from consortium.documents.model import (
 from consortium.documents.recorded import unique_id
 from consortium.documents.search import Scope, Search
 from consortium.documents.service import Registry
+from consortium.records.model import Coded
 from tests.registered_documents import (
     APPROVED,
     CONTENT,
@@ -326,6 +327,19 @@ def test_recorded_documents_are_found_beside_the_registered(
     assert shelf.documents(patient, XDSDocumentEntryClassCode=coded(LAB)) == []
     by_unique_id = shelf.find(QueryId.GET_DOCUMENTS, XDSDocumentEntryUniqueId=unique_id(id_))
     assert by_unique_id.documents == (found,)
+
+
+def test_a_recorded_document_keeps_its_type_whatever_it_is_from(
+    shelf: Shelf, patient: PatientId, connection: sa.Connection
+) -> None:
+    loinc = record(connection, "DOC1", b"1", type_=Coded(code="18842-5", system="http://loinc.org"))
+    own = record(connection, "DOC2", b"2", type_=Coded(code="D02", name="出院小结"))
+    discharge, other = DOMAIN.code("class", "discharge"), DOMAIN.code("class", "other")
+    known, unknown = shelf.document(loinc.urn), shelf.document(own.urn)
+    assert known.type_code.scheme == DOMAIN.code("type", "18842-5").scheme
+    assert unknown.type_code == Code("D02", "1.2.156.10011.99.2.9", "出院小结")
+    assert (known.class_code, unknown.class_code) == (discharge, other)
+    assert shelf.documents(patient, XDSDocumentEntryTypeCode=coded(unknown.type_code)) == [own.urn]
 
 
 def test_a_recorded_document_is_replaced_by_its_successor_or_by_a_submission(
