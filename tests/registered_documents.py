@@ -25,7 +25,8 @@ from consortium.documents.model import (
 )
 from consortium.documents.service import Registry
 from consortium.identity import service as identity
-from consortium.records.model import Patient, Provenance
+from consortium.records import service as records
+from consortium.records.model import Change, Coded, Document, Kind, Patient, Practitioner, Provenance
 from tests.shared_documents import CONSORTIUM, EPISODE, entry, oid, related, submission
 
 DOMAIN = affinity.load(Path(__file__).resolve().parent.parent / "rules")
@@ -35,6 +36,9 @@ HASH = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
 NOW = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
 SYSTEM = User("system.huangpu", "黄埔院区上传系统", Role.SYSTEM, "HP")
 APPROVED, DEPRECATED = Availability.APPROVED.value, Availability.DEPRECATED.value
+CONTENT = "出院小结：病情平稳。".encode("gb18030")
+"""Of what the bus recorded."""
+CDA = Coded(code="C0053", name="出院小结", system="urn:oid:2.16.156.10011.2.4")
 WANG = PatientId("6f1c7a0e-0d5c-5b7e-9a43-0f6f0e6a9f11", CONSORTIUM)
 
 
@@ -72,6 +76,32 @@ def patient_of(connection: sa.Connection, facility: str, number: str, **facts: A
     provenance = Provenance(message_id=1, facility=facility, received_at=NOW)
     person = identity.register(connection, facility, said, provenance).person_id
     return PatientId(str(person), CONSORTIUM)
+
+
+def record(
+    connection: sa.Connection,
+    number: str,
+    content: bytes = CONTENT,
+    replaces: str | None = None,
+    type_: Coded = CDA,
+) -> UUID:
+    """Record a document of HP000123 as the bus does, and return its id."""
+    said = Document(
+        number=number,
+        type=type_,
+        title="出院小结",
+        mime_type="text/xml; charset=gb18030",
+        content=content,
+        replaces=replaces,
+        author=Practitioner(number="D1", name="张医生"),
+        created_at=datetime(2026, 11, 20, 1, 30, tzinfo=UTC),
+    )
+    change = Change(kind=Kind.DOCUMENT, patient=Patient(number="HP000123"), documents=(said,))
+    provenance = Provenance(message_id=int(number.removeprefix("DOC")), facility="HP", received_at=NOW)
+    records.apply(connection, change, provenance)
+    wanted = "SELECT id FROM records.document WHERE number = %(number)s"
+    id_: UUID = connection.exec_driver_sql(wanted, {"number": number}).scalar_one()
+    return id_
 
 
 class Shelf:

@@ -27,7 +27,9 @@ HOSPITAL = Code("tertiary-hospital", f"{CONSORTIUM}.24", "三级医院")
 MEDICINE = Code("03", f"{CONSORTIUM}.25", "内科")
 INPATIENT = Code("inpatient", f"{CONSORTIUM}.26", "住院")
 EPISODE = Code("episode", f"{CONSORTIUM}.27", "一次就诊")
-AUTHOR = Author("D1^张^珅^^^^^^&1.2.156.10011.99.2&ISO", ("黄埔院区^^^^^^^^^HP",), ("主治医师",))
+AUTHOR = Author(
+    "D1^张^珅^^^^^^&1.2.156.10011.99.2&ISO", ("黄埔院区^^^^^^^^^1.2.156.10011.99.2",), ("主治医师",)
+)
 _numbers = itertools.count(1)
 
 

@@ -1,4 +1,4 @@
-"""/xds/registry: Register Document Set-b (ITI-42) and Registry Stored Query (ITI-18)."""
+"""/xds/registry: Register Document Set-b (ITI-42), Stored Query (ITI-18) and Multi-Patient Query (ITI-51)."""
 
 from __future__ import annotations
 
@@ -79,6 +79,14 @@ TRANSACTIONS = (
         "ITI-18",
         "urn:ihe:iti:2007:RegistryStoredQuery",
         "urn:ihe:iti:2007:RegistryStoredQueryResponse",
+        Action.DOCUMENT_READ,
+        Purpose.TREATMENT,
+        does=_find,
+    ),
+    Transaction(
+        "ITI-51",
+        "urn:ihe:iti:2009:MultiPatientStoredQuery",
+        "urn:ihe:iti:2009:MultiPatientStoredQueryResponse",
         Action.DOCUMENT_READ,
         Purpose.TREATMENT,
         does=_find,

@@ -38,6 +38,8 @@ _UNIQUE = "2.25."
 _OID = "urn:oid:"
 _CDA = "2.16.156.10011.2.4"
 """Code system of the document types of WS/T 500."""
+_SCHEMES = {"http://loinc.org": "2.16.840.1.113883.6.1"}
+"""Coding schemes by OID where records name them otherwise."""
 _DICTIONARY = 9
 """Arc of a campus's own code system below its OID."""
 _NAMESPACE = uuid.UUID("8a4f5a52-6d0b-5d2f-8f0e-58b0a2c3f0d1")
@@ -228,7 +230,8 @@ def _availability(row: Row, replaced: frozenset[UUID]) -> Availability:
 
 def _type(row: Row, oid: str) -> Code:
     system = row["type_system"] or f"{oid}.{_DICTIONARY}"
-    return Code(row["type_code"], system.removeprefix(_OID), row["type_name"] or row["title"])
+    scheme = _SCHEMES.get(system, system.removeprefix(_OID))
+    return Code(row["type_code"], scheme, row["type_name"] or row["title"])
 
 
 def _author(row: Row, institution: str, oid: str) -> Author:

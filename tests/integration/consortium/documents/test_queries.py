@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -29,10 +28,10 @@ from consortium.documents.model import (
 from consortium.documents.recorded import unique_id
 from consortium.documents.search import Scope, Search
 from consortium.documents.service import Registry
-from consortium.records import service as records
-from consortium.records.model import Change, Coded, Document, Kind, Patient, Practitioner, Provenance
+from consortium.records.model import Coded
 from tests.registered_documents import (
     APPROVED,
+    CONTENT,
     DEPRECATED,
     DOMAIN,
     NOW,
@@ -42,6 +41,7 @@ from tests.registered_documents import (
     folder,
     member,
     patient_of,
+    record,
     replacing,
 )
 from tests.shared_documents import CONSORTIUM, submission
@@ -311,31 +311,6 @@ def test_line_32_whole_objects_of_several_patients_are_refused(
     assert set(found.ids()) == set(both)
 
 
-CONTENT = "出院小结：病情平稳。".encode("gb18030")
-
-
-def record(
-    connection: sa.Connection, number: str, content: bytes = CONTENT, replaces: str | None = None
-) -> UUID:
-    """Record a document of HP000123 as the bus does, and return its id."""
-    said = Document(
-        number=number,
-        type=Coded(code="C0053", name="出院小结", system="urn:oid:2.16.156.10011.2.4"),
-        title="出院小结",
-        mime_type="text/xml; charset=gb18030",
-        content=content,
-        replaces=replaces,
-        author=Practitioner(number="D1", name="张医生"),
-        created_at=datetime(2026, 11, 20, 1, 30, tzinfo=UTC),
-    )
-    change = Change(kind=Kind.DOCUMENT, patient=Patient(number="HP000123"), documents=(said,))
-    provenance = Provenance(message_id=int(number.removeprefix("DOC")), facility="HP", received_at=NOW)
-    records.apply(connection, change, provenance)
-    wanted = "SELECT id FROM records.document WHERE number = %(number)s"
-    id_: UUID = connection.exec_driver_sql(wanted, {"number": number}).scalar_one()
-    return id_
-
-
 def test_recorded_documents_are_found_beside_the_registered(
     shelf: Shelf, patient: PatientId, connection: sa.Connection
 ) -> None:
@@ -352,6 +327,19 @@ def test_recorded_documents_are_found_beside_the_registered(
     assert shelf.documents(patient, XDSDocumentEntryClassCode=coded(LAB)) == []
     by_unique_id = shelf.find(QueryId.GET_DOCUMENTS, XDSDocumentEntryUniqueId=unique_id(id_))
     assert by_unique_id.documents == (found,)
+
+
+def test_a_recorded_document_keeps_its_type_whatever_it_is_from(
+    shelf: Shelf, patient: PatientId, connection: sa.Connection
+) -> None:
+    loinc = record(connection, "DOC1", b"1", type_=Coded(code="18842-5", system="http://loinc.org"))
+    own = record(connection, "DOC2", b"2", type_=Coded(code="D02", name="出院小结"))
+    discharge, other = DOMAIN.code("class", "discharge"), DOMAIN.code("class", "other")
+    known, unknown = shelf.document(loinc.urn), shelf.document(own.urn)
+    assert known.type_code.scheme == DOMAIN.code("type", "18842-5").scheme
+    assert unknown.type_code == Code("D02", "1.2.156.10011.99.2.9", "出院小结")
+    assert (known.class_code, unknown.class_code) == (discharge, other)
+    assert shelf.documents(patient, XDSDocumentEntryTypeCode=coded(unknown.type_code)) == [own.urn]
 
 
 def test_a_recorded_document_is_replaced_by_its_successor_or_by_a_submission(

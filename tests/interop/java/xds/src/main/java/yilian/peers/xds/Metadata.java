@@ -71,7 +71,7 @@ final class Metadata {
         return author;
     }
 
-    private static Code code(String code, String scheme, String name) {
+    static Code code(String code, String scheme, String name) {
         return new Code(code, new LocalizedString(name, "zh-CN", "UTF-8"), scheme);
     }
 
