@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from lxml import etree
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from adapters.ihe.server import Call
 from api.caller import Caller
 from api.ihe import SignedIn, Transaction, note_failure
+from api.xds.registry import BUSY
 from api.xds.retrieval import retrieved
 from bus.ihe.document_sets import read_provided, read_wanted, written_retrieved
 from bus.ihe.ebrim.responses import registry_response
@@ -34,6 +37,8 @@ def _provide(caller: Caller, call: Call[SignedIn]) -> etree._Element:
         return _failed(caller, error.errors)
     except StoreAwayError as error:
         return _failed(caller, (RegistryError(ErrorCode.REPOSITORY_BUSY, f"{error}; send it again"),))
+    except (OperationalError, PoolTimeoutError):
+        return _failed(caller, (BUSY,))
     caller.note(decision.reason, [done.person])
     return registry_response(done.warnings)
 
