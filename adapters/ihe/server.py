@@ -18,7 +18,7 @@ from starlette.routing import Route
 from adapters.ihe import envelope
 from adapters.ihe.envelope import Message
 from adapters.ihe.faults import Blame, Fault, FaultError, unavailable
-from adapters.ihe.mtom import Packed, Parts, unpack
+from adapters.ihe.mtom import Parts, unpack
 from consortium.access.errors import ForbiddenError, LockedOutError, NotSignedInError
 from consortium.errors import RetryableError
 
@@ -124,16 +124,14 @@ class Endpoint(Generic[Caller]):
 
     async def _answer(self, request: Request, seen: Seen[Caller], caller: Caller) -> Response:
         body = await self._body(request)
-        packed = unpack(body, request.headers.get("content-type", ""))
-        seen.mtom = packed.mtom
-        message = await run_in_threadpool(_read, packed, self._limits.body, seen)
+        message = await run_in_threadpool(_read, body, self._limits.body, seen)
         operation = self._operations.get(message.action)
         if operation is None:
             raise FaultError(_unknown_action(self._operations))
-        call = Call(caller, message, Parts(packed.mtom))
+        call = Call(caller, message, Parts(message.mtom))
         payload = await operation.handle(call)
         answer = envelope.written(payload, operation.answer_action, relates_to=message.message_id)
-        content, content_type = call.parts.pack(answer, operation.answer_action)
+        content, content_type = await run_in_threadpool(call.parts.pack, answer, operation.answer_action)
         return Response(content, headers={"Content-Type": content_type})
 
     async def _body(self, request: Request) -> bytes:
@@ -164,7 +162,9 @@ def _is_large(request: Request) -> bool:
     return not declared.isdecimal() or int(declared) > LARGE
 
 
-def _read(packed: Packed, limit: int, seen: Seen[Caller]) -> Message:
+def _read(body: bytes, limit: int, seen: Seen[Caller]) -> Message:
+    packed = unpack(body, seen.request.headers.get("content-type", ""))
+    seen.mtom = packed.mtom
     root = envelope.opened(packed, limit)
     seen.message_id = envelope.message_id_of(root)
     message = envelope.read(root, packed)
