@@ -170,6 +170,25 @@ async def test_a_store_that_is_full_is_busy_and_nothing_is_registered(
     assert (count(engine, "stored"), count(engine, "entry")) == (0, 0)
 
 
+async def test_an_answer_that_would_be_too_large_says_which_to_ask_for_alone(
+    somebody: PatientId, seeded_url: str, tmp_path: Path
+) -> None:
+    changes = {"documents_store": str(tmp_path), "documents_limit": 700_000}
+    app = create_app(settings_for(seeded_url).model_copy(update=changes))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://yilian.test") as client:
+        one, two = entry(somebody, mime_type="image/jpeg"), entry(somebody, mime_type="image/jpeg")
+        for each, content in ((one, PICTURE * 2), (two, PICTURE + PICTURE[::-1])):
+            assert await provided(client, [(each, content)]) == SUCCESS
+        said, documents = await retrieved(client, [Reference(OURS, each.unique_id) for each in (one, two)])
+        assert (said.status, said.errors) == ("PartialSuccess", ["XDSRepositoryOutOfResources"])
+        assert [each.reference.unique_id for each in documents] == [one.unique_id]
+        _, [document] = await retrieved(client, [Reference(OURS, two.unique_id)])
+        assert document.content == PICTURE + PICTURE[::-1]
+        with pytest.raises(AssertionError, match="超过上限"):
+            await provided(client, [(entry(somebody), PICTURE * 3)])
+    app.state.platform.engine.dispose()
+
+
 async def test_line_41_success_and_failure_are_in_the_audit(
     client: httpx.AsyncClient, engine: sa.Engine, somebody: PatientId
 ) -> None:
