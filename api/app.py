@@ -126,19 +126,21 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(terminology.router)
     uploads.mount(app, parts, doorway)
     app.mount("/xds", xds.create_app(parts))
-    app.add_middleware(BodyLimit, limit=lambda path: _limit(path, settings.body_limit))
+    app.add_middleware(BodyLimit, limit=lambda path: _limit(path, settings))
     app.add_middleware(Edge)
     return app
 
 
-def _limit(path: str, message: int) -> int | None:
-    """Return the most bytes for a path; `message`: of what is kept as a message."""
+def _limit(path: str, settings: Settings) -> int | None:
+    """Return the most bytes for a path."""
     if path.startswith(UPLOADS):
         return None
     if path.startswith(FILES):
         return LARGEST_FILE
+    if path == mhd.BASE:
+        return settings.documents_limit
     if path.startswith("/fhir") and not path.endswith("/_search"):
-        return message
+        return settings.body_limit
     return RULE_SETS if path.startswith("/api/v1/rules") else ORDINARY
 
 
