@@ -73,7 +73,9 @@ def test_an_author_keeps_name_number_place_role_and_specialty(author: Author) ->
     contained = Contained()
     references = people.authors([author], contained)
     known = {f"#{one['id']}": one for one in contained.resources}
-    read = people.read_authors(references, lambda reference: known.get((reference or {}).get("reference")))
+    read = people.read_authors(
+        references, lambda reference: known.get((reference or {}).get("reference", ""))
+    )
     assert read == (author,)
 
 
