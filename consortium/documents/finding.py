@@ -86,7 +86,8 @@ class Finder:
         documents = self._search.documents(self._scope(persons), asked.documents)
         if persons is not None:
             documents += self._recorded.of_persons(persons, asked.documents)
-        return _Answer(documents=documents)
+        newest_first = sorted(documents, key=lambda held: held.object.creation_time or "", reverse=True)
+        return _Answer(documents=newest_first)
 
     def find_submission_sets(self, asked: Criteria) -> _Answer:
         """FindSubmissionSets."""

@@ -257,7 +257,9 @@ def folder(record: Record) -> Folder:
 
 
 def association(record: Record) -> Association | None:
-    """Read an Association; None, and a mistake noted, when its type is none of the profile's."""
+    """Read an Association; None, and a mistake noted, when its type is none of the profile's. One without an
+    id is known by its ends.
+    """
     stated = record.element.get("associationType", "")
     if stated not in set(AssociationType):
         record.wrong(f"the associationType is none of the profile's: {stated}", "associationType")
@@ -267,7 +269,7 @@ def association(record: Record) -> Association | None:
         record.wrong("sourceObject and targetObject must both be there", "sourceObject")
     previous = record.values(names.PREVIOUS_VERSION)
     return Association(
-        entry_uuid=record.id,
+        entry_uuid=record.id or f"{source} {target}",
         type=AssociationType(stated),
         source=source,
         target=target,

@@ -315,8 +315,9 @@ def test_recorded_documents_are_found_beside_the_registered(
     shelf: Shelf, patient: PatientId, connection: sa.Connection
 ) -> None:
     id_ = record(connection, "DOC1")
-    registered = shelf.one(document(patient)).entry_uuid
-    assert set(shelf.documents(patient)) == {registered, id_.urn}
+    older = shelf.one(document(patient, creation_time="2026")).entry_uuid
+    newer = shelf.one(document(patient, creation_time="20261125")).entry_uuid
+    assert shelf.documents(patient) == [newer, id_.urn, older]
     found = shelf.document(id_.urn)
     assert found.hash == hashlib.sha1(CONTENT, usedforsecurity=False).hexdigest()
     assert (found.size, found.mime_type, found.language_code) == (len(CONTENT), "text/xml", "zh-CN")

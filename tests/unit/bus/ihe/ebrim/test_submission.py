@@ -147,6 +147,13 @@ def test_a_submission_has_one_set() -> None:
         submission.read(request)
 
 
+def test_associations_may_come_without_an_id() -> None:
+    request = sent(made_of(document(), document()))
+    for each in request.iterfind(".//rim:Association", {"rim": RIM}):
+        del each.attrib["id"]
+    assert len({each.entry_uuid for each in submission.read(request).associations}) == 2
+
+
 def test_another_body_is_no_submission() -> None:
     with pytest.raises(RefusedError, match="SubmitObjectsRequest"):
         submission.read(etree.Element("whatever"))
