@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 
 from adapters.ihe.sources import Source, SourceAwayError
@@ -15,7 +16,7 @@ from api.caller import Caller
 from api.ihe import note_failure
 from bus.ihe.document_sets import Reference, Retrieved
 from consortium.access.model import Resource
-from consortium.documents import recorded, retrieve, stored
+from consortium.documents import retrieve, stored
 from consortium.documents.errors import ErrorCode, RegistryError
 from consortium.documents.provide import sha1
 from consortium.documents.retrieve import Known
@@ -86,28 +87,29 @@ class _Here:
                 for person in known.persons:
                     self.reason = self._caller.allow(Resource(person_id=person)).reason
                 self.persons[reference.unique_id] = known.persons
-                row = retrieve.held(connection, reference.repository, reference.unique_id)
-                record = None if row else recorded.content(connection, reference.unique_id)
-                if record is not None:
-                    self.found.append(Retrieved(reference, known.entry.mime_type, record.data))
-                    continue
-                self._take(reference, known, row)
+                self._look_for(connection, reference, known)
         return self
 
-    def _take(self, reference: Reference, known: Known, row: Stored | None) -> None:
-        if row is None:
-            self.there.append(_There(reference, known))
-            return
-        if row.size > self._room and self.found:
+    def _look_for(self, connection: sa.Connection, reference: Reference, known: Known) -> None:
+        row = retrieve.held(connection, reference.repository, reference.unique_id)
+        size = row.size if row else known.entry.size or 0
+        if size > self._room and self.found:
             context = "the answer would be too large with it; ask for it in a request of its own"
-            self.errors.append(RegistryError(ErrorCode.REPOSITORY_OUT_OF_RESOURCES, context, row.unique_id))
+            unique_id = reference.unique_id
+            self.errors.append(RegistryError(ErrorCode.REPOSITORY_OUT_OF_RESOURCES, context, unique_id))
             return
-        data = retrieve.content(self._caller.parts.contents, row)
-        if isinstance(data, RegistryError):
+        data = (
+            retrieve.content(self._caller.parts.contents, row)
+            if row
+            else retrieve.recorded_content(connection, reference.unique_id)
+        )
+        if data is None:
+            self.there.append(_There(reference, known))
+        elif isinstance(data, RegistryError):
             self.errors.append(data)
-            return
-        self._room -= row.size
-        self.found.append(Retrieved(reference, row.mime_type, data))
+        else:
+            self._room -= size
+            self.found.append(Retrieved(reference, row.mime_type if row else known.entry.mime_type, data))
 
 
 async def _fetched(caller: Caller, group: Sequence[_There]) -> Answer | SourceAwayError:

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from consortium.documents import service, stored
+from consortium.documents import recorded, service, stored
 from consortium.documents.asking import QueryId, Return, StoredQuery
 from consortium.documents.content import ContentStore, CorruptContentError
-from consortium.documents.errors import ErrorCode, RegistryError
+from consortium.documents.errors import ErrorCode, RefusedError, RegistryError
 from consortium.documents.model import DocumentEntry
 from consortium.documents.service import Registry
 from consortium.documents.stored import Stored
@@ -32,7 +32,10 @@ def known(
     query = StoredQuery(
         QueryId.GET_DOCUMENTS, {"$XDSDocumentEntryUniqueId": ((unique_id,),)}, Return.LEAF_CLASS
     )
-    found = service.find(connection, registry, query)
+    try:
+        found = service.find(connection, registry, query)
+    except RefusedError as error:
+        return error.errors[0]
     for entry in found.documents:
         if entry.repository_unique_id == repository:
             return Known(entry, found.persons)
@@ -53,6 +56,15 @@ def content(store: ContentStore, row: Stored) -> bytes | RegistryError:
         )
         return RegistryError(ErrorCode.REPOSITORY_ERROR, context, row.unique_id)
     return data
+
+
+def recorded_content(connection: sa.Connection, unique_id: str) -> bytes | RegistryError | None:
+    """Read a document that the bus took in; None: it took in no such document."""
+    try:
+        found = recorded.content(connection, unique_id)
+    except CorruptContentError as error:
+        return RegistryError(ErrorCode.REPOSITORY_ERROR, str(error), unique_id)
+    return found.data if found else None
 
 
 def held(connection: sa.Connection, repository: str, unique_id: str) -> Stored | None:

@@ -89,6 +89,11 @@ async def test_moved_contents_are_read_as_before(
     assert found_.orphans == 0
     assert check(engine, store, OURS, quiet).contents == 2
     assert check(engine, store, OURS, quiet).sound
+    store.remove(hashlib.sha256(PICTURE).digest())
+    assert check(engine, store, OURS, quiet).missing == [f"sha256:{hashlib.sha256(PICTURE).hexdigest()}"]
+    said, documents = await retrieved(client, [Reference(OURS, unique_id(id_)) for id_ in ids])
+    assert (said.status, said.errors) == ("PartialSuccess", ["XDSRepositoryError"])
+    assert [one.content for one in documents] == [SAMPLE]
 
 
 def test_a_move_that_fails_changes_nothing_and_goes_on_when_it_is_run_again(
