@@ -15,6 +15,7 @@ from api.edge import Edge
 from api.fhir import router as fhir
 from api.fhir import terminology, validating
 from api.fhir import write_router as fhir_writes
+from api.fhir.mhd import router as mhd
 from api.limits import ORDINARY, RULE_SETS, BodyLimit
 from api.platform import Platform
 from api.v1 import (
@@ -36,6 +37,7 @@ from api.v1 import (
     subscribers,
     systems,
 )
+from api.xds import routes as xds
 from bus.heartbeat import beat
 from bus.tending import tending
 from consortium.access.tokens import checked_key
@@ -70,14 +72,15 @@ TAGS = [
         "description": "What a campus's programs send (REST); SOAP is at `/soap/<interface>?wsdl`",
     },
     {"name": "fhir", "description": "HL7 FHIR R4 (4.0.1): read, search, write, and $translate"},
+    {"name": "mhd", "description": "Shared documents over FHIR (IHE MHD 4.2); over SOAP they are at `/xds`"},
     {"name": "platform", "description": "The state of this process"},
 ]
 FILES = "/api/v1/master-data/"
 """Where people send whole files."""
 LARGEST_FILE = 16 * 1024 * 1024
 """Bytes."""
-UPLOADS = ("/soap/", "/api/v1/upload/")
-"""Where the adapters hold the body to their own limit, and keep what they refuse."""
+UPLOADS = ("/soap/", "/api/v1/upload/", "/xds/")
+"""Where the adapters hold the body to their own limit, and answer by what they refuse."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -123,21 +126,25 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(fhir.router)
     app.include_router(fhir_writes.router)
     app.include_router(validating.router)
+    app.include_router(mhd.router)
     app.include_router(terminology.router)
     uploads.mount(app, parts, doorway)
-    app.add_middleware(BodyLimit, limit=lambda path: _limit(path, settings.body_limit))
+    app.mount("/xds", xds.create_app(parts))
+    app.add_middleware(BodyLimit, limit=lambda path: _limit(path, settings))
     app.add_middleware(Edge)
     return app
 
 
-def _limit(path: str, message: int) -> int | None:
-    """Return the most bytes for a path; `message`: of what is kept as a message."""
+def _limit(path: str, settings: Settings) -> int | None:
+    """Return the most bytes for a path."""
     if path.startswith(UPLOADS):
         return None
     if path.startswith(FILES):
         return LARGEST_FILE
+    if path == mhd.BASE:
+        return settings.documents_limit
     if path.startswith("/fhir") and not path.endswith("/_search"):
-        return message
+        return settings.body_limit
     return RULE_SETS if path.startswith("/api/v1/rules") else ORDINARY
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Engine, create_engine
 
 from consortium.errors import PermanentError
+from consortium.records.query import STORE
+from runtime.contents import opened_store
 from runtime.settings import Settings
 
 POOL = 8
@@ -23,4 +25,5 @@ def engine(settings: Settings) -> Engine:
         pool_pre_ping=True,
         hide_parameters=True,
         connect_args={"connect_timeout": 5, "application_name": "api"},
+        execution_options={STORE: opened_store(settings)},
     )

@@ -12,8 +12,13 @@ from fastapi import Request
 from sqlalchemy import Engine
 
 from activities.client import acknowledge_critical_value
+from adapters.ihe.sources import Sources
 from bus.forms import CurrentRules
 from consortium.access.sign_in import Remembered
+from consortium.documents import affinity
+from consortium.documents.content import ContentStore
+from consortium.documents.service import Registry
+from runtime.contents import opened_store
 from runtime.settings import Settings
 from workflows.critical_value.model import Acknowledged
 
@@ -39,6 +44,22 @@ class Platform:
     def rules(self) -> CurrentRules:
         """The rules as they are now, for looking at what they would do."""
         return CurrentRules(self.settings.rules_dir)
+
+    @cached_property
+    def contents(self) -> ContentStore:
+        """Where the bytes of documents lie."""
+        return opened_store(self.settings)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """What the registry of shared documents goes by. Raises AffinityDomainError."""
+        domain = affinity.load(self.settings.rules_dir)
+        return Registry(domain, self.settings.documents_repository, self.settings.documents_most)
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Campuses' own repositories."""
+        return Sources(self.settings.document_sources, self.settings.documents_limit)
 
     @cached_property
     def statements(self) -> Engine:

@@ -270,6 +270,8 @@ def endpoints(settings: Settings) -> dict[str, str]:
         },
         "soap_wsdl": f"{api}/soap/patient?wsdl",
         "rest": f"{api}/api/v1/upload",
+        "xds_registry": f"{api}/xds/registry",
+        "xds_repository": f"{api}/xds/repository",
         "web": f"{api}/",
         "temporal": settings.temporal_address,
         "temporal_ui": f"http://{ports.LOOPBACK}:{settings.temporal_ui_port}",

@@ -29,7 +29,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from runtime import gateway, mllp
+from runtime import documents, gateway, mllp
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -247,6 +247,34 @@ class Settings(BaseSettings):
     # Files.
     file_places: dict[str, FilePlace] = Field(
         default_factory=dict, description="by source (rules/campuses/*/files/<source>.yaml) or destination"
+    )
+
+    # Shared documents.
+    documents_store: str = Field(
+        default="",
+        description="where the bytes of documents lie: a folder, or s3://bucket/prefix; empty: the folder"
+        " documents in the home folder",
+    )
+    documents_store_options: dict[str, str] = Field(
+        default_factory=dict,
+        repr=False,
+        description="of an S3-compatible store: endpoint, region, access_key_id, secret_access_key, …",
+    )
+    documents_repository: str = Field(
+        default="1.2.156.10011.99.0.1", description="repositoryUniqueId of our own repository, an OID"
+    )
+    documents_limit: int = Field(
+        default=64 * 1024 * 1024,
+        ge=1024,
+        description="largest submission of documents, and most that one answer carries, bytes",
+    )
+    documents_most: int = Field(
+        default=1000,
+        ge=1,
+        description="whole objects of a kind in one answer of the registry; ten times as many references",
+    )
+    document_sources: tuple[documents.DocumentSource, ...] = Field(
+        default=(), description="campuses' own repositories, whose documents stay there"
     )
 
     # Workflows.

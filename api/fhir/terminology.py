@@ -1,4 +1,4 @@
-"""The routes of `/fhir` for code maps: ConceptMap with `$translate`, CodeSystem, ValueSet."""
+"""The routes of `/fhir` for code maps and the affinity domain: ConceptMap, CodeSystem, ValueSet."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from api.fhir.examples import described
 from api.fhir.parameters import Control, Query, control
 from api.fhir.router import FORM, acceptable, asked, base
 from api.fhir.terminology_resources import (
+    affinity_value_set,
     concept_map,
     master_code_system,
     table_code_system,
@@ -58,7 +59,10 @@ def _concept_maps(caller: Caller) -> Iterator[Resource]:
 def _value_sets(caller: Caller) -> Iterator[Resource]:
     with caller.parts.statements.connect() as connection:
         tables = _tables(caller, connection)
-    return (value_set(name, rows) for name, rows in tables.items())
+    shared = caller.parts.registry.domain.codes
+    found = [value_set(name, rows) for name, rows in tables.items()]
+    found += [affinity_value_set(name, listed) for name, listed in shared.items()]
+    return iter(sorted(found, key=lambda resource: str(resource["id"])))
 
 
 def _code_systems(caller: Caller) -> Iterator[Resource]:
@@ -127,7 +131,7 @@ def _read(kind: str) -> Callable[..., FhirResponse]:
             raise not_found(kind)
         return FhirResponse(found, headers={"ETag": f'W/"{found["version"]}"'})
 
-    read.__doc__ = f"Return one {kind}; its id is the name of the code table."
+    read.__doc__ = f"Return one {kind}; its id is the name of the code table, or xds- and a list's."
     return read
 
 

@@ -10,9 +10,18 @@ from typing import Any
 
 from api.fhir.code_maps import CODES, MAP, VALUES, Match, Row
 from bus.fhir.shapes import Resource, without_empty
+from consortium.documents.affinity import CodeList
+from consortium.documents.hl7types import is_oid
 from consortium.terminology.model import Entry, Kind
 
 MASTER = "urn:yilian:master-data:"
+AFFINITY = "xds-"
+"""What the names of the affinity domain's value sets begin with."""
+_SYSTEMS = {
+    "2.16.840.1.113883.6.1": "http://loinc.org",
+    "2.16.840.1.113883.5.25": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality",
+    "1.2.840.10008.2.6.1": "http://dicom.nema.org/resources/ontology/DCM",
+}
 
 
 def concept_map(table: str, rows: Sequence[Row]) -> Resource:
@@ -62,6 +71,29 @@ def value_set(table: str, rows: Iterable[Row]) -> Resource:
         for system, group in groupby(found, key=lambda item: item[0][0])
     ]
     return _canonical("ValueSet", table, VALUES + table, {"compose": {"include": include}} if include else {})
+
+
+def affinity_value_set(name: str, listed: CodeList) -> Resource:
+    """Make the ValueSet of a list of the affinity domain, in Chinese with English designations."""
+    by_system: dict[str, list[Resource]] = {}
+    for code, concept in listed.coded():
+        shown = {"code": code.code, "display": concept.zh, "designation": [_english(concept.en)]}
+        by_system.setdefault(_system_uri(code.scheme), []).append(shown)
+    include = [{"system": system, "concept": found} for system, found in by_system.items()]
+    table = f"{AFFINITY}{name.replace('_', '-')}"
+    made = _canonical("ValueSet", table, VALUES + table, {"compose": {"include": include}})
+    extensible = "codes beside these are taken" if listed.open else "no other code is taken"
+    return made | {"title": listed.zh, "description": f"{listed.en}; {extensible}", "immutable": False}
+
+
+def _english(text: str) -> Resource:
+    return {"language": "en", "value": text}
+
+
+def _system_uri(scheme: str) -> str:
+    """Return what FHIR calls the coding scheme of metadata."""
+    known = _SYSTEMS.get(scheme)
+    return known or (f"urn:oid:{scheme}" if is_oid(scheme) else scheme)
 
 
 def _canonical(kind: str, id_: str, url: str, body: dict[str, Any]) -> Resource:

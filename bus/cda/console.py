@@ -1,4 +1,4 @@
-"""`yilian documents …`: what is wrong with a WS/T 500 document, and how it looks."""
+"""`yilian documents …`: what is wrong with a WS/T 500 document, how it looks, and how the store stands."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bus import documents_console
 from bus.cda.heading import V3
 from bus.cda.html import render
 from bus.cda.problem import DocumentError
@@ -37,7 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="yilian documents",
         description=words(
-            "Check and show WS/T 500 documents (HL7 CDA R2).", "检查、显示共享文档 (WS/T 500, CDA)。"
+            "Check and show WS/T 500 documents (HL7 CDA R2), and look after the store of shared documents.",
+            "检查、显示共享文档 (WS/T 500, CDA)，并检查文档存储。",
         ),
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -53,6 +55,12 @@ def _parser() -> argparse.ArgumentParser:
     page = commands.add_parser("page", help=text, description=text)
     page.add_argument("file", metavar="FILE", type=Path)
     page.set_defaults(run=_page)
+    text = words("see that every shared document is there and whole", "检查共享文档的内容是否齐全、完好")
+    documents_console.arguments(commands.add_parser("check", help=text, description=text))
+    text = words(
+        "move contents out of PostgreSQL into the documents' store", "将文档内容从数据库移至文档存储"
+    )
+    documents_console.move_arguments(commands.add_parser("move", help=text, description=text))
     return parser
 
 

@@ -20,7 +20,9 @@ from bus.rules.versions.service import ensure_first
 from bus.rules.versions.shelf import Shelf
 from bus.topology import DEAD_QUEUE, queue_name
 from consortium.errors import PermanentError
+from consortium.records.query import STORE
 from runtime import settings
+from runtime.contents import opened_store
 
 log = structlog.get_logger("bus.router")
 DATABASE_PAUSE = 0.5
@@ -69,7 +71,11 @@ def main(options: settings.Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     spread = shares(options)
     engine = sa.create_engine(
-        url, pool_size=len(spread), pool_pre_ping=True, connect_args={"application_name": "router"}
+        url,
+        pool_size=len(spread),
+        pool_pre_ping=True,
+        connect_args={"application_name": "router"},
+        execution_options={STORE: opened_store(options)},
     )
     arrays.use(engine)
     rules = Shelf(engine)

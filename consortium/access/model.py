@@ -46,6 +46,10 @@ class Action(enum.StrEnum):
     """Encounters, orders, reports, results, documents of a patient."""
     RECORD_WRITE = "record.write"
     """Writing patients and records of a campus over FHIR."""
+    DOCUMENT_READ = "document.read"
+    """Finding and retrieving shared documents (XDS, MHD)."""
+    DOCUMENT_SUBMIT = "document.submit"
+    """Sharing documents of a campus, replacing them, putting them into folders."""
     RULES_READ = "rules.read"
     RULES_DEPLOY = "rules.deploy"
     """Making a rule set the active one, or an earlier one again."""
@@ -83,6 +87,8 @@ class Permission(enum.StrEnum):
     """What a role does not bring along: given to one user by name."""
 
     MESSAGE_BODY = "message-body"
+    SHARED_DOCUMENTS = "shared-documents"
+    """A campus's program finds and retrieves the shared documents of all campuses, for those who treat."""
 
 
 class Relation(enum.StrEnum):

@@ -48,14 +48,14 @@ TABLE = (
     ),
     Line(
         CLINICIANS,
-        frozenset({Action.PATIENT_READ, Action.RECORD_READ}),
+        frozenset({Action.PATIENT_READ, Action.RECORD_READ, Action.DOCUMENT_READ}),
         frozenset({Relation.CAMPUS, Relation.OTHER, Relation.SHARED}),
         frozenset({Purpose.TREATMENT}),
         "clinicians of any campus read the shared record to treat",
     ),
     Line(
         frozenset({Role.PATIENT}),
-        frozenset({Action.PATIENT_READ, Action.RECORD_READ}),
+        frozenset({Action.PATIENT_READ, Action.RECORD_READ, Action.DOCUMENT_READ}),
         frozenset({Relation.SELF}),
         frozenset({Purpose.OWN}),
         "patients read their own record",
@@ -194,6 +194,21 @@ TABLE = (
         frozenset({Relation.CAMPUS}),
         frozenset({Purpose.OPERATIONS}),
         "a campus's program writes the patients and records of its own campus",
+    ),
+    Line(
+        frozenset({Role.SYSTEM}),
+        frozenset({Action.DOCUMENT_SUBMIT}),
+        frozenset({Relation.CAMPUS}),
+        frozenset({Purpose.OPERATIONS, Purpose.TREATMENT}),
+        "a campus's program shares the documents of its own campus",
+    ),
+    Line(
+        frozenset({Role.SYSTEM}),
+        frozenset({Action.DOCUMENT_READ}),
+        frozenset({Relation.CAMPUS, Relation.OTHER, Relation.SHARED}),
+        frozenset({Purpose.TREATMENT}),
+        "a campus's program that was given the permission by name reads shared documents for those who treat",
+        permission=Permission.SHARED_DOCUMENTS,
     ),
 )
 

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from consortium.documents.content import ContentStore, CorruptContentError
 from consortium.errors import PermanentError
 from consortium.records.keys import child_range
 from consortium.records.model import ReportKind
@@ -24,6 +25,8 @@ from consortium.records.paging import Page, Row, page, position
 from consortium.records.tables import TABLES
 
 __all__ = [
+    "MOVED",
+    "STORE",
     "Code",
     "Content",
     "Page",
@@ -106,6 +109,12 @@ class Search:
     limit: int = 50
     after: str | None = None
     """`Page.after` of the page before, in the same order."""
+
+
+MOVED = "moved"
+"""`coding` of a content that lies in the documents' store (`consortium.documents.moving`)."""
+STORE = "documents_store"
+"""Execution option of an engine: the `ContentStore` in which moved contents lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +237,7 @@ def diagnoses(connection: sa.Connection, encounter_ids: Sequence[UUID]) -> list[
 
 def content(connection: sa.Connection, document_id: UUID) -> Content | None:
     """Return what a document holds, byte for byte as it was sent; None when there is no such document or it
-    came without content.
+    came without content. Raises StoreAwayError, CorruptContentError.
     """
     document = _T["document"]
     row = connection.execute(
@@ -238,6 +247,8 @@ def content(connection: sa.Connection, document_id: UUID) -> Content | None:
     ).one_or_none()
     if row is None:
         return None
+    if row.coding == MOVED:
+        return Content(row.mime_type, _moved(connection, row.sha256), row.sha256)
     data = zlib.decompress(row.content) if row.coding == "zlib" else row.content
     return Content(row.mime_type, data, row.sha256)
 
@@ -257,6 +268,17 @@ def versions(connection: sa.Connection, kind: str, id_: UUID) -> list[Row]:
     )
     replaced = [dict(row) | beside for row in connection.execute(statement, {"id": id_}).mappings()]
     return [now, *replaced]
+
+
+def _moved(connection: sa.Connection, sha256: bytes) -> bytes:
+    """Return a content that lies in the documents' store, which the engine was made with."""
+    store: ContentStore | None = connection.get_execution_options().get(STORE)
+    if store is None:
+        raise PermanentError("the content was moved into the documents' store, which is not known here")
+    data = store.get(sha256)
+    if data is None:
+        raise CorruptContentError(f"the content {sha256.hex()} is not in the documents' store: restore it")
+    return data
 
 
 def history(connection: sa.Connection, id_: UUID) -> list[Row]:

@@ -7,7 +7,7 @@ from runtime.words import words
 
 def summary() -> str:
     """Return what the command does, in one line."""
-    return words("check and show clinical documents (WS/T 500 CDA)", "检查、显示共享文档 (WS/T 500 CDA)")
+    return words("check and show clinical documents, and their store", "检查、显示共享文档及其存储")
 
 
 def passed_on(argv: list[str]) -> int:

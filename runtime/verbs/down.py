@@ -13,7 +13,17 @@ from runtime.state import State
 from runtime.waiting import until
 from runtime.words import complain, words
 
-DATA = ("postgres", "rabbitmq", "temporal", "airflow", "logs", "run", "generated.toml", "sample.json")
+DATA = (
+    "postgres",
+    "documents",
+    "rabbitmq",
+    "temporal",
+    "airflow",
+    "logs",
+    "run",
+    "generated.toml",
+    "sample.json",
+)
 """What --purge deletes in the home; settings.toml and the Python environment stay."""
 _LONGEST = 120.0
 """Seconds given to the supervisor before its processes are ended for it."""

@@ -13,6 +13,7 @@ def summary() -> str:
 def passed_on(argv: list[str]) -> int:
     """Run the command with its own arguments; return its exit code."""
     from adapters.files.settings import mistakes
+    from bus.ihe import affinity
     from bus.rules.console import rules_main
 
-    return rules_main(argv, (mistakes,))
+    return rules_main(argv, (mistakes, affinity.mistakes))

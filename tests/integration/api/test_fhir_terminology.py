@@ -112,3 +112,17 @@ async def test_the_capability_statement_says_so(client: httpx.AsyncClient, as_: 
 async def test_patients_have_no_part_in_it(client: httpx.AsyncClient, as_: As) -> None:
     for path in ("ConceptMap", "ConceptMap/sex", "ConceptMap/$translate?code=M"):
         assert (await client.get(f"/fhir/{path}", headers=as_("patient.demo"))).status_code == 403
+
+
+async def test_the_affinity_domain_is_value_sets(client: httpx.AsyncClient, as_: As) -> None:
+    types = await got(client, as_, "ValueSet/xds-type")
+    includes = {include["system"]: include["concept"] for include in types["compose"]["include"]}
+    assert len(includes["urn:oid:2.16.156.10011.2.4"]) == 53
+    assert includes["urn:oid:2.16.156.10011.2.4"][52] == {
+        "code": "C0053",
+        "display": "出院小结",
+        "designation": [{"language": "en", "value": "Discharge summary"}],
+    }
+    assert LOINC in includes
+    found = await got(client, as_, "ValueSet", url="urn:yilian:value-set:xds-practice-setting")
+    assert [entry["resource"]["title"] for entry in found["entry"]] == ["诊疗科目"]

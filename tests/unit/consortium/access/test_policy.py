@@ -88,8 +88,9 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.AUDIT_READ: {("admin", "shared", "audit")},
     Action.UPLOAD: {("system", "campus", "operations")},
     Action.RECORD_WRITE: {("system", "campus", "operations")},
+    Action.DOCUMENT_SUBMIT: {("system", "campus", purpose) for purpose in ("operations", "treatment")},
 }
-ALLOWED[Action.RECORD_READ] = ALLOWED[Action.PATIENT_READ]
+ALLOWED[Action.RECORD_READ] = ALLOWED[Action.DOCUMENT_READ] = ALLOWED[Action.PATIENT_READ]
 for everyones in (Action.ME_READ, Action.CAPABILITIES_READ):
     ALLOWED[everyones] = {
         (role.value, where.value, purpose.value)
@@ -127,6 +128,14 @@ def test_a_message_body_needs_a_permission_given_by_name(role: Role) -> None:
             and purpose is Purpose.OPERATIONS
         )
         assert decide(who, Action.MESSAGE_BODY_READ, WHERE[where], purpose).allow is expected
+
+
+@pytest.mark.parametrize("where", [Relation.CAMPUS, Relation.OTHER, Relation.SHARED])
+def test_a_campuss_program_reads_shared_documents_by_a_permission_given_by_name(where: Relation) -> None:
+    program = user(Role.SYSTEM, where, Permission.SHARED_DOCUMENTS)
+    for purpose in Purpose:
+        allowed = decide(program, Action.DOCUMENT_READ, WHERE[where], purpose).allow
+        assert allowed is (purpose is Purpose.TREATMENT)
 
 
 @pytest.mark.parametrize("where", Relation)

@@ -1,0 +1,1 @@
+"""The SOAP faces of shared documents (IHE XDS.b)."""

@@ -1,0 +1,102 @@
+"""`yilian documents check` and `move`: is every content there and whole; out of PostgreSQL into the store."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from bus.terminal import progress, show_json, show_table, takes_json, with_database, write
+from consortium.documents.moving import move
+from consortium.documents.upkeep import Report, Swept, check, sweep
+from runtime import settings
+from runtime.contents import opened_store
+from runtime.words import words
+
+GRACE_HOURS = 24.0
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument(
+        "--sweep",
+        action="store_true",
+        help=words("remove contents that no document names", "清除没有文档引用的内容"),
+    )
+    parser.add_argument(
+        "--older-than",
+        metavar="HOURS",
+        type=float,
+        default=GRACE_HOURS,
+        help=words("of what nothing names, look at what is older", "只看早于该小时数且无引用的内容"),
+    )
+    takes_json(parser)
+    parser.set_defaults(run=check_main)
+
+
+def move_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `move` takes."""
+    takes_json(parser)
+    parser.set_defaults(run=move_main)
+
+
+def move_main(options: argparse.Namespace) -> int:
+    """Move the contents of documents that the bus took in out of PostgreSQL; returns the exit code."""
+    return with_database(lambda engine: _move(engine, options))
+
+
+def _move(engine: sa.Engine, options: argparse.Namespace) -> int:
+    store = opened_store(settings.load())
+    moved = move(engine, store, lambda done, all_: progress(f"{done}/{all_}"))
+    if options.json:
+        return show_json(asdict(moved))
+    size = f"{moved.bytes / 2**20:,.1f} MiB"
+    write(words(f"{moved.contents} contents moved, {size}", f"已移出 {moved.contents} 份内容，{size}"))
+    return 0
+
+
+def check_main(options: argparse.Namespace) -> int:
+    """Run the command; returns 0 when every content is there and whole."""
+    return with_database(lambda engine: _check(engine, options))
+
+
+def _check(engine: sa.Engine, options: argparse.Namespace) -> int:
+    known = settings.load()
+    store = opened_store(known)
+    found = check(engine, store, known.documents_repository, lambda done, all_: progress(f"{done}/{all_}"))
+    before = datetime.now(UTC) - timedelta(hours=options.older_than)
+    swept = sweep(engine, store, before, remove=options.sweep)
+    if options.json:
+        show_json({**asdict(found), "sound": found.sound, "swept": asdict(swept)})
+    else:
+        _tell(found, swept)
+    return 0 if found.sound else 1
+
+
+def _tell(found: Report, swept: Swept) -> None:
+    what = {
+        words("content is missing", "内容缺失"): found.missing,
+        words("content is damaged", "内容损坏"): found.damaged,
+        words("registered and not held", "已登记但未存"): found.not_held,
+    }
+    rows = [(unique_id, kind) for kind, ids in what.items() for unique_id in ids]
+    if rows:
+        show_table(words("document trouble", "文档 问题").split(), rows)
+        write(words("restore these contents from the backup", "请从备份恢复以上内容"))
+    write(
+        words(
+            f"{found.contents} contents read, {len(rows)} documents with trouble",
+            f"已读取 {found.contents} 份内容，{len(rows)} 份文档有问题",
+        )
+    )
+    done = words("removed", "已清除") if swept.removed else words("--sweep removes them", "可用 --sweep 清除")
+    if swept.orphans:
+        size = f"{swept.bytes / 2**20:,.1f} MiB"
+        write(
+            words(
+                f"{swept.orphans} contents that nothing names, {size}: {done}",
+                f"无引用的内容 {swept.orphans} 份，{size}：{done}",
+            )
+        )

@@ -1,0 +1,1 @@
+"""What IHE's transactions look like on the wire."""

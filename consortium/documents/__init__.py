@@ -1,0 +1,1 @@
+"""Shared documents (IHE XDS.b): what is said of them, what may be registered, what a query finds."""

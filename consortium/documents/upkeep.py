@@ -1,0 +1,143 @@
+"""Looking after the documents' store: is every content there and whole, and what lies there for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+
+import sqlalchemy as sa
+
+from consortium.documents.content import ContentStore, CorruptContentError, Kept
+from consortium.documents.stored import LOCK
+from consortium.errors import RetryableError
+
+BATCH = 200
+SHOWN = 100
+"""Most that a report names one by one."""
+
+_PAGE = sa.text(
+    "SELECT sha256 FROM documents.stored WHERE sha256 > :after"
+    " UNION SELECT sha256 FROM records.blob WHERE coding = 'moved' AND sha256 > :after"
+    " ORDER BY sha256 LIMIT :limit"
+)
+_NAMES = sa.text(
+    "SELECT unique_id FROM documents.stored WHERE sha256 = :sha256"
+    " UNION ALL SELECT 'sha256:' || encode(sha256, 'hex') FROM records.blob"
+    " WHERE coding = 'moved' AND sha256 = :sha256 ORDER BY 1"
+)
+_COUNT = sa.text(
+    "SELECT (SELECT count(DISTINCT sha256) FROM documents.stored)"
+    " + (SELECT count(*) FROM records.blob WHERE coding = 'moved')"
+)
+_UNHELD = sa.text(
+    "SELECT e.unique_id FROM documents.entry e WHERE e.repository_unique_id = :repository AND NOT EXISTS"
+    " (SELECT FROM documents.stored s WHERE s.unique_id = e.unique_id AND s.repository = :repository)"
+    " ORDER BY e.unique_id LIMIT :limit"
+)
+_TAKE = sa.text("SELECT pg_try_advisory_xact_lock(:key)")
+_NAMED = sa.text(
+    "SELECT sha256 FROM documents.stored WHERE sha256 = ANY(CAST(:sha256 AS bytea[]))"
+    " UNION SELECT sha256 FROM records.blob WHERE coding = 'moved' AND sha256 = ANY(CAST(:sha256 AS bytea[]))"
+)
+
+Progress = Callable[[int, int], None]
+"""Hears how many contents were looked at, of how many."""
+
+
+@dataclass
+class Report:
+    """What a check found; documents by unique id, at most `SHOWN` of each. What the bus took in and was moved
+    is named by its content: `sha256:…`.
+    """
+
+    contents: int = 0
+    missing: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+    not_held: list[str] = field(default_factory=list)
+    """Registered for our repository, which has no row for them."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether all is well."""
+        return not (self.missing or self.damaged or self.not_held)
+
+
+@dataclass
+class Swept:
+    """What lay in the store without a row that names it."""
+
+    orphans: int = 0
+    bytes: int = 0
+    unfinished: int = 0
+    removed: bool = False
+
+
+def check(engine: sa.Engine, store: ContentStore, repository: str, progress: Progress) -> Report:
+    """Read every content and compare it with its name. Raises StoreAwayError."""
+    report = Report()
+    with engine.connect() as connection:
+        total = connection.execute(_COUNT).scalar_one()
+        for sha256 in _held(connection):
+            found = _look(store, sha256)
+            if found is not None:
+                names = list(connection.execute(_NAMES, {"sha256": sha256}).scalars())
+                _add(getattr(report, found), names)
+            report.contents += 1
+            if report.contents % BATCH == 0:
+                progress(report.contents, total)
+        wanted = {"repository": repository, "limit": SHOWN}
+        report.not_held = list(connection.execute(_UNHELD, wanted).scalars())
+    return report
+
+
+def sweep(engine: sa.Engine, store: ContentStore, before: datetime, *, remove: bool) -> Swept:
+    """Find contents that nothing names and that were put before a time, and remove them if asked to.
+
+    A submission that puts the same content again holds off the removal of its batch, and a removal the
+    submission: whatever is committed is there. Raises RetryableError where that lasts, StoreAwayError.
+    """
+    swept = Swept(removed=remove)
+    for batch in _batches(one for one in store.all() if one.written_at < before):
+        with engine.begin() as connection:
+            if not connection.execute(_TAKE, {"key": LOCK}).scalar_one():
+                raise RetryableError("documents are being submitted just now; run it again")
+            for one in _orphans(connection, batch):
+                swept.orphans += 1
+                swept.bytes += one.size
+                if remove:
+                    store.remove(one.sha256)
+    if remove:
+        swept.unfinished = store.remove_unfinished(before)
+    return swept
+
+
+def _held(connection: sa.Connection) -> Iterator[bytes]:
+    after = b""
+    while page := connection.execute(_PAGE, {"after": after, "limit": BATCH}).scalars().all():
+        yield from map(bytes, page)
+        after = bytes(page[-1])
+
+
+def _look(store: ContentStore, sha256: bytes) -> str | None:
+    try:
+        return None if store.get(sha256) is not None else "missing"
+    except CorruptContentError:
+        return "damaged"
+
+
+def _add(listed: list[str], names: Sequence[str]) -> None:
+    listed += names[: SHOWN - len(listed)]
+
+
+def _batches(found: Iterable[Kept]) -> Iterator[list[Kept]]:
+    walk = iter(found)
+    while batch := list(islice(walk, BATCH)):
+        yield batch
+
+
+def _orphans(connection: sa.Connection, batch: Sequence[Kept]) -> list[Kept]:
+    wanted = {"sha256": [one.sha256 for one in batch]}
+    named = {bytes(row) for row in connection.execute(_NAMED, wanted).scalars()}
+    return [one for one in batch if one.sha256 not in named]
