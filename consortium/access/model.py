@@ -42,6 +42,8 @@ class Action(enum.StrEnum):
     CRITICAL_VALUE_READ = "critical-value.read"
     CRITICAL_VALUE_ACKNOWLEDGE = "critical-value.acknowledge"
     PATIENT_READ = "patient.read"
+    PATIENT_QUERY = "patient.query"
+    """Asking who somebody is and which numbers they have elsewhere: PIX and PDQ in every form."""
     RECORD_READ = "record.read"
     """Encounters, orders, reports, results, documents of a patient."""
     RECORD_WRITE = "record.write"
@@ -83,6 +85,8 @@ class Permission(enum.StrEnum):
     """What a role does not bring along: given to one user by name."""
 
     MESSAGE_BODY = "message-body"
+    PATIENT_QUERY = "patient-query"
+    """A campus's program asks about patients of all campuses (PIX, PDQ)."""
 
 
 class Relation(enum.StrEnum):

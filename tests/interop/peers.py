@@ -1,4 +1,8 @@
-"""Systems of others in Java: built from `java/` by Maven, once for each state of its sources, and run."""
+"""Systems of others in Java: built from `java/` by Maven, once for each state of its sources, and run.
+
+`java/` holds one Maven project; a folder in it with a pom.xml of its own is another, whose parts do not go
+with those of the first.
+"""
 
 from __future__ import annotations
 
@@ -24,19 +28,22 @@ RUN_SECONDS = 90
 PROGRAMS = {"javac": "openjdk-17-jdk-headless", "mvn": "maven"}
 
 
-def build() -> Path:
-    """Return the folder of the classes; the test is skipped, with the reason, where they cannot be built."""
+def build(project: str = ".") -> Path:
+    """Return the folder of a project's classes; the test is skipped, with the reason, where they cannot be
+    built.
+    """
+    sources = SOURCES / project
     try:
         ensure(PROGRAMS, print)
     except SetupError as error:
         pytest.skip(f"the Java peers need a JDK and Maven: {error} ({error.do})")
-    target = home() / "interop-java" / _digest()
+    target = home() / "interop-java" / _digest(sources)
     if _whole(target):
         return target
     command = ["mvn", "-B", "-q", "-ntp", f"-Dpeers.directory={target}", "process-classes"]
     try:
         done = subprocess.run(
-            command, cwd=SOURCES, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
+            command, cwd=sources, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         pytest.skip(f"Maven did not end within {BUILD_SECONDS} s; run it yourself: {' '.join(command)}")
@@ -54,10 +61,10 @@ def _whole(target: Path) -> bool:
     return listed.exists() and all(Path(path).exists() for path in listed.read_text().strip().split(":"))
 
 
-def _digest() -> str:
-    sources = sorted(path for path in SOURCES.rglob("*") if path.suffix in {".java", ".xml", ".properties"})
+def _digest(sources: Path) -> str:
+    files = (path for path in (sources / "src").rglob("*") if path.suffix in {".java", ".properties"})
     digest = hashlib.sha256()
-    for path in sources:
+    for path in sorted((*files, sources / "pom.xml")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -92,6 +99,7 @@ class Peers:
     """What was built."""
 
     target: Path
+    package: str = "yilian.peers"
 
     async def run(self, name: str, *arguments: object, options: tuple[str, ...] = ()) -> list[list[str]]:
         """Run a peer to its end; return the lines that it says, as fields. `options` are Java's."""
@@ -117,7 +125,7 @@ class Peers:
         # Generated classes have Chinese names, and so have their files.
         options = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8")
         return await asyncio.create_subprocess_exec(
-            "java", *options, *more, "-cp", classes, f"yilian.peers.{name}", *map(str, arguments),
+            "java", *options, *more, "-cp", classes, f"{self.package}.{name}", *map(str, arguments),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=stderr, limit=2**22,
             env={**os.environ, "LC_ALL": "C.UTF-8"}, cwd=self.target,
         )  # fmt: skip

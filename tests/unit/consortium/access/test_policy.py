@@ -89,7 +89,7 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.UPLOAD: {("system", "campus", "operations")},
     Action.RECORD_WRITE: {("system", "campus", "operations")},
 }
-ALLOWED[Action.RECORD_READ] = ALLOWED[Action.PATIENT_READ]
+ALLOWED[Action.RECORD_READ] = ALLOWED[Action.PATIENT_QUERY] = ALLOWED[Action.PATIENT_READ]
 for everyones in (Action.ME_READ, Action.CAPABILITIES_READ):
     ALLOWED[everyones] = {
         (role.value, where.value, purpose.value)
@@ -127,6 +127,16 @@ def test_a_message_body_needs_a_permission_given_by_name(role: Role) -> None:
             and purpose is Purpose.OPERATIONS
         )
         assert decide(who, Action.MESSAGE_BODY_READ, WHERE[where], purpose).allow is expected
+
+
+def test_a_program_asks_about_patients_with_a_permission_given_by_name() -> None:
+    for where, purpose in itertools.product(Relation, Purpose):
+        who = user(Role.SYSTEM, where, Permission.PATIENT_QUERY)
+        expected = where in (Relation.CAMPUS, Relation.SHARED) and purpose in (
+            Purpose.TREATMENT,
+            Purpose.OPERATIONS,
+        )
+        assert decide(who, Action.PATIENT_QUERY, WHERE[where], purpose).allow is expected
 
 
 @pytest.mark.parametrize("where", Relation)
