@@ -87,34 +87,34 @@ def graded(bundle: Json) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ({"family": "欧"}, {"欧阳修", "欧明"}),
-        ({"family_exact": "欧"}, {"欧明"}),
-        ({"family": "欧阳"}, {"欧阳修"}),
-        ({"given": "修"}, {"欧阳修"}),
-        ({"family": "欧阳", "given": "修", "gender": "male"}, {"欧阳修"}),
-        ({"given": "阳"}, set()),
-        ({"family": "吐尔逊", "given": "买买提"}, {"买买提·吐尔逊"}),
-        ({"family": "smith", "given": "john"}, {"Smith John"}),
-        ({"name": "王"}, {"王珅"}),
-        ({"name_exact": "欧阳"}, set()),
-        ({"birthdate": "1985-05-06", "family": "欧"}, {"欧明"}),
-        ({"telecom": "phone|13911112222"}, {"欧阳修"}),
-        ({"address": "越秀区"}, {"王珅"}),
-        ({"address_city": "广州"}, {"王珅"}),
-        ({"address_exact": "广州市越秀区"}, set()),
-        ({"active": "true", "family": "欧阳"}, {"欧阳修"}),
-        ({"active": "false"}, set()),
-        ({"identifier": f"{CARDS}|{ID_CARD}"}, {"王珅"}),
-        ({"identifier": [f"{HP}|HP-1", f"{MAIN}|M1"]}, {"王珅"}),
-        ({"identifier": [f"{HP}|HP-11", f"{MAIN}|M1"]}, set()),
-        ({"identifier": f"{HP}|HP-11,{MAIN}|M1"}, {"欧阳修", "王珅"}),
-    ],
-)
-async def test_19_iti_78_finds_by(asker: Asker, query: Json, expected: set[str]) -> None:
-    assert await asker.names(**query) == expected
+FOUND: list[tuple[Json, set[str]]] = [
+    ({"family": "欧"}, {"欧阳修", "欧明"}),
+    ({"family_exact": "欧"}, {"欧明"}),
+    ({"family": "欧阳"}, {"欧阳修"}),
+    ({"given": "修"}, {"欧阳修"}),
+    ({"family": "欧阳", "given": "修", "gender": "male"}, {"欧阳修"}),
+    ({"given": "阳"}, set()),
+    ({"family": "吐尔逊", "given": "买买提"}, {"买买提·吐尔逊"}),
+    ({"family": "smith", "given": "john"}, {"Smith John"}),
+    ({"name": "王"}, {"王珅"}),
+    ({"name_exact": "欧阳"}, set()),
+    ({"birthdate": "1985-05-06", "family": "欧"}, {"欧明"}),
+    ({"telecom": "phone|13911112222"}, {"欧阳修"}),
+    ({"address": "越秀区"}, {"王珅"}),
+    ({"address_city": "广州"}, {"王珅"}),
+    ({"address_exact": "广州市越秀区"}, set()),
+    ({"active": "true", "family": "欧阳"}, {"欧阳修"}),
+    ({"active": "false"}, set()),
+    ({"identifier": f"{CARDS}|{ID_CARD}"}, {"王珅"}),
+    ({"identifier": [f"{HP}|HP-1", f"{MAIN}|M1"]}, {"王珅"}),
+    ({"identifier": [f"{HP}|HP-11", f"{MAIN}|M1"]}, set()),
+    ({"identifier": f"{HP}|HP-11,{MAIN}|M1"}, {"欧阳修", "王珅"}),
+]
+
+
+async def test_19_iti_78_finds_by_every_parameter(asker: Asker) -> None:
+    found = [(query, await asker.names(**query)) for query, _ in FOUND]
+    assert found == FOUND
 
 
 async def test_19_identifier_domains_limit_what_is_shown(asker: Asker) -> None:

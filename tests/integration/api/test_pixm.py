@@ -201,12 +201,13 @@ async def test_18_resolve_duplicate_merges_the_replaced_number(
     with engine.connect() as connection:
         row = connection.execute(
             sa.text(
-                "SELECT l.person_id, w.name FROM identity.source_patient s JOIN identity.link l"
-                " ON l.source_patient_id = s.id JOIN identity.source_patient w ON w.id = s.merged_into"
-                " WHERE s.number = 'HP-DUP'"
+                "SELECT l.person_id = m.person_id, w.name FROM identity.source_patient s"
+                " JOIN identity.link l ON l.source_patient_id = s.id"
+                " JOIN identity.source_patient w ON w.id = s.merged_into"
+                " JOIN identity.link m ON m.source_patient_id = w.id WHERE s.number = 'HP-DUP'"
             )
         ).one()
-    assert tuple(row) == (wang, "王珅")  # what was said of the duplicate is not said of the survivor
+    assert tuple(row) == (True, "王珅")  # what was said of the duplicate is not said of the survivor
 
 
 async def test_18_a_duplicate_that_is_still_active_is_refused(program: Program, wang: UUID) -> None:
