@@ -52,7 +52,7 @@ def card(number: str) -> str:
     scope = (
         f'<scopingOrganization classCode="ORG" determinerCode="INSTANCE">{ii(CARDS)}</scopingOrganization>'
     )
-    return f'<asOtherIDs classCode="CIT">{ii(CARDS, number)}{scope}</asOtherIDs>'
+    return f'<asOtherIDs classCode="PAT">{ii(CARDS, number)}{scope}</asOtherIDs>'
 
 
 def registration(interaction: str, ids: str, person_: str, replaced: str = "", **more: str) -> str:
@@ -154,10 +154,11 @@ def payload(body: bytes) -> Element:
 
 def codes(answer: Element) -> tuple[str | None, str | None]:
     """Return acknowledgement and queryResponseCode."""
-    return (
-        answer.xpath("string(v:acknowledgement/v:typeCode/@code)", namespaces=V3),
-        answer.xpath("string(.//v:queryResponseCode/@code)", namespaces=V3) or None,
+    said = (
+        str(answer.xpath(f"string({place}/@code)", namespaces=V3)) or None
+        for place in ("v:acknowledgement/v:typeCode", ".//v:queryResponseCode")
     )
+    return next(said), next(said)
 
 
 def details(answer: Element) -> list[tuple[str, str]]:

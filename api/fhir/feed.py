@@ -10,6 +10,7 @@ import uuid
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Request
@@ -53,7 +54,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 )
 def revise(request: Request, caller: RecordWriter, sending: Sending) -> Response:
     """Write the patient of the identifier in the address, which the body must have too."""
-    return write_one(caller, sending, "Patient", "PUT", query=request.url.query or "identifier=")
+    return write_one(caller, sending, "Patient", "PUT", query=urlencode({"identifier": _condition(request)}))
 
 
 @router.delete(
@@ -78,13 +79,22 @@ def remove(request: Request, caller: RecordWriter) -> Response:
 
 
 def _key(request: Request, caller: Caller) -> Key:
-    query = Query.of(request.query_params.multi_items(), "handling=strict")
-    given = query.one("identifier")
-    query.rest()
-    key = token_key("Patient", given.value, Systems(caller.parts.settings)) if given else None
+    key = token_key("Patient", _condition(request), Systems(caller.parts.settings))
     if key is None:
         raise wrong_value("identifier", "give a number of your campus, as system|value")
     return key
+
+
+def _condition(request: Request) -> str:
+    """Return the identifier in the address. Raises FailureError (400) for another condition."""
+    query = Query.of(request.query_params.multi_items(), "handling=strict")
+    given = query.one("identifier")
+    for name in ("_format", "_pretty"):
+        query.take(name)
+    query.rest()
+    if given is None:
+        raise wrong_value("identifier", "give a number of your campus, as system|value")
+    return given.value
 
 
 def _arrival(request: Request, caller: Caller, key: Key) -> Arrival:
