@@ -12,11 +12,12 @@ from starlette.types import Lifespan
 from api import docs, handlers, metrics, uploads
 from api.database import engine
 from api.edge import Edge
+from api.fhir import feed, match, pix, terminology, validating
 from api.fhir import router as fhir
-from api.fhir import terminology, validating
 from api.fhir import write_router as fhir_writes
 from api.fhir.mhd import router as mhd
 from api.limits import ORDINARY, RULE_SETS, BodyLimit
+from api.pixpdq import server as pixpdq
 from api.platform import Platform
 from api.v1 import (
     alerts,
@@ -123,6 +124,9 @@ def create_app(settings: Settings) -> FastAPI:
     for part in v1:
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(metrics.router)
+    # before the reads, which would take an operation's name for an id
+    for part in (pix, match, feed):
+        app.include_router(part.router)
     app.include_router(fhir.router)
     app.include_router(fhir_writes.router)
     app.include_router(validating.router)
@@ -130,6 +134,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(terminology.router)
     uploads.mount(app, parts, doorway)
     app.mount("/xds", xds.create_app(parts))
+    pixpdq.mount(app, parts)
     app.add_middleware(BodyLimit, limit=lambda path: _limit(path, settings))
     app.add_middleware(Edge)
     return app

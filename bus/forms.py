@@ -148,7 +148,7 @@ def forms(connection: sa.Connection, id: str, rules: CurrentRules) -> Forms | No
     if stored.body is None:
         size = connection.execute(SIZE, {"id": stored.id}).scalar_one()
         return _stored(stored, b"", size, None, bodies.told(connection, stored.id, stored.received_at))
-    if stored.protocol == "fhir":
+    if stored.protocol in ("fhir", "hl7v3"):
         return _stored(stored, stored.body, len(stored.body), None, None)
     records = KnownRecords(connection)
     decision = decide(stored, rules.get(connection), records)
@@ -160,7 +160,9 @@ def forms(connection: sa.Connection, id: str, rules: CurrentRules) -> Forms | No
 
 
 def _stored(stored: Stored, body: bytes, size: int, decision: Decision | None, dropped: str | None) -> Forms:
-    accepted = {"mllp": "AA", "tables": "read", "soap": "200", "fhir": "200"}.get(stored.protocol, "202")
+    accepted = {"mllp": "AA", "tables": "read", "soap": "200", "fhir": "200", "hl7v3": "CA"}.get(
+        stored.protocol, "202"
+    )
     return Forms(
         id=str(stored.id),
         facility=stored.facility,

@@ -269,6 +269,8 @@ def endpoints(settings: Settings) -> dict[str, str]:
             for endpoint in settings.mllp_endpoints
         },
         "soap_wsdl": f"{api}/soap/patient?wsdl",
+        "pixv3": f"{api}/pix/v3",
+        "pdqv3": f"{api}/pdq/v3",
         "rest": f"{api}/api/v1/upload",
         "xds_registry": f"{api}/xds/registry",
         "xds_repository": f"{api}/xds/repository",

@@ -15,13 +15,27 @@ PATIENT: tuple[Parameter, ...] = (
     (
         "identifier",
         "token",
-        "resident ID card (urn:oid:2.16.156.10011.1.3), or the patient number of a campus",
+        "resident ID card (urn:oid:2.16.156.10011.1.3), or the patient number of a campus; a system alone"
+        " also says which identifiers are shown; all that are given hold, of those joined by commas one",
     ),
-    ("name", "string", "begins with; :exact, :contains"),
+    ("name", "string", "the whole name begins with; :exact, :contains"),
+    ("family", "string", "family name begins with; :exact"),
+    ("given", "string", "given name begins with; :exact; every one that is given"),
     ("birthdate", "date", "eq, ge, gt, sa, le, lt, eb"),
     ("gender", "token", "male, female, other, unknown"),
     ("phone", "token", "telephone number as the campus has it"),
+    ("telecom", "token", "as phone"),
+    ("active", "token", "true; people whom every number has left are not found"),
+    ("address", "string", "in the address; :exact"),
+    ("address-city", "string", "in the address, which is kept as one text; so are the other parts"),
+    ("address-state", "string", "in the address"),
+    ("address-postalcode", "string", "in the address"),
+    ("address-country", "string", "in the address"),
 )
+PATIENT_OPERATIONS = [
+    {"name": "ihe-pix", "definition": "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix"},
+    {"name": "match", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-match"},
+]
 
 
 DOCUMENTATION = (
@@ -60,7 +74,11 @@ def parameters(kind: Kind) -> list[Parameter]:
 def capability_statement(base: str, date: str) -> Resource:
     """Make the CapabilityStatement; `base` is the FHIR face's address, `date` the day it is given."""
     resources = [
-        _resource("Patient", PATIENT) | {"operation": [_operation("everything")]},
+        _resource("Patient", PATIENT)
+        | {
+            "conditionalDelete": "single",
+            "operation": [_operation("everything"), *PATIENT_OPERATIONS],
+        },
         *(_resource(kind.name, parameters(kind)) for kind in KINDS.values()),
     ]
     resources.append({"type": "Binary", "interaction": [{"code": "read"}]})

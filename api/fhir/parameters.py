@@ -81,7 +81,8 @@ class Query:
 
     def tokens(self, name: str) -> tuple[Token, ...]:
         """Return the tokens of a parameter."""
-        return tuple(_token(value) for value in self.values(name))
+        one = self.one(name)
+        return tokens_of(one.value) if one else ()
 
     def span(self, name: str) -> Span:
         """Return what every value of a date parameter leaves."""
@@ -108,6 +109,11 @@ def _given(name: str, value: str) -> Given:
 def _split(value: str) -> list[str]:
     """Split at commas; `\\,` is a comma within a value."""
     return [re.sub(r"\\([\\,$|])", r"\1", part) for part in re.split(r"(?<!\\),", value) if part]
+
+
+def tokens_of(value: str) -> tuple[Token, ...]:
+    """Read tokens that are joined by commas."""
+    return tuple(_token(part) for part in _split(value))
 
 
 def _token(value: str) -> Token:

@@ -32,6 +32,7 @@ PATIENTS = "reads patients to treat, or themself"
 
 router = APIRouter(prefix="/fhir", tags=["fhir"], default_response_class=FhirResponse)
 PatientReader = Annotated[Caller, Depends(gate(Action.PATIENT_READ))]
+PatientQuerier = Annotated[Caller, Depends(gate(Action.PATIENT_QUERY))]
 RecordReader = Annotated[Caller, Depends(gate(Action.RECORD_READ))]
 
 
@@ -79,8 +80,11 @@ def metadata(
     return FhirResponse(capability.capability_statement(base(request), today))
 
 
-def _search_patients(request: Request, caller: PatientReader, query: Asking) -> FhirResponse:
-    """Find people by identifier (ID card, campus number), name, birth date. Each person shown is audited."""
+def _search_patients(request: Request, caller: PatientQuerier, query: Asking) -> FhirResponse:
+    """Find people by identifier (ID card, campus number), name, birth date, address (PDQm, ITI-78).
+
+    Each person shown is audited.
+    """
     systems, reach = _systems(caller), caller.reach()
     wanted = people.wanted(query, systems)
     page, along = control(query, people.SORTS), including.wish("Patient", query)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -201,9 +201,13 @@ def _told(expression: str, text: str) -> Issue:
     return Issue(expression, text, "informational", "information")
 
 
-def _one(caller: Caller, sending: Body, type_: str, method: str, id_: str | None = None) -> Response:
+def write_one(
+    caller: Caller, sending: Body, type_: str, method: str, id_: str | None = None, query: str | None = None
+) -> Response:
+    """Write one resource; `query` is the condition of a conditional update."""
+
     def work() -> Response:
-        asked = single(load(sending.raw), method, type_, id_, sending.headers)
+        asked = replace(single(load(sending.raw), method, type_, id_, sending.headers), query=query)
         sent = Sent(sending.raw, f"fhir:{type_}", caller.resource, caller.user.username, sending.key())
         written = Writer(caller, _systems(caller)).write([asked], sent)
         response = _response(written.answers[0], sending)
@@ -223,7 +227,7 @@ def _one(caller: Caller, sending: Body, type_: str, method: str, id_: str | None
 
 def _create(type_: str) -> Callable[..., Response]:
     def create(caller: RecordWriter, sending: Sending) -> Response:
-        return _one(caller, sending, type_, "POST")
+        return write_one(caller, sending, type_, "POST")
 
     create.__doc__ = (
         f"Create a {type_} of the caller's campus, known by its identifier. The same again answers 200; with"
@@ -234,7 +238,7 @@ def _create(type_: str) -> Callable[..., Response]:
 
 def _update(type_: str) -> Callable[..., Response]:
     def update(caller: RecordWriter, sending: Sending, id: str) -> Response:  # noqa: A002 - FHIR's name of it
-        return _one(caller, sending, type_, "PUT", id)
+        return write_one(caller, sending, type_, "PUT", id)
 
     update.__doc__ = (
         f"Change a {type_}; If-Match says which version is changed. What is absent stays as it is."

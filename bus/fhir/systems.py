@@ -63,6 +63,10 @@ class Systems:
         campus = self._campuses.get(facility)
         return campus.name if campus else facility
 
+    def campus(self, name: str) -> str | None:
+        """Return the code of the campus of that code; None when there is none."""
+        return name if name in self._campuses else None
+
     def patient(self, facility: str) -> str:
         """Return the system of a campus's patient numbers."""
         campus = self._campuses.get(facility)

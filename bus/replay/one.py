@@ -92,7 +92,12 @@ def _again(connection: sa.Connection, message_id: int, routing_key: str) -> Done
 
 
 def refuse_written(message_id: int, message_type: str) -> None:
-    """Refuse what was written over FHIR: no rule is for it. Raises `held.NotHeldError`."""
+    """Refuse what was written over FHIR or HL7 v3: no rule is for it. Raises `held.NotHeldError`."""
+    if message_type.startswith("hl7v3:"):
+        raise held.NotHeldError(
+            f"message {message_id} was fed by HL7 v3 and recorded before it was answered: nothing of it"
+            " waits; let its sender send the corrected message"
+        )
     if message_type.startswith("fhir:"):
         raise held.NotHeldError(
             f"message {message_id} was written over FHIR and recorded before it was answered: nothing of it"

@@ -10,7 +10,7 @@ from bus.sources.source import Envelope, Source, UnreadableError
 from bus.sources.xml import parse_xml_source
 
 CDA_TYPE = "cda:"
-XML_TYPES = ("soap:", "xml:", CDA_TYPE)
+XML_TYPES = ("soap:", "xml:", "hl7v3:", CDA_TYPE)
 ROW_TYPES = ("rest:", "table:", "json:", "csv:", "fhir:")
 
 

@@ -42,6 +42,8 @@ class Action(enum.StrEnum):
     CRITICAL_VALUE_READ = "critical-value.read"
     CRITICAL_VALUE_ACKNOWLEDGE = "critical-value.acknowledge"
     PATIENT_READ = "patient.read"
+    PATIENT_QUERY = "patient.query"
+    """Asking who somebody is and which numbers they have elsewhere: PIX and PDQ in every form."""
     RECORD_READ = "record.read"
     """Encounters, orders, reports, results, documents of a patient."""
     RECORD_WRITE = "record.write"
@@ -89,6 +91,8 @@ class Permission(enum.StrEnum):
     MESSAGE_BODY = "message-body"
     SHARED_DOCUMENTS = "shared-documents"
     """A campus's program finds and retrieves the shared documents of all campuses, for those who treat."""
+    PATIENT_QUERY = "patient-query"
+    """A campus's program asks about patients of all campuses (PIX, PDQ)."""
 
 
 class Relation(enum.StrEnum):

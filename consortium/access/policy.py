@@ -48,14 +48,14 @@ TABLE = (
     ),
     Line(
         CLINICIANS,
-        frozenset({Action.PATIENT_READ, Action.RECORD_READ, Action.DOCUMENT_READ}),
+        frozenset({Action.PATIENT_READ, Action.PATIENT_QUERY, Action.RECORD_READ, Action.DOCUMENT_READ}),
         frozenset({Relation.CAMPUS, Relation.OTHER, Relation.SHARED}),
         frozenset({Purpose.TREATMENT}),
         "clinicians of any campus read the shared record to treat",
     ),
     Line(
         frozenset({Role.PATIENT}),
-        frozenset({Action.PATIENT_READ, Action.RECORD_READ, Action.DOCUMENT_READ}),
+        frozenset({Action.PATIENT_READ, Action.PATIENT_QUERY, Action.RECORD_READ, Action.DOCUMENT_READ}),
         frozenset({Relation.SELF}),
         frozenset({Purpose.OWN}),
         "patients read their own record",
@@ -209,6 +209,14 @@ TABLE = (
         frozenset({Purpose.TREATMENT}),
         "a campus's program that was given the permission by name reads shared documents for those who treat",
         permission=Permission.SHARED_DOCUMENTS,
+    ),
+    Line(
+        frozenset({Role.SYSTEM}),
+        frozenset({Action.PATIENT_QUERY}),
+        frozenset({Relation.CAMPUS, Relation.SHARED}),
+        frozenset({Purpose.TREATMENT, Purpose.OPERATIONS}),
+        "a campus's program that was given the permission by name asks who a patient is elsewhere",
+        permission=Permission.PATIENT_QUERY,
     ),
 )
 

@@ -37,7 +37,13 @@ SAMPLE_USERS = (
     Sample("manager.group", "集团管理者", Role.MANAGER, GROUP),
     Sample("manager.huangpu", "黄埔院区管理者", Role.MANAGER, "HP"),
     Sample("patient.demo", "示例患者", Role.PATIENT, GROUP),
-    Sample("system.huangpu", "黄埔院区上传系统", Role.SYSTEM, "HP", (Permission.SHARED_DOCUMENTS,)),
+    Sample(
+        "system.huangpu",
+        "黄埔院区上传系统",
+        Role.SYSTEM,
+        "HP",
+        (Permission.SHARED_DOCUMENTS, Permission.PATIENT_QUERY),
+    ),
 )
 
 SAMPLE_PATIENT = "patient.demo"

@@ -10,9 +10,22 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from consortium.identity import idcard, names
+from consortium.identity import idcard, names, surnames
 
 Row = dict[str, Any]
+Match = Literal["prefix", "exact", "contains"]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Something that a person is known by: a campus's number, or any in use of that campus; an ID card; our
+    own id.
+    """
+
+    facility: str | None = None
+    number: str | None = None
+    id_card: str | None = None
+    person: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +42,15 @@ class PersonSearch:
     id_card: str | None = None
     """Resident ID card, 15 or 18 characters."""
     name: str | None = None
-    name_match: Literal["prefix", "exact", "contains"] = "prefix"
+    name_match: Match = "prefix"
+    family: str | None = None
+    family_exact: bool = False
+    given: tuple[str, ...] = ()
+    given_exact: bool = False
+    address: tuple[tuple[str, Match], ...] = ()
+    """Texts in the address, each of which must be there."""
+    held: tuple[tuple[Held, ...], ...] = ()
+    """Of each group one is theirs."""
     birth_since: date | None = None
     """Born on this day or later."""
     birth_before: date | None = None
@@ -47,7 +68,8 @@ class People:
 
     rows: list[Row]
     """The columns of `identity.person`, and `identifiers`: the linked source patients, each with
-    source_patient_id, facility, number, active (false once merged into another number), name, id_card.
+    source_patient_id, facility, number, active (false once merged into another number, or taken back by its
+    campus), name, id_card.
     """
     after: UUID | None
 
@@ -89,9 +111,11 @@ _SOURCE = sa.table(
             "birth_date",
             "id_card",
             "phone",
+            "address",
             "card",
             "name_key",
             "merged_into",
+            "message_id",
         ),
     ),
     schema="identity",
@@ -101,6 +125,11 @@ _LEDGER = sa.table(
     *map(sa.column, ("id", "source_patient_id", "from_person", "to_person", "at")),
     schema="identity",
 )
+_REMOVAL = sa.table("removal", *map(sa.column, ("source_patient_id", "message_id")), schema="identity")
+_REMOVED = sa.exists().where(
+    _REMOVAL.c.source_patient_id == _SOURCE.c.id, _REMOVAL.c.message_id >= _SOURCE.c.message_id
+)
+_IN_USE = sa.and_(_SOURCE.c.merged_into.is_(None), sa.not_(_REMOVED))
 
 
 def search(connection: sa.Connection, wanted: PersonSearch) -> People:
@@ -152,7 +181,21 @@ def _matching(wanted: PersonSearch) -> list[sa.ColumnElement[bool]]:
             _LINK, _SOURCE, _SOURCE.c.id == _LINK.c.source_patient_id
         )
         conditions.append(_PERSON.c.id.in_(linked.where(*said)))
+    conditions += [sa.or_(*map(_holds, group)) for group in wanted.held]
     return conditions
+
+
+def _holds(held: Held) -> sa.ColumnElement[bool]:
+    if held.person is not None:
+        return _PERSON.c.id == held.person
+    c = _SOURCE.c
+    if held.id_card is not None:
+        said = [c.card == (idcard.normalise(held.id_card) or "")]
+    else:
+        said = [_IN_USE] if held.number is None else [c.number == held.number]
+        said += [] if held.facility is None else [c.facility == held.facility]
+    holders = sa.select(_LINK.c.person_id).join_from(_LINK, _SOURCE, c.id == _LINK.c.source_patient_id)
+    return _PERSON.c.id.in_(holders.where(*said))
 
 
 def _said(wanted: PersonSearch) -> list[sa.ColumnElement[bool]]:
@@ -166,12 +209,18 @@ def _said(wanted: PersonSearch) -> list[sa.ColumnElement[bool]]:
         (wanted.birth_before, lambda day: c.birth_date < day),
         (wanted.sex, lambda sex: c.sex == sex),
         (wanted.phone, lambda phone: c.phone == phone),
+        (wanted.family, lambda family: surnames.family(c.name_key, family, wanted.family_exact)),
     )
-    return [condition(value) for value, condition in criteria if value is not None]
+    found = [condition(value) for value, condition in criteria if value is not None]
+    found += [surnames.given(c.name_key, given, wanted.given_exact) for given in wanted.given]
+    return found + [_texts(c.address, text, match) for text, match in wanted.address]
 
 
 def _named(key: str, match: str) -> sa.ColumnElement[bool]:
-    column = _SOURCE.c.name_key
+    return _texts(_SOURCE.c.name_key, key, match)
+
+
+def _texts(column: sa.ColumnElement[str], key: str, match: str) -> sa.ColumnElement[bool]:
     if match == "exact":
         return column == key
     return (
@@ -188,7 +237,7 @@ def _attach_identifiers(connection: sa.Connection, people: Sequence[Row]) -> Non
             _SOURCE.c.id.label("source_patient_id"),
             _SOURCE.c.facility,
             _SOURCE.c.number,
-            _SOURCE.c.merged_into.is_(None).label("active"),
+            _IN_USE.label("active"),
             _SOURCE.c.name,
             _SOURCE.c.id_card,
         )

@@ -208,7 +208,7 @@ class _Assembly:
 
     def _patient_of(self, type_: str, reader: Reader) -> str | None:
         if type_ == "Patient":
-            return reader.key.number
+            return person.survivor(reader) if person.replaced(reader.resource) else reader.key.number
         if type_ == "Appointment":
             actors = (one.get("actor") for one in reader.resource.get("participant", ()))
             found = (self.links.target(actor, "Patient") for actor in actors)
@@ -226,7 +226,8 @@ class _Assembly:
         patient, merge = Patient(number=number), None
         for place, reader in readers.items():
             if self.parts[place].type == "Patient":
-                patient = self._kept(reader, person.patient) or patient
+                if not person.replaced(reader.resource):  # the duplicate's facts say nothing of the survivor
+                    patient = self._kept(reader, person.patient) or patient
                 merge = self._kept(reader, person.merge)
                 kind = Kind.PATIENT if merge is None else Kind.MERGE
                 yield Change(kind=kind, patient=patient, merge=merge)

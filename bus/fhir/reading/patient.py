@@ -6,6 +6,7 @@ from typing import Any
 
 from bus.fhir.reading.elements import Reader, given
 from bus.fhir.reading.keys import identifiers
+from bus.fhir.shapes import Resource
 from bus.fhir.systems import ID_CARD
 from consortium.records.model import Merge, Patient, Sex
 
@@ -34,12 +35,33 @@ def patient(reader: Reader) -> Patient:
 
 
 def merge(reader: Reader) -> Merge | None:
-    """Return the number that this patient's replaces (link of type replaces, R4 section 8.1.4), if any."""
-    links = [one for one in reader.resource.get("link", ()) if one.get("type") == "replaces"]
-    retired = [reader.number_of("link", "Patient", one.get("other")) for one in links]
-    if len(retired) > 1:
-        reader.wrong("link", "one replaces at a time: send the others by themselves", "business-rule")
-    return Merge(surviving=reader.key.number, retired=retired[0]) if retired and retired[0] else None
+    """Return which number is given up for which, if any (R4 section 8.1.4): this one, which is replaced-by
+    another (ITI-104, Resolve Duplicate Patient), or the one that this replaces.
+    """
+    if replaced(reader.resource):
+        surviving = survivor(reader)
+        return Merge(surviving=surviving, retired=reader.key.number) if surviving else None
+    retired = _linked(reader, "replaces")
+    return Merge(surviving=reader.key.number, retired=retired) if retired else None
+
+
+def replaced(resource: Resource) -> bool:
+    """Whether another number stands for this patient from now on."""
+    return any(one.get("type") == "replaced-by" for one in resource.get("link", ()))
+
+
+def survivor(reader: Reader) -> str | None:
+    """Return the number that stands for this patient from now on; what is wrong with it is an issue."""
+    if reader.resource.get("active") is not False:
+        reader.wrong("active", "a patient that is replaced-by another is active: false", "business-rule")
+    return _linked(reader, "replaced-by")
+
+
+def _linked(reader: Reader, type_: str) -> str | None:
+    links = [one for one in reader.resource.get("link", ()) if one.get("type") == type_]
+    if len(links) > 1:
+        reader.wrong("link", f"one {type_} at a time: send the others by themselves", "business-rule")
+    return reader.number_of("link", "Patient", links[0].get("other")) if links else None
 
 
 def _name(resource: Any) -> str | None:

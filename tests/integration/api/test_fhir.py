@@ -335,8 +335,11 @@ async def test_a_patient_who_is_not_bound_to_a_person_sees_nothing(
 async def test_who_does_not_treat_sees_no_patient(
     client: httpx.AsyncClient, as_: As, wang: UUID, user: str
 ) -> None:
-    for path in (f"Patient/{wang}", "Patient", f"Observation?patient={wang}"):
+    for path in (f"Patient/{wang}", f"Observation?patient={wang}"):
         assert (await client.get(f"/fhir/{path}", headers=as_(user))).status_code == 403
+    # a program that was given the permission asks who a patient is, and reads no record (PDQm)
+    listed = (await client.get("/fhir/Patient", headers=as_(user))).status_code
+    assert listed == (200 if user == "system.huangpu" else 403)
 
 
 async def test_a_doctor_who_states_another_purpose_is_refused(doctor: Doctor, wang: UUID) -> None:

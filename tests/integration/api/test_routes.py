@@ -103,7 +103,8 @@ def test_what_is_said_to_be_open_exists_and_has_no_gate(app: FastAPI) -> None:
 
 
 def test_only_soap_is_mounted(app: FastAPI) -> None:
-    assert [route.path for route in app.routes if isinstance(route, Mount)] == ["/soap", "/xds"]
+    paths = [route.path for route in app.routes if isinstance(route, Mount)]
+    assert paths == ["/soap", "/xds", "/pix", "/pdq"]
 
 
 async def test_every_route_refuses_who_has_not_signed_in(app: FastAPI, client: httpx.AsyncClient) -> None:

@@ -91,6 +91,7 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.DOCUMENT_SUBMIT: {("system", "campus", purpose) for purpose in ("operations", "treatment")},
 }
 ALLOWED[Action.RECORD_READ] = ALLOWED[Action.DOCUMENT_READ] = ALLOWED[Action.PATIENT_READ]
+ALLOWED[Action.PATIENT_QUERY] = ALLOWED[Action.PATIENT_READ]
 for everyones in (Action.ME_READ, Action.CAPABILITIES_READ):
     ALLOWED[everyones] = {
         (role.value, where.value, purpose.value)
@@ -136,6 +137,16 @@ def test_a_campuss_program_reads_shared_documents_by_a_permission_given_by_name(
     for purpose in Purpose:
         allowed = decide(program, Action.DOCUMENT_READ, WHERE[where], purpose).allow
         assert allowed is (purpose is Purpose.TREATMENT)
+
+
+def test_a_program_asks_about_patients_with_a_permission_given_by_name() -> None:
+    for where, purpose in itertools.product(Relation, Purpose):
+        who = user(Role.SYSTEM, where, Permission.PATIENT_QUERY)
+        expected = where in (Relation.CAMPUS, Relation.SHARED) and purpose in (
+            Purpose.TREATMENT,
+            Purpose.OPERATIONS,
+        )
+        assert decide(who, Action.PATIENT_QUERY, WHERE[where], purpose).allow is expected
 
 
 @pytest.mark.parametrize("where", Relation)
