@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from activities.client import acknowledge_critical_value
 from bus.forms import CurrentRules
+from bus.rules.versions.shelf import Shelf
 from consortium.access.sign_in import Remembered
 from runtime.settings import Settings
 from workflows.critical_value.model import Acknowledged
@@ -39,6 +40,11 @@ class Platform:
     def rules(self) -> CurrentRules:
         """The rules as they are now, for looking at what they would do."""
         return CurrentRules(self.settings.rules_dir)
+
+    @cached_property
+    def deployed(self) -> Shelf:
+        """The rules that are active, for what is written here and sent on."""
+        return Shelf(self.engine)
 
     @cached_property
     def statements(self) -> Engine:

@@ -44,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
 def _show(told: Explanation) -> None:
     write(f"{told.message}: {told.facility} {told.message_type} {told.sender}")
     for asked in told.rules:
-        write(f"\n{asked.rule}  {asked.file}:{asked.line}  {VERDICTS[asked.verdict]}")
+        about = f"  ({asked.about})" if asked.about else ""
+        write(f"\n{asked.rule}  {asked.file}:{asked.line}  {VERDICTS[asked.verdict]}{about}")
         for part in _telling(asked):
             write(f"    {_of_part(part)}")
     write("")
@@ -53,7 +54,10 @@ def _show(told: Explanation) -> None:
         write(words("held", "挂起") + f" ({told.hold.code}): {where}")
         write(f"    {told.hold.reason}")
     else:
-        write(words("recorded", "入库") + f": {told.outcome}, {told.rule}")
+        count = f"{told.changes} × " if told.changes > 1 and not told.rules[0].about else ""
+        write(words("recorded", "入库") + ": " + ", ".join(filter(None, (count + told.outcome, told.rule))))
+    if told.destinations:
+        write(words("goes to", "转发至") + f": {', '.join(told.destinations)}")
     for miss in told.misses:
         write(words("no mapping", "未映射") + f": {miss['table']} {miss['code']}")
     for reading in told.readings:
