@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bus.rules.decision import Hold, HoldingError
 from bus.rules.expression import ExpressionError, context_of
@@ -42,8 +42,15 @@ def onward(rules: Sequence[Rule], source: RowSource, kind: str, run: Run) -> Onw
             hold = Hold("bad_expression", f"{error}; correct the rule", rule=rule.spec.name, step="match")
             raise HoldingError(hold) from error
         if fired:
-            return Onward(kind, rule.spec.name, chosen(rule.routes, run, about))
+            return Onward(kind, rule.spec.name, _chosen(rule, run, about))
     return Onward(kind, None)
+
+
+def _chosen(rule: Rule, run: Run, source: RowSource) -> tuple[Sending, ...]:
+    try:
+        return chosen(rule.routes, run, source)
+    except HoldingError as error:
+        raise HoldingError(replace(error.hold, rule=rule.spec.name)) from error
 
 
 def written(body: bytes, charset: str, envelope: Envelope) -> tuple[RowSource, list[str]]:

@@ -141,7 +141,7 @@ async def test_a_rule_that_fails_on_a_request_writes_nothing_and_is_named(
     deployed(engine, tmp_path, {"91-people.yaml": text})
     answer = await program.post(patient())
     assert answer.status_code == 503
-    assert "hp-fhir-people" in answer.json()["issue"][0]["diagnostics"]
+    assert "hp-fhir-people" in answer.json()["issue"][0]["details"]["text"]
     assert rows(engine, "SELECT count(*) FROM bus.inbox") == [(0,)]
     assert rows(engine, "SELECT count(*) FROM bus.refusal") == [(1,)]
 

@@ -151,7 +151,7 @@ def test_one_that_cannot_be_recorded_holds_all_and_is_named(
     assert reports(database_url) == [("M9", "R-M9")], "none of it is written"
     assert states(database_url) == {bad: 1, after: 2}
     [(code, field, reason)] = rows(database_url, "SELECT code, field, reason FROM bus.held")
-    assert (code, field) == ("number_of_other_patient", "[2].reports[1].number")
+    assert (code, field) == ("number_of_other_patient", "[2].reports[0].number")
     assert reason.startswith("change 2 of 3: ")
 
 
@@ -188,6 +188,7 @@ def test_a_discarded_one_leaves_nothing_behind(
     router.answer([bad, second])
     with engine.begin() as connection:
         assert held.discard(connection, bad, "engineer", "test") == [second]
+    services.refuse = ""
     router.answer([second])
     assert states(database_url) == {}
     assert rows(database_url, "SELECT count(*) FROM bus.work_further") == [(0,)]
