@@ -120,7 +120,9 @@ def _read(fields: list[str], delimiters: Delimiters, codec: str, rest: bytes) ->
         digest(fields, rest),
     )
     if kind[0] != "ADT" and lines.count(b"\rPID") > 1:
-        header = header._replace(further_patient_numbers=_further(lines, delimiters, codec))
+        numbers = _further(lines, delimiters, codec)
+        further = tuple(number for number in numbers if number != header.patient_number)
+        header = header._replace(further_patient_numbers=further)
     _check(header)
     return header
 

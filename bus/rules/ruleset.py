@@ -158,7 +158,7 @@ def _check_patients(rule: Rule, source: Source) -> None:
     """Refuse to take the parts of several patients for one's. Raises HoldingError."""
     if rule.splits is None and isinstance(source, Hl7Source) and source.patients > 1:
         reason = (
-            f"the message has {source.patients} segments PID, and the rule reads it as one patient's: write"
+            f"the message is about {source.patients} patients (PID), and the rule reads it as one's: write"
             " map.each: PID"
         )
         raise HoldingError(Hold("several_patients", reason, step="map", field="PID"))

@@ -68,10 +68,11 @@ class Hl7Source:
 
     @property
     def patients(self) -> int:
-        """How many patients' parts it has, by its segments PID; of an ADT, which may be about two, one."""
-        if self._envelope.message_type.startswith("ADT"):
-            return 1
-        return sum(segment.name == "PID" for segment in self._segments)
+        """How many patients it is about, by PID-3 of its segments PID; an ADT, which may be about two: one."""
+        count = sum(segment.name == "PID" for segment in self._segments)
+        if count < 2 or self._envelope.message_type.startswith("ADT"):
+            return min(count, 1)
+        return len({part.get("PID-3.1") for part in self.each("PID")})
 
     def cel(self) -> Mapping[str, Any]:
         """Return the variables of `msg`."""

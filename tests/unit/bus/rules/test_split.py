@@ -149,6 +149,9 @@ def test_several_patients_are_never_read_as_one(tmp_path: Path) -> None:
     assert (decision.outcome.code, decision.outcome.field) == ("several_patients", "PID")
     one = ORU[: ORU.index("PID|2")]
     assert isinstance(decide_hl7(made, one).outcome, Change)
+    again = decide_hl7(made, ORU.replace("||M2", "||M1")).outcome
+    assert isinstance(again, Change), "the same patient, said twice"
+    assert [one.number for one in again.reports] == ["R1", "R2", "R3"]
 
 
 def test_bytes_of_several_patients_are_not_sent_on(tmp_path: Path) -> None:
