@@ -68,7 +68,7 @@ class Hl7Source:
 
     @property
     def patients(self) -> int:
-        """How many patients it is about, by PID-3 of its segments PID; an ADT, which may be about two: one."""
+        """How many patients it is about, by the numbers in PID-3; of an ADT, which may be about two, one."""
         count = sum(segment.name == "PID" for segment in self._segments)
         if count < 2 or self._envelope.message_type.startswith("ADT"):
             return min(count, 1)
