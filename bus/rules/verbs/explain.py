@@ -21,6 +21,16 @@ VERDICTS = {
 }
 
 
+OUTCOMES = {
+    "value": words("value", "有值"),
+    "absent": words("absent", "缺失"),
+    "default": words("default", "默认值"),
+    "miss": words("miss", "未映射"),
+    "held": words("held", "挂起"),
+    "left out": words("left out", "省略"),
+}
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Name the options."""
     takes_message(parser)
@@ -79,8 +89,8 @@ def _of_reading(reading: Reading) -> str:
     part = f"{reading.part}/" if reading.part and reading.from_message else ""
     at = f"{reading.file}:{reading.line}:{reading.column}"
     if reading.outcome == "left out":
-        return f"{reading.field}: {reading.outcome}, {reading.reason}  [{at}]"
+        return f"{reading.field}: {OUTCOMES[reading.outcome]}, {reading.reason}  [{at}]"
     gave = "" if reading.value is None else f" = {reading.value}"
     table = f" ({reading.table})" if reading.table else ""
     reason = f" {reading.reason}" if reading.reason else ""
-    return f"{reading.field}: {reading.outcome}{reason}{gave}, {part}{reading.reads}{table}  [{at}]"
+    return f"{reading.field}: {OUTCOMES[reading.outcome]}{reason}{gave}, {part}{reading.reads}{table}  [{at}]"
