@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from activities.client import acknowledge_critical_value
 from adapters.ihe.sources import Sources
 from bus.forms import CurrentRules
+from bus.rules.versions.shelf import Shelf
 from consortium.access.sign_in import Remembered
 from consortium.documents import affinity
 from consortium.documents.content import ContentStore
@@ -60,6 +61,11 @@ class Platform:
     def sources(self) -> Sources:
         """Campuses' own repositories."""
         return Sources(self.settings.document_sources, self.settings.documents_limit)
+
+    @cached_property
+    def deployed(self) -> Shelf:
+        """The rules that are active, for what is written here and sent on."""
+        return Shelf(self.engine)
 
     @cached_property
     def statements(self) -> Engine:

@@ -14,7 +14,7 @@ import sys
 import uvloop
 
 from adapters.mllp.framing import Broken, Deframer, framed
-from adapters.mllp.outbound import control_id
+from adapters.mllp.links import control_id
 
 
 class Taken:

@@ -169,7 +169,7 @@ def _by_python(rules: RuleSet) -> Callable[[bytes], object]:
     return decide
 
 
-def _change(kind: Kind, mapped: Any) -> Change:
+def _change(kind: Kind | None, mapped: Any) -> Change:
     return Change.model_validate({"kind": kind, **mapped})
 
 

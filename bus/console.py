@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from bus import held
 from bus.finding import State
 from bus.journal import Entry, Page, search
-from bus.journey import Journey, journey
+from bus.journey import Holding, Journey, Outgoing, journey
 from bus.replay import console as replaying
 from bus.replay.ledger import Replayed
 from bus.retention import console as retaining
@@ -24,6 +24,14 @@ from bus.terminal import fail, progress, show_json, show_table, takes_json, with
 from runtime import settings
 from runtime.keeping import keep
 from runtime.words import words
+
+NAMES = {
+    "id": "编号", "at": "时间", "state": "状态", "facility": "院区", "sender": "发送系统",
+    "message_type": "类型", "control_id": "控制号", "protocol": "协议", "endpoint": "接入",
+    "patient_number": "患者编号", "visit_number": "就诊编号", "code": "代码", "reason": "原因",
+    "rule": "规则", "step": "步骤", "field": "字段", "size": "字节数", "blocked_by": "排在其后",
+}  # fmt: skip
+"""What a message's heading is called in Chinese."""
 
 
 def messages_main(argv: Sequence[str]) -> int:
@@ -75,7 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--by", default=None)
     one.set_defaults(run=_discard)
-    one = commands.add_parser("retention", help="what is kept how long, and what goes next")
+    one = commands.add_parser(
+        "retention", help=words("what is kept how long, and what goes next", "各类内容的保留期与下次清除")
+    )
     retaining.arguments(one)
     one.set_defaults(run=_retention)
     for command in commands.choices.values():
@@ -142,7 +152,7 @@ def _list(engine: sa.Engine, options: argparse.Namespace) -> int:
     ).split()
     show_table(columns, [_line(entry) for entry in found.entries])
     if found.next:
-        write(f"more: --after {found.next}")
+        write(words(f"more: --after {found.next}", f"下一页：--after {found.next}"))
     return 0
 
 
@@ -156,26 +166,34 @@ def _show(engine: sa.Engine, options: argparse.Namespace) -> int:
     with engine.connect() as connection:
         found = journey(connection, options.id)
     if found is None:
-        return fail(f"there is no message {options.id}; find it with ./yilian messages list")
+        return fail(
+            words(
+                f"there is no message {options.id}; find it with ./yilian messages list",
+                f"没有编号为 {options.id} 的消息；请用 ./yilian messages list 查找",
+            )
+        )
     return show_json(dataclasses.asdict(found)) if options.json else _tell(found)
 
 
 def _tell(found: Journey) -> int:
     for name, value in dataclasses.asdict(found.entry).items():
         if value is not None:
-            write(f"{name.replace('_', ' '):>15}  {value}")
+            write(f"{words(name.replace('_', ' '), NAMES.get(name, name)):>15}  {value}")
     if found.trace_id:
-        write(f"{'trace id':>15}  {found.trace_id}")
+        write(f"{words('trace id', '追踪编号'):>15}  {found.trace_id}")
     for title, lines in (
-        ("steps", [f"{s.at.astimezone():%H:%M:%S.%f}  {s.step}  {_brief(s.detail)}" for s in found.steps]),
         (
-            "held",
-            [f"{h.code}: {h.reason} (released by {h.released_by or 'nobody yet'})" for h in found.holds],
+            words("steps", "处理轨迹"),
+            [f"{s.at.astimezone():%H:%M:%S.%f}  {s.step}  {_brief(s.detail)}" for s in found.steps],
         ),
-        ("same control id", found.same_control_id),
-        ("waiting behind it", found.waiting),
-        ("replays", [_again(replayed) for replayed in found.replays]),
-        ("outgoing", [f"{o.destination} {o.dedupe_key} delivered {o.delivered_at}" for o in found.outgoing]),
+        (
+            words("held", "挂起"),
+            [f"{h.code}: {h.reason} ({_released(h)})" for h in found.holds],
+        ),
+        (words("same control id", "相同控制号"), found.same_control_id),
+        (words("waiting behind it", "排在其后等待"), found.waiting),
+        (words("replays", "重放"), [_again(replayed) for replayed in found.replays]),
+        (words("outgoing", "对外发送"), [_going(one) for one in found.outgoing]),
     ):
         if lines:
             write(f"\n{title}")
@@ -184,14 +202,27 @@ def _tell(found: Journey) -> int:
     if found.body_dropped is not None:
         write(f"\n{found.body_dropped}")
         return 0
-    write(f"\nbody ({found.charset or 'not known'})\n{found.body}")
+    charset = found.charset or words("not known", "未知")
+    write(words(f"\nbody ({charset})", f"\n正文（{charset}）") + f"\n{found.body}")
     return 0
+
+
+def _released(hold: Holding) -> str:
+    if hold.released_by is None:
+        return words("released by nobody yet", "尚未放行")
+    return words(f"released by {hold.released_by}", f"由 {hold.released_by} 放行")
+
+
+def _going(one: Outgoing) -> str:
+    at = words(f"delivered {one.delivered_at}", f"送达 {one.delivered_at or '—'}")
+    return f"{one.destination} {one.dedupe_key} {at}"
 
 
 def _again(replayed: Replayed) -> str:
     edited = f"{replayed.original_id} → {replayed.message_id}"
     way = edited if replayed.effect == "edited" else replayed.effect
-    return f"{replayed.at.astimezone():%Y-%m-%d %H:%M:%S}  {way}  by {replayed.by}: {replayed.reason}"
+    who = words(f"by {replayed.by}: {replayed.reason}", f"{replayed.by}：{replayed.reason}")
+    return f"{replayed.at.astimezone():%Y-%m-%d %H:%M:%S}  {way}  {who}"
 
 
 def _brief(detail: dict[str, Any]) -> str:
@@ -221,5 +252,7 @@ def _retention(engine: sa.Engine, options: argparse.Namespace) -> int:
 def _ready(ids: Sequence[int], options: argparse.Namespace) -> int:
     if options.json:
         return show_json({"ready": [str(id_) for id_ in ids]})
-    write(f"{len(ids)} on their way again" + (f": {', '.join(map(str, ids[:20]))}" if ids else ""))
+    named = ", ".join(map(str, ids[:20]))
+    told = words(f"{len(ids)} on their way again", f"{len(ids)} 条继续处理")
+    write(told + (words(f": {named}", f"：{named}") if ids else ""))
     return 0

@@ -34,6 +34,8 @@ class Arrival(NamedTuple):
     visit_number: str | None = None
     message_time: str | None = None
     """When the sender made it, as written (MSH-7)."""
+    further_patient_numbers: tuple[str, ...] = ()
+    """Of a message about several patients, the others (PID-3 of each further PID), as far as it says so."""
 
 
 class Outcome(enum.Enum):

@@ -32,6 +32,7 @@ from bus.rules.versions.folder import compiled
 from bus.rules.versions.model import NothingActiveError, UnknownVersionError
 from bus.sent_forms import Sent, sent
 from bus.sources.cda import carried
+from bus.sources.fhir import PROTOCOL
 from bus.sources.opening import CDA_TYPE, ROW_TYPES, XML_TYPES, open_stored
 from bus.sources.source import UnreadableError
 from bus.sources.xml_parser import ForbiddenXmlError, MalformedXmlError, parse_xml
@@ -87,7 +88,7 @@ class Forms:
     """Unescaped, in order; empty where it does not parse."""
     decision: Decision | None
     """What the rules of now say; None for a refusal, for a body that is not here any more, and for what was
-    written over FHIR: no rule is asked.
+    written over FHIR: no rule is asked what it means.
     """
     answer: Answer
     rules_then: str | None = None
@@ -148,8 +149,9 @@ def forms(connection: sa.Connection, id: str, rules: CurrentRules) -> Forms | No
     if stored.body is None:
         size = connection.execute(SIZE, {"id": stored.id}).scalar_one()
         return _stored(stored, b"", size, None, bodies.told(connection, stored.id, stored.received_at))
-    if stored.protocol in ("fhir", "hl7v3"):
-        return _stored(stored, stored.body, len(stored.body), None, None)
+    if stored.protocol in (PROTOCOL, "hl7v3"):
+        shown = _stored(stored, stored.body, len(stored.body), None, None)
+        return replace(shown, sent=sent(connection, stored.id))
     records = KnownRecords(connection)
     decision = decide(stored, rules.get(connection), records)
     shown = _stored(stored, stored.body, len(stored.body), decision, None)

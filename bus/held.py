@@ -73,7 +73,8 @@ CLOSE = sa.text(
     " WHERE message_id = :id AND released_at IS NULL"
 )
 LOCK = sa.text(
-    "SELECT i.id, w.state, w.blocked_by, w.patient_key, w.other_key"
+    "SELECT i.id, w.state, w.blocked_by, w.patient_key, w.other_key,"
+    " (SELECT array_agg(p.patient_key) FROM bus.work_further p WHERE p.id = i.id) AS others"
     " FROM bus.inbox i LEFT JOIN bus.work w USING (id) WHERE i.id = :id"
 )
 
@@ -141,22 +142,43 @@ def discard(connection: sa.Connection, message_id: int, by: str, why: str) -> li
     _held_now(connection, message_id)
     freed = sorted(id_ for id_ in connection.execute(FREE, {"id": message_id}).scalars() if id_ != message_id)
     connection.execute(sa.text("DELETE FROM bus.work WHERE id = :id"), {"id": message_id})
+    connection.execute(sa.text("DELETE FROM bus.work_further WHERE id = :id"), {"id": message_id})
     connection.execute(CLOSE, {"id": message_id, "by": by})
     trace.write(connection, [trace.Step(message_id, trace.DISCARDED, {"by": by, "why": why})])
     return freed
 
 
+def no_message(message_id: int) -> NotHeldError:
+    """Return the error of a number that no message has."""
+    return NotHeldError(
+        f"there is no message {message_id}; find it with ./yilian messages list",
+        zh=f"没有编号为 {message_id} 的消息；请用 ./yilian messages list 查找",
+    )
+
+
+def on_its_way(message_id: int) -> NotHeldError:
+    """Return the error of a message that is being handled."""
+    return NotHeldError(
+        f"message {message_id} is on its way; it is not held", zh=f"消息 {message_id} 正在处理中，并未挂起"
+    )
+
+
 def _held_now(connection: sa.Connection, message_id: int) -> None:
     row = connection.execute(LOCK, {"id": message_id}).one_or_none()
     if row is None:
-        raise NotHeldError(f"there is no message {message_id}; find it with ./yilian messages list")
+        raise no_message(message_id)
     if row.state is None:
-        raise NotHeldError(f"message {message_id} is done; it is not held")
+        raise NotHeldError(
+            f"message {message_id} is done; it is not held", zh=f"消息 {message_id} 已处理完成，并未挂起"
+        )
     if row.state == 2:
-        raise NotHeldError(f"message {message_id} waits behind message {row.blocked_by}; replay that one")
+        raise NotHeldError(
+            f"message {message_id} waits behind message {row.blocked_by}; replay that one",
+            zh=f"消息 {message_id} 排在挂起的消息 {row.blocked_by} 之后；请先处理那一条",
+        )
     if row.state == 0:
-        raise NotHeldError(f"message {message_id} is on its way; it is not held")
-    keys = sorted(key for key in (row.patient_key, row.other_key) if key is not None)
+        raise on_its_way(message_id)
+    keys = sorted({key for key in (row.patient_key, row.other_key, *(row.others or ())) if key is not None})
     connection.execute(
         sa.text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k"), {"keys": keys}
     )

@@ -115,7 +115,10 @@ def _cursor(text: str | None) -> tuple[int, int]:
         return NEWEST, NEWEST
     match = CURSOR.fullmatch(text)
     if match is None:
-        raise BadCursorError("the cursor is not one that a page of messages gave; begin at the first page")
+        raise BadCursorError(
+            "the cursor is not one that a page of messages gave; begin at the first page",
+            zh="游标无效：请从第一页开始",
+        )
     return int(match[1]), int(match[2])
 
 

@@ -9,17 +9,17 @@ import sqlalchemy as sa
 
 SENT = sa.text(
     "SELECT destination, form, state, sent_at, answered_at, code, body, answer FROM bus.delivery"
-    " WHERE message_id = :id ORDER BY destination"
+    " WHERE message_id = :id ORDER BY destination, part"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One message as another system gets it."""
+    """One message, or one change of it, as another system gets it."""
 
     destination: str
     form: str
-    """raw or canonical."""
+    """raw, canonical, fhir or hl7."""
     state: str
     sent_at: datetime | None
     """Last on the wire; None: it never was."""

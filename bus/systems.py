@@ -6,7 +6,7 @@ The table is counted on as messages come, never by reading the inbox anew. See m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +15,10 @@ import sqlalchemy as sa
 from bus.rules.expression import ExpressionError, context_of
 from bus.rules.loader import Rule
 from bus.rules.ruleset import RuleSet
+from bus.sources.fhir import PROTOCOL
 from bus.sources.rows import RowSource
 from bus.sources.source import Envelope
+from consortium.records.model import Kind
 
 CHUNK = 50_000
 """Ids passed in one transaction."""
@@ -137,9 +139,12 @@ def _system(
 
 def _fitting(rules: RuleSet, row: Any) -> list[str]:
     envelope = Envelope(row.facility, row.sender, row.message_type, row.protocol)
-    context = context_of(RowSource({}, envelope))
-    mine = [rule for rule in rules.rules if rule.spec.facility == row.facility]
-    return [name for rule in mine if (name := _fit(rule, context)) is not None]
+    written = row.protocol == PROTOCOL
+    mine = [rule for rule in rules.rules if rule.spec.facility == row.facility and rule.onward == written]
+    kinds = [kind.value for kind in Kind] if written else [""]
+    contexts = [context_of(RowSource({}, replace(envelope, kind=kind))) for kind in kinds]
+    names = (_fit(rule, context) for rule in mine for context in contexts)
+    return list(dict.fromkeys(name for name in names if name is not None))
 
 
 def _fit(rule: Rule, context: Any) -> str | None:

@@ -42,7 +42,7 @@ def with_database(run: Callable[[sa.Engine], int]) -> int:
     try:
         return run(engine)
     except YilianError as error:
-        return fail(str(error))
+        return fail(told(error))
     except sa.exc.OperationalError:
         return fail(
             words(
@@ -109,6 +109,11 @@ def fail(text: str) -> int:
     """Say what went wrong; returns 1."""
     _lines(stderr=True).print(text)
     return 1
+
+
+def told(error: YilianError) -> str:
+    """Return what an error says, in the person's language where it has words in it."""
+    return words(str(error), error.zh or str(error))
 
 
 def _lines(*, stderr: bool = False) -> Console:

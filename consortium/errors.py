@@ -4,7 +4,15 @@ from __future__ import annotations
 
 
 class YilianError(Exception):
-    """Something that the platform itself recognised as wrong."""
+    """Something that the platform itself recognised as wrong. Its text is English; `zh` says the same."""
+
+    zh: str = ""
+    """In Chinese, for people at the terminal; empty where there is none."""
+
+    def __init__(self, *args: object, zh: str = "") -> None:
+        super().__init__(*args)
+        if zh:
+            self.zh = zh
 
 
 class RetryableError(YilianError):

@@ -39,6 +39,7 @@ class Message(msgspec.Struct, tag="message", omit_defaults=True, frozen=True):
     other_patient_number: str | None = None
     visit_number: str | None = None
     message_time: str | None = None
+    further_patient_numbers: tuple[str, ...] = ()
 
 
 class Refused(msgspec.Struct, tag="refused", omit_defaults=True, frozen=True):

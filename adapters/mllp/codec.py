@@ -73,6 +73,7 @@ def read(
         digest=header.digest,
         patient_number=header.patient_number,
         other_patient_number=header.other_patient_number,
+        further_patient_numbers=header.further_patient_numbers,
         visit_number=header.visit_number,
         message_time=header.message_time,
     )

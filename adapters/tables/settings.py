@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
+from bus.rules.marks import RuleError, read_marked, validated
 from consortium.errors import PermanentError
 from runtime.settings import Settings
 
@@ -116,6 +117,30 @@ def load(path: Path) -> Campus:
         return Campus.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (ValidationError, yaml.YAMLError) as error:
         raise PermanentError(f"{path.name}: {error}") from error
+
+
+def mistakes(rules_dir: Path, folder: Path = CAMPUSES) -> list[RuleError]:
+    """Return every mistake in the files of all campuses, for `rules lint` and `rules deploy`.
+
+    They lie beside this module and not in a rule set: they are the same for each.
+    """
+    del rules_dir
+    errors: list[RuleError] = []
+    first: dict[str, str] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        shown = f"adapters/tables/campuses/{path.name}"
+        try:
+            marked = read_marked(path, shown)
+        except RuleError as error:
+            errors.append(error)
+            continue
+        found = validated(Campus, marked, errors)
+        if found is not None and found.facility in first:
+            reason = f"{first[found.facility]} has the open tables of {found.facility}: write them there"
+            errors.append(marked.error(("facility",), reason, "duplicate-name"))
+        if found is not None:
+            first.setdefault(found.facility, shown)
+    return errors
 
 
 def campuses(folder: Path = CAMPUSES) -> tuple[Campus, ...]:

@@ -9,8 +9,8 @@ import psycopg
 from api.caller import Caller
 from api.fhir.writing import WriteError
 from bus.envelope import Refusal
-from bus.fhir.intake import PROTOCOL
 from bus.inbox import refuse_in
+from bus.sources.fhir import PROTOCOL
 
 KEPT = 64 * 1024
 """Bytes kept of a body."""

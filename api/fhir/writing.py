@@ -19,9 +19,12 @@ from bus.fhir.reading.issues import InvalidResourceError, Issue
 from bus.fhir.reading.keys import Key, query_key
 from bus.fhir.shapes import Resource
 from bus.fhir.systems import Systems
+from bus.rules.decision import HoldingError
+from bus.rules.versions.model import Deployed, NothingActiveError
+from bus.rules.versions.shelf import NotLoadedError
 from consortium.access import audit
 from consortium.access.model import Resource as Owned
-from consortium.errors import PermanentError
+from consortium.errors import PermanentError, RetryableError
 from consortium.identity.model import MergeError
 from consortium.records.errors import RecordError
 
@@ -75,6 +78,13 @@ class Writer:
             ForbiddenError: it is of a campus that the caller may not write; audited.
             RetryableError: try again.
         """
+        while True:
+            try:
+                return self._attempt(asked, sent)
+            except NotLoadedError as error:  # another rule set was deployed: compiled once, outside of locks
+                self._caller.parts.deployed.load(error.digest)
+
+    def _attempt(self, asked: Sequence[Asked], sent: Sent) -> Written:
         with self._caller.parts.engine.begin() as connection:
             found = self._read(connection, [one.part for one in asked])
             self._caller.allow(Owned(organisation=found.facility))
@@ -123,7 +133,11 @@ class Writer:
         if receipt.outcome is Outcome.DUPLICATE:
             return Written(receipt.id, _answers(asked, before, before), found.notes)
         try:
-            applied = self._intake.apply(connection, rest, receipt, keys)
+            deployed = self._deployed(connection)
+            applied = self._intake.apply(connection, (rest, sent), receipt, keys, deployed)
+        except HoldingError as error:
+            text = f"the rule {error.hold.rule} cannot tell where this goes: {error.hold.reason}"
+            raise WriteError(503, [Issue(asked[0].part.path, text, "transient")]) from error
         except (RecordError, MergeError) as error:
             status = 409 if error.code == _OTHER_PATIENT else 422
             issue = Issue(asked[0].part.path, str(error), "business-rule")
@@ -132,6 +146,19 @@ class Writer:
         _check_created(asked, wanted, before, after)
         self._note(connection, asked, receipt.id, applied.person_id)
         return Written(receipt.id, _answers(asked, before, after), found.notes)
+
+    def _deployed(self, connection: sa.Connection) -> Deployed | None:
+        """Return the rules that send it on: those that are active in its transaction, behind the lock.
+
+        None before the first set of a database: then there is no destination. Raises `NotLoadedError`,
+        RetryableError.
+        """
+        try:
+            return self._caller.parts.deployed.current(connection)
+        except NothingActiveError:
+            return None
+        except PermanentError as error:
+            raise RetryableError(str(error)) from error
 
     def _check(self, asked: Sequence[Asked], found: Read, before: Sequence[Standing | None]) -> None:
         """Check the conditions of every part. Raises WriteError, InvalidResourceError."""

@@ -34,6 +34,7 @@ class Outcome(BaseModel):
 
     rule: str | None
     change: dict[str, Any] | None = Field(description="the canonical change that would be recorded")
+    rest: list[dict[str, Any]] = Field(description="the changes behind it, where a rule splits the message")
     code: str | None = Field(description="why it would be held")
     reason: str | None
     step: str | None
@@ -53,7 +54,7 @@ class Sending(BaseModel):
     """What another system gets, and its answer."""
 
     destination: str
-    form: str = Field(description="raw or canonical")
+    form: str = Field(description="raw, canonical, fhir or hl7")
     state: str = Field(examples=["delivered"])
     sent_at: datetime | None
     answered_at: datetime | None
@@ -131,6 +132,7 @@ def _outcome(decision: Decision) -> Outcome:
     return Outcome(
         rule=decision.rule,
         change=None if isinstance(made, Hold) else made.model_dump(mode="json", exclude_none=True),
+        rest=[one.model_dump(mode="json", exclude_none=True) for one in decision.rest],
         code=hold.code if hold else None,
         reason=hold.reason if hold else None,
         step=hold.step if hold else None,

@@ -11,6 +11,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 from sqlalchemy import Connection
 
+from adapters.files import settings as files
+from adapters.tables import settings as tables
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError, FieldError
 from api.v1 import rule_shapes as shapes
@@ -34,6 +36,8 @@ ALL_CAMPUSES = Resource(organisation=GROUP)
 """The rules decide for every campus: only who works for the whole consortium changes them."""
 SECONDS = 10.0
 """Longest backtest of one call."""
+CHECKS = (files.mistakes, tables.mistakes)
+"""What adapters look at in a set: their sources of files, and of open tables."""
 _running = threading.Lock()
 
 
@@ -102,7 +106,9 @@ def deploy(caller: Deployer, body: shapes.Deployment) -> shapes.Activated:
     decision = caller.allow(ALL_CAMPUSES)
     by = caller.user.username
     try:
-        outcome = service.deploy(caller.parts.engine, body.contents(), by, body.note, expected=body.expected)
+        outcome = service.deploy(
+            caller.parts.engine, body.contents(), by, body.note, expected=body.expected, also=CHECKS
+        )
     except RefusedRulesError as error:
         raise _refused(error) from error
     return _activated(caller, outcome, decision.reason)

@@ -97,7 +97,7 @@ def _unmapped(engine: sa.Engine, options: argparse.Namespace) -> int:
     if options.json:
         return terminal.show_json({"unmapped": [dataclasses.asdict(code) for code in found]})
     if not found:
-        terminal.write("every code that messages brought is mapped")
+        terminal.write(words("every code that messages brought is mapped", "消息中出现的代码均已映射"))
         return 0
     columns = words(
         "campus,table,code,seen,last,held,behind,mapped since", "院区,码表,代码,次数,最近,挂起,等待,已映射为"
@@ -121,8 +121,16 @@ def _map(engine: sa.Engine, options: argparse.Namespace) -> int:
     if options.json:
         entry = dataclasses.asdict(done.entry) if done.entry else None
         return terminal.show_json({"entry": entry, "released": [str(id_) for id_ in done.released]})
-    terminal.write(f"{what} means {wanted.target}" + ("" if done.entry else ", as before"))
-    terminal.write(f"{len(done.released)} messages on their way again")
+    same = "" if done.entry else words(", as before", "（与此前相同）")
+    terminal.write(
+        words(
+            f"{what} means {wanted.target}",
+            f"{wanted.code_table} 中 {wanted.facility} 的代码 {wanted.code} 映射为 {wanted.target}",
+        )
+        + same
+    )
+    count = len(done.released)
+    terminal.write(words(f"{count} messages on their way again", f"{count} 条消息继续处理"))
     return 0
 
 
@@ -134,4 +142,5 @@ def _history(engine: sa.Engine, options: argparse.Namespace) -> int:
     rows = [
         (f"{e.mapped_at.astimezone():%Y-%m-%d %H:%M}", e.target, e.name, e.mapped_by, e.why) for e in found
     ]
-    return terminal.show_table(("at", "target", "name", "by", "why"), rows)
+    columns = words("at target name by why", "时间 标准代码 名称 操作人 原因").split()
+    return terminal.show_table(columns, rows)

@@ -25,7 +25,9 @@ def checked(wanted: Mapping, table: CodeTable) -> Mapping | None:
             return None
         raise ConflictError(
             f"rules/codes/{table.name}.csv maps {wanted.code} of {wanted.facility} to {reviewed.code};"
-            " change it there"
+            " change it there",
+            zh=f"rules/codes/{table.name}.csv 已将 {wanted.facility} 的 {wanted.code} 映射为"
+            f" {reviewed.code}；请在该文件中修改",
         )
     target = _target(wanted, table)
     if table.find(wanted.facility, wanted.code) == target:
@@ -36,7 +38,10 @@ def checked(wanted: Mapping, table: CodeTable) -> Mapping | None:
 def _texts(wanted: Mapping) -> None:
     for what, text in (("code", wanted.code), ("target", wanted.target)):
         if not text.strip() or "\0" in text or len(text) >= LONGEST:
-            raise UnknownMapError(f"the {what} must be a text of 1 to {LONGEST - 1} characters")
+            raise UnknownMapError(
+                f"the {what} must be a text of 1 to {LONGEST - 1} characters",
+                zh=f"{what} 须为 1 至 {LONGEST - 1} 个字符",
+            )
 
 
 def _target(wanted: Mapping, table: CodeTable) -> Target:
@@ -46,7 +51,9 @@ def _target(wanted: Mapping, table: CodeTable) -> Target:
         more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
         raise UnknownMapError(
             f"{wanted.target} is no target of the table {table.name} yet: it has"
-            f" {', '.join(there[:SHOWN])}{more}. For a new one give its name too"
+            f" {', '.join(there[:SHOWN])}{more}. For a new one give its name too",
+            zh=f"码表 {table.name} 尚无标准代码 {wanted.target}：现有 {', '.join(there[:SHOWN])}{more}。"
+            "新增时请同时给出名称",
         )
     return Target(
         wanted.target,

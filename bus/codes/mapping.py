@@ -66,9 +66,12 @@ def map_code(
     Raises `UnknownMapError`, `ConflictError`, `BusyError`.
     """
     if not why.strip():
-        raise UnknownMapError("say why: who decided it, by which source")
+        raise UnknownMapError("say why: who decided it, by which source", zh="请填写原因：由谁、依据什么确定")
     if wanted.facility not in facilities:
-        raise UnknownMapError(f"no campus {wanted.facility}: there are {', '.join(facilities)}")
+        known = ", ".join(facilities)
+        raise UnknownMapError(
+            f"no campus {wanted.facility}: there are {known}", zh=f"没有院区 {wanted.facility}：现有 {known}"
+        )
     with engine.begin() as connection:
         # The router reads additions under the same lock: a message that is held without this entry is
         # committed before it, and is found below.
@@ -76,7 +79,11 @@ def map_code(
         tables = tables_in_force(connection, rules_dir)
         table = tables.get(wanted.code_table)
         if table is None:
-            raise UnknownMapError(f"no table {wanted.code_table}: there are {', '.join(sorted(tables))}")
+            known = ", ".join(sorted(tables))
+            raise UnknownMapError(
+                f"no table {wanted.code_table}: there are {known}",
+                zh=f"没有码表 {wanted.code_table}：现有 {known}",
+            )
         addition = checked(wanted, table)
         entry = None if addition is None else maps.add(connection, addition, by=by, why=why)
         if entry is not None:

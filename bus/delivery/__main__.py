@@ -10,6 +10,9 @@ import signal
 
 import structlog
 
+from adapters.mllp.batched import BatchedTransport
+from adapters.mllp.numbered import NumberedTransport
+from adapters.mllp.numbers import StoredNumbers
 from adapters.mllp.outbound import MllpTransport
 from adapters.rest.outbound import RestTransport
 from adapters.rest.webhook import WebhookTransport
@@ -42,7 +45,9 @@ def _transport(options: settings.Settings, spec: AnyDestination) -> Transport:
     secrets = options.delivery_secrets
     match spec:
         case MllpDestination():
-            return MllpTransport(spec)
+            if spec.sequence:
+                return NumberedTransport(spec, StoredNumbers(options.database_url, spec.name))
+            return MllpTransport(spec) if spec.batch is None else BatchedTransport(spec)
         case WebhookDestination():
             return WebhookTransport(spec, secret_of(secrets, spec.secret))
         case RestDestination():

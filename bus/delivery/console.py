@@ -123,17 +123,30 @@ def _list(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
         if one.problem:
             write(f"{one.name}: {one.problem}")
     if not found:
-        write("no destination: write one in rules/destinations (docs/destinations.md)")
+        write(
+            words(
+                "no destination: write one in rules/destinations (docs/destinations.md)",
+                "尚无目的系统：请在 rules/destinations 中编写（docs/destinations.md）",
+            )
+        )
     return 0
 
 
 def _line(one: overview.Standing) -> tuple[str, ...]:
-    to = f"{one.kind} {one.address}" if one.kind else "no file names it"
+    to = f"{one.kind} {one.address}" if one.kind else words("no file names it", "没有对应的文件")
     counts = ", ".join(f"{state} {number}" for state, number in sorted(one.counts.items()))
     oldest = f"{one.oldest.astimezone():%m-%d %H:%M:%S}" if one.oldest else ""
     hour = one.last_hour
     times = f"{hour.delivered}: {hour.queued_p95:.2f} s, {hour.ack_p95:.2f} s (p95)" if hour else ""
-    return (one.name, to, one.mode.value, one.breaker or "not running", counts, oldest, times)
+    return (
+        one.name,
+        to,
+        one.mode.value,
+        one.breaker or words("not running", "未运行"),
+        counts,
+        oldest,
+        times,
+    )
 
 
 def _show(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
@@ -149,7 +162,13 @@ def _show(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
         return show_json({"destination": dataclasses.asdict(standing), "deliveries": shown})
     write(" · ".join(filter(None, _line(standing))))
     if standing.why:
-        write(f"{standing.mode.value} by {standing.changed_by}: {standing.why}")
+        mode = standing.mode.value
+        write(
+            words(
+                f"{mode} by {standing.changed_by}: {standing.why}",
+                f"{mode}，操作人 {standing.changed_by}：{standing.why}",
+            )
+        )
     lines = [
         (o.id, o.state.value, o.message_id, o.facility, o.message_type, o.attempts, o.code, o.reason)
         for o in found
@@ -161,7 +180,12 @@ def _show(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
 def _one(connection: sa.Connection, options: argparse.Namespace) -> int:
     found = overview.delivery(connection, options.name, options.id)
     if found is None:
-        return fail(f"{options.name} has no delivery {options.id}")
+        return fail(
+            words(
+                f"{options.name} has no delivery {options.id}",
+                f"{options.name} 没有编号为 {options.id} 的投递",
+            )
+        )
     kept = overview.answer(connection, options.id)
     values = {
         **dataclasses.asdict(found),
@@ -176,7 +200,7 @@ def _one(connection: sa.Connection, options: argparse.Namespace) -> int:
         if value is not None and name != "answer":
             write(f"{name.replace('_', ' '):>16}  {value}")
     if kept is not None:
-        write(f"\nanswer\n{values['answer']}")
+        write(words("\nanswer", "\n应答") + f"\n{values['answer']}")
     return 0
 
 
@@ -189,27 +213,40 @@ def _mode(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
         standing = _standing(connection, specs, options.name)
     if options.json:
         return show_json(dataclasses.asdict(standing))
-    write(f"{options.name} is {standing.mode.value}")
+    mode = standing.mode.value
+    write(words(f"{options.name} is {mode}", f"{options.name} 当前状态：{mode}"))
     return 0
 
 
 def _decide(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
     by = options.by or getpass.getuser()
     if (options.id is None) == (options.code is None):
-        return fail("say which: an id, or --code for all that are stuck for one reason")
+        return fail(
+            words(
+                "say which: an id, or --code for all that are stuck for one reason",
+                "请指明哪些：给出编号，或用 --code 指定停住的原因",
+            )
+        )
     with engine.begin() as connection:
         _standing(connection, specs, options.name)
         ids = [options.id] if options.code is None else _with_code(connection, options)
         for id_ in ids:
             decided = options.decide(connection, id_, by, options.why)
             if decided.destination != options.name:
-                raise control.NoDeliveryError(f"delivery {id_} goes to {decided.destination}")
+                raise control.NoDeliveryError(
+                    f"delivery {id_} goes to {decided.destination}",
+                    zh=f"投递 {id_} 的目的系统是 {decided.destination}",
+                )
         if ids:
             what = f"{options.command} {options.name} {options.id or options.code}"
             _note(connection, Action.DELIVERY_DECIDE, what, by, options.why)
     if options.json:
         return show_json({"decided": list(ids)})
-    told = ", ".join(map(str, ids[:20])) if ids else "none is stuck for that reason"
+    told = (
+        ", ".join(map(str, ids[:20]))
+        if ids
+        else words("none is stuck for that reason", "没有因该原因停住的投递")
+    )
     write(f"{options.command}: {told}")
     return 0
 
@@ -228,4 +265,7 @@ def _standing(connection: sa.Connection, specs: Specs, name: str) -> overview.St
         if one.name == name:
             return one
     known = ", ".join(sorted(specs)) or "none"
-    raise PermanentError(f"there is no destination {name}; rules/destinations has {known}")
+    raise PermanentError(
+        f"there is no destination {name}; rules/destinations has {known}",
+        zh=f"没有名为 {name} 的目的系统；rules/destinations 中有 {known}",
+    )

@@ -95,9 +95,15 @@ def discard(connection: sa.Connection, id_: int, by: str, why: str) -> Decided:
 def _decide(connection: sa.Connection, id_: int, state: State, step: str, by: str, why: str) -> Decided:
     row = connection.execute(LOCK, {"id": id_}).one_or_none()
     if row is None:
-        raise NoDeliveryError(f"there is no delivery {id_}; find it with ./yilian destinations show NAME")
+        raise NoDeliveryError(
+            f"there is no delivery {id_}; find it with ./yilian destinations show NAME",
+            zh=f"没有编号为 {id_} 的投递；请用 ./yilian destinations show NAME 查找",
+        )
     if not State(row.state).stuck:
-        raise NotStuckError(f"delivery {id_} is {row.state}: only a parked or ambiguous one waits for you")
+        raise NotStuckError(
+            f"delivery {id_} is {row.state}: only a parked or ambiguous one waits for you",
+            zh=f"投递 {id_} 的状态为 {row.state}：只有被搁置（parked）或结果不明（ambiguous）的才需人工处理",
+        )
     connection.execute(DECIDE, {"id": id_, "state": state.value, "by": by, "why": why})
     detail = {"destination": row.destination, "by": by, "why": why}
     trace.write(connection, [trace.Step(row.message_id, step, detail)])

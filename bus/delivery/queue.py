@@ -14,11 +14,13 @@ from consortium.records import known
 from consortium.records.model import Change, Document, Provenance
 
 QUEUE = sa.text(
-    "WITH queued AS (INSERT INTO bus.delivery (destination, message_id, patient_key, other_key, form, body)"
-    " SELECT * FROM unnest(CAST(:destinations AS text[]), CAST(:ids AS bigint[]), CAST(:keys AS bigint[]),"
-    " CAST(:others AS bigint[]), CAST(:forms AS text[]), CAST(:bodies AS bytea[]))"
-    " ON CONFLICT (destination, message_id) DO NOTHING RETURNING message_id, destination)"
-    " SELECT message_id, destination FROM queued ORDER BY message_id, destination"
+    "WITH queued AS (INSERT INTO bus.delivery"
+    " (destination, message_id, part, patient_key, other_key, form, body)"
+    " SELECT * FROM unnest(CAST(:destinations AS text[]), CAST(:ids AS bigint[]),"
+    " CAST(:parts AS smallint[]), CAST(:keys AS bigint[]), CAST(:others AS bigint[]),"
+    " CAST(:forms AS text[]), CAST(:bodies AS bytea[]))"
+    " ON CONFLICT (destination, message_id, part) DO NOTHING RETURNING message_id, destination, part)"
+    " SELECT message_id, destination, part FROM queued ORDER BY message_id, destination, part"
 )
 
 
@@ -37,6 +39,8 @@ class Queued:
     form: Form
     body: bytes | None
     """None: the bytes of the inbox."""
+    part: int = 0
+    """Which of the message's changes, from 1; 0: the message as a whole."""
 
 
 def queued(
@@ -48,7 +52,8 @@ def queued(
         body = canonical(change, provenance)
     elif sending.send in BUILT:
         body = snapshot(known.completed(connection, change, provenance.facility), provenance)
-    return Queued(sending.to, provenance.message_id, keys, sending.send, body)
+    part = 0 if body is None else provenance.part or 0
+    return Queued(sending.to, provenance.message_id, keys, sending.send, body, part)
 
 
 def canonical(change: Change, provenance: Provenance) -> bytes:
@@ -73,7 +78,8 @@ def _is_text(document: Document) -> bool:
 def write(connection: sa.Connection, rows: Sequence[Queued]) -> None:
     """Queue them in the caller's transaction, which holds the patients' locks: ids follow the effects' order.
 
-    What is queued or delivered already is left as it is: a message goes to a destination once.
+    What is queued or delivered already is left as it is: a message, or a change of it where it has several,
+    goes to a destination once.
     """
     if not rows:
         return
@@ -82,6 +88,7 @@ def write(connection: sa.Connection, rows: Sequence[Queued]) -> None:
         {
             "destinations": [row.destination for row in rows],
             "ids": [row.message_id for row in rows],
+            "parts": [row.part for row in rows],
             "keys": [row.keys[0] for row in rows],
             "others": [row.keys[1] if len(row.keys) > 1 else None for row in rows],
             "forms": [row.form.value for row in rows],
@@ -91,7 +98,11 @@ def write(connection: sa.Connection, rows: Sequence[Queued]) -> None:
     trace.write(
         connection,
         [
-            trace.Step(row.message_id, trace.DELIVERY_QUEUED, {"destination": row.destination})
+            trace.Step(row.message_id, trace.DELIVERY_QUEUED, _detail(row.destination, row.part))
             for row in found
         ],
     )
+
+
+def _detail(destination: str, part: int) -> dict[str, object]:
+    return {"destination": destination, **({"part": part} if part else {})}

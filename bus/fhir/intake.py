@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,17 +18,25 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
+from bus.delivery.queue import Queued, queued
 from bus.envelope import Arrival, Receipt
 from bus.fhir.reading.changes import Read
 from bus.inbox import accept_in
 from bus.partition import patient_key
 from bus.router.verdicts import Verdicts
 from bus.router.work import LOCK, READY, Row
+from bus.rules.onward import Onward
+from bus.rules.spec import Form
+from bus.rules.versions.model import Deployed
+from bus.sources.fhir import PROTOCOL
+from bus.sources.opening import decode_text
+from bus.sources.rows import parse_rows
+from bus.sources.source import Envelope
 from consortium.errors import PermanentError
 from consortium.records import service
-from consortium.records.model import Provenance
+from consortium.records.model import Change, Provenance
 
-PROTOCOL = "fhir"
+CHARSET = "utf-8"
 _RECEIVED = sa.text("SELECT received_at FROM bus.inbox WHERE id = :id")
 
 
@@ -71,18 +79,26 @@ class Intake:
         return receipt
 
     def apply(
-        self, connection: sa.Connection, read: Read, receipt: Receipt, keys: Sequence[int]
+        self,
+        connection: sa.Connection,
+        said: tuple[Read, Sent],
+        receipt: Receipt,
+        keys: Sequence[int],
+        deployed: Deployed | None,
     ) -> service.Applied:
-        """Record what a stored request says, all or nothing, and tell whom it concerns.
+        """Record what a stored request says, all or nothing, tell whom it concerns, and queue it for the
+        destinations of the rules that are `deployed`; None: there are none yet.
 
         Raises:
             RecordError, MergeError: it cannot be recorded; roll back.
+            HoldingError: the condition of a rule fails on it; roll back.
             RetryableError: another transaction took a number at the same moment; roll back and try again.
         """
+        read, sent = said
         received_at = connection.execute(_RECEIVED, {"id": receipt.id}).scalar_one()
-        provenance = Provenance(message_id=receipt.id, facility=read.facility, received_at=received_at)
-        outcomes = service.apply_many(connection, [(change, provenance) for change in read.changes])
-        verdicts, row = Verdicts(), _row(receipt.id, keys, received_at)
+        recorded = list(_recorded(read, receipt.id, received_at))
+        outcomes = service.apply_many(connection, recorded)
+        verdicts, row = Verdicts(deployed.short if deployed else None), _row(receipt.id, keys, received_at)
         written: Counter[str] = Counter()
         for outcome in outcomes:
             if isinstance(outcome, PermanentError):
@@ -90,14 +106,51 @@ class Intake:
             written.update(outcome.written)
             for event in outcome.events:
                 verdicts.event(row, event.dedupe_key, event.payload)
+        going = _going(deployed, read, sent) if deployed else []
+        rules = dict.fromkeys(one.rule for one in going if one.rule)
         kinds = [change.kind.value for change in read.changes]
-        verdicts.record(row, None, {"kind": ", ".join(kinds), "written": dict(written)})
+        detail = {"kind": ", ".join(kinds), "written": dict(written)}
+        verdicts.record(row, ", ".join(rules) or None, detail)
         for change in read.changes:
             verdicts.number(row, change)
+        for delivery in _deliveries(connection, going, recorded, keys):
+            verdicts.deliver(delivery)
         verdicts.write(connection)
         last = outcomes[-1]
         assert isinstance(last, service.Applied)  # noqa: S101 - narrows: the others were raised
         return last
+
+
+def _recorded(read: Read, id_: int, received_at: datetime) -> Iterator[tuple[Change, Provenance]]:
+    for number, change in enumerate(read.changes, start=1):
+        part = number if len(read.changes) > 1 else None
+        yield (
+            change,
+            Provenance(message_id=id_, facility=read.facility, received_at=received_at, part=part),
+        )
+
+
+def _going(deployed: Deployed, read: Read, sent: Sent) -> list[Onward]:
+    """Return where each change goes. Raises HoldingError."""
+    envelope = Envelope(read.facility, sent.sender, sent.message_type, PROTOCOL, sent.control_id)
+    source = parse_rows(decode_text(sent.body, CHARSET), envelope)
+    return [deployed.rules.onward(source, read.facility, change.kind.value) for change in read.changes]
+
+
+def _deliveries(
+    connection: sa.Connection,
+    going: Sequence[Onward],
+    recorded: Sequence[tuple[Change, Provenance]],
+    keys: Sequence[int],
+) -> Iterator[Queued]:
+    """Give what goes to each destination: the request as it came once, and each change by itself."""
+    whole: set[str] = set()
+    for one, (change, provenance) in zip(going, recorded, strict=bool(going)):
+        for sending in one.sendings:
+            if sending.send is Form.RAW and sending.to in whole:
+                continue
+            whole |= {sending.to} if sending.send is Form.RAW else set()
+            yield queued(connection, sending, keys, change, provenance)
 
 
 def _row(id_: int, keys: Sequence[int], received_at: datetime) -> Row:
@@ -112,7 +165,7 @@ def _arrival(read: Read, sent: Sent) -> Arrival:
         control_id=sent.control_id,
         message_type=sent.message_type,
         body=sent.body,
-        charset="utf-8",
+        charset=CHARSET,
         protocol=PROTOCOL,
         endpoint=sent.endpoint,
         digest=digest(sent.body),

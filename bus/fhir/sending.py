@@ -46,7 +46,8 @@ def bundle(change: Change, provenance: Provenance, systems: Systems, kind: Kind)
     """
     sending = _Sending(change, provenance, systems)
     resources = list(sending.resources())
-    id_ = uuid.uuid5(NAMESPACE, f"bundle\x1f{provenance.facility}\x1f{provenance.message_id}")
+    part = "" if provenance.part is None else f"\x1f{provenance.part}"
+    id_ = uuid.uuid5(NAMESPACE, f"bundle\x1f{provenance.facility}\x1f{provenance.message_id}{part}")
     entries = [_entry(resource, kind) for resource in resources]
     if kind == "message":
         entries.insert(0, _header(change, id_, resources, systems.patient(provenance.facility)))

@@ -36,6 +36,8 @@ class Header(NamedTuple):
     other_patient_number: str | None
     visit_number: str | None
     digest: bytes
+    further_patient_numbers: tuple[str, ...] = ()
+    """PID-3 of each further PID; an ADT's second patient is the other one."""
 
 
 _codecs: dict[str, str] = {}
@@ -117,6 +119,10 @@ def _read(fields: list[str], delimiters: Delimiters, codec: str, rest: bytes) ->
         _field(lines, b"\rPV1", 19, delimiters, codec),
         digest(fields, rest),
     )
+    if kind[0] != "ADT" and lines.count(b"\rPID") > 1:
+        numbers = _further(lines, delimiters, codec)
+        further = tuple(number for number in numbers if number != header.patient_number)
+        header = header._replace(further_patient_numbers=further)
     _check(header)
     return header
 
@@ -152,13 +158,24 @@ def _field(lines: bytes, segment: bytes, number: int, delimiters: Delimiters, co
     return _first(found[number], delimiters, codec) or None
 
 
+def _further(lines: bytes, delimiters: Delimiters, codec: str) -> tuple[str, ...]:
+    found: list[str] = []
+    at = lines.find(b"\rPID", lines.find(b"\rPID") + 1)
+    while at >= 0:
+        number = _field(lines[at:], b"\rPID", 3, delimiters, codec)
+        if number and number not in found:
+            found.append(number)
+        at = lines.find(b"\rPID", at + 1)
+    return tuple(found)
+
+
 def _check(header: Header) -> None:
     if not header.control_id:
         reason = "MSH-10 is empty: a message needs a control id, by which its answer is matched"
         raise HL7Error("missing_field", reason, REQUIRED_FIELD, "MSH-10")
     if not header.message_type:
         raise HL7Error("missing_field", "MSH-9 is empty: a message needs a type", REQUIRED_FIELD, "MSH-9")
-    routing = [value for value in header[3:11] if value]
+    routing = [value for value in (*header[3:11], *header.further_patient_numbers) if value]
     together = "".join(routing)
     if (len(together) > LONGEST and max(map(len, routing)) > LONGEST) or "\0" in together:
         which = "a field used for routing (MSH-3, 4, 7, 9, 10, PID-3, MRG-1, PV1-19)"

@@ -22,7 +22,7 @@ def store_edited(connection: psycopg.Connection[Any], arrival: Arrival, key: int
     with connection.cursor(binary=True, row_factory=psycopg.rows.tuple_row) as cursor:
         named = (arrival.facility, arrival.sender, arrival.control_id)
         [(generation,)] = cursor.execute(_NEXT, named).fetchall()
-        row = (*values(arrival), generation, key, other, READY, "", False)
+        row = (*values(arrival), generation, key, other, READY, "", False, None)
         stored = cursor.execute(INSERT_AGAIN, row).fetchall()
     if not stored:
         raise RetryableError("another message took the same control id at the same moment: send it again")

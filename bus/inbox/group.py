@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
+from operator import attrgetter
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +28,7 @@ log = structlog.get_logger("bus.inbox")
 
 _GROUP = 512
 """Messages in one commit, at most."""
+_FURTHER = attrgetter("further_patient_numbers")
 _CAREFUL = 1.0
 """Seconds after a retry came during which the next are expected: senders repeat in bursts."""
 _GROUP_BYTES = 16 * 1024 * 1024
@@ -180,7 +182,7 @@ class Inbox:
     async def _store(self, group: list[_Waiting]) -> None:
         arrivals = [waiting.arrival for waiting in group]
         loop, committing = asyncio.get_running_loop(), time.time_ns()
-        hopeful = loop.time() >= self._careful_until
+        hopeful = loop.time() >= self._careful_until and not any(map(_FURTHER, arrivals))
         receipts = (await self._hoped(arrivals) if hopeful else None) or await self._asked(arrivals)
         self.stored += len(receipts)
         if tracing.recording():

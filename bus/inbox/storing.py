@@ -62,7 +62,7 @@ HOPEFUL_TYPES = [ARRAY_OF[TEXT]] * len(_TEXTS) + [ARRAY_OF[BYTEA]] * 2 + [ARRAY_
 INSERT = f"""
 WITH incoming AS MATERIALIZED (
   SELECT nextval('bus.inbox_id_seq') AS id, clock_timestamp() AS received_at, a.*
-  FROM unnest({_ARRAYS}) AS a ({_COLUMNS}, patient_key, other_key)
+  FROM unnest({_ARRAYS}, %b::text[]) AS a ({_COLUMNS}, patient_key, other_key, further)
 ), stored AS (
   INSERT INTO bus.inbox (id, received_at, {_ROUTING}, size) OVERRIDING SYSTEM VALUE
   SELECT id, received_at, {_ROUTING}, octet_length(body) FROM incoming
@@ -74,6 +74,9 @@ WITH incoming AS MATERIALIZED (
 ), queued AS (
   INSERT INTO bus.work (id, patient_key, other_key)
   SELECT id, patient_key, other_key FROM incoming WHERE id IN (SELECT id FROM stored)
+), of_several AS (
+  INSERT INTO bus.work_further (id, patient_key)
+  SELECT id, key FROM incoming, unnest(further::bigint[]) AS key WHERE id IN (SELECT id FROM stored)
 )
 SELECT incoming.id, stored.id IS NOT NULL FROM incoming LEFT JOIN stored USING (id) ORDER BY incoming.id
 """.encode()  # noqa: S608 - the column names are the literals above
@@ -101,6 +104,8 @@ WITH incoming ({_COLUMNS}, generation) AS MATERIALIZED (
 ), held AS (
   INSERT INTO bus.held (message_id, code, reason, step)
   SELECT id, 'control_id_conflict', %b::text, 'inbox' FROM stored WHERE %b::boolean
+), of_several AS (
+  INSERT INTO bus.work_further (id, patient_key) SELECT id, key FROM stored, unnest(%b::text::bigint[]) AS key
 )
 SELECT id FROM stored
 """.encode()  # noqa: S608 - the column names are the literals above
@@ -130,7 +135,7 @@ class Storing:
         """Ask what it takes to store these, and return a receipt for each, in their order."""
         keys = [self._key(arrival, arrival.patient_number) for arrival in arrivals]
         others = [self._other(arrival) for arrival in arrivals]
-        rows = yield INSERT, _columns(arrivals, keys, others)
+        rows = yield INSERT, [*_columns(arrivals, keys, others), [self.further(a) for a in arrivals]]
         receipts = [Receipt(row[0], Outcome.STORED) for row in rows]
         collided = [place for place, row in enumerate(rows) if not row[1]]
         if collided:
@@ -150,6 +155,7 @@ class Storing:
             held = decision.outcome is Outcome.CONFLICT
             reason = _conflict(seen) if held else ""
             row = [*values(arrival), decision.generation, key, other, int(held), reason, held]
+            row.append(self.further(arrival))
             rows = yield INSERT_AGAIN, row
             if rows:
                 if held:
@@ -167,6 +173,14 @@ class Storing:
     def _other(self, arrival: Arrival) -> int | None:
         number = arrival.other_patient_number
         return None if number is None else patient_key(arrival.facility, number, self.routing_key)
+
+    def further(self, arrival: Arrival) -> str | None:
+        """Return the keys of all patients of a message about several, as PostgreSQL writes an array."""
+        if not arrival.further_patient_numbers:
+            return None
+        numbers = (arrival.patient_number, *arrival.further_patient_numbers)
+        keys = {self._key(arrival, number) for number in numbers}
+        return f"{{{','.join(map(str, sorted(keys)))}}}"
 
     def _lookup(self, arrivals: Sequence[Arrival], places: list[int]) -> Sequence[Any]:
         found = [arrivals[place] for place in places]

@@ -76,43 +76,63 @@ def replay_main(
     if options.edited is not None:
         made = edit.edit(engine, options.id, options.edited.read_bytes(), who, routing_key)
         return tell(
-            {"ready": [str(made)], "edited_from": str(options.id)}, f"message {made} goes in its place"
+            {"ready": [str(made)], "edited_from": str(options.id)},
+            words(f"message {made} goes in its place", f"由消息 {made} 代替它继续处理"),
         )
     ready = one.replay(engine, options.id, who, routing_key)
     named = ", ".join(map(str, ready[:20]))
-    return tell({"ready": [str(id_) for id_ in ready]}, f"{len(ready)} on their way again: {named}")
+    sentence = words(f"{len(ready)} on their way again: {named}", f"{len(ready)} 条继续处理：{named}")
+    return tell({"ready": [str(id_) for id_ in ready]}, sentence)
 
 
 def _why(options: argparse.Namespace) -> str:
     if options.why is None and sys.stdin.isatty():
-        options.why = input("why? ")
+        options.why = input(words("why? ", "原因："))
     if not (options.why or "").strip():
-        raise ReasonMissingError("say why with --why: a replay keeps its reason for those who look later")
+        raise ReasonMissingError(
+            "say why with --why: a replay keeps its reason for those who look later",
+            zh="请用 --why 填写原因：重放记录会保存原因，供日后查阅",
+        )
     return str(options.why)
 
 
 def _many(engine: sa.Engine, options: argparse.Namespace, routing_key: str, tell: Tell, say: Say) -> int:
     filters = filters_of(options)
     if filters.empty:
-        raise PermanentError("say which: an id, or filters such as --code or --state held")
+        raise PermanentError(
+            "say which: an id, or filters such as --code or --state held",
+            zh="请指明哪些消息：给出编号，或 --code、--state held 等筛选条件",
+        )
     if options.dry_run:
         with engine.connect() as connection:
             found = run.preview(connection, filters)
-        codes = ", ".join(f"{code} {n}" for code, n in sorted(found.by_code.items())) or "none is held"
-        going = found.total - found.passed
-        return tell(
-            asdict(found), f"{going} would go again, {found.passed} would be passed by; held: {codes}"
+        codes = ", ".join(f"{code} {n}" for code, n in sorted(found.by_code.items())) or words(
+            "none is held", "无"
         )
+        going = found.total - found.passed
+        sentence = words(
+            f"{going} would go again, {found.passed} would be passed by; held: {codes}",
+            f"将重放 {going} 条，跳过 {found.passed} 条；挂起原因：{codes}",
+        )
+        return tell(asdict(found), sentence)
     started = run.start(engine, filters, Who(options.by or getpass.getuser(), _why(options)))
     ready: list[int] = []
     with _stopping(engine, started.id):
         for page in run.drive(engine, started.id, routing_key):
             ready += page
-            say(f"replay {started.id}: {len(ready)} of {started.total}")
+            say(
+                words(
+                    f"replay {started.id}: {len(ready)} of {started.total}",
+                    f"重放 {started.id}：{len(ready)}/{started.total}",
+                )
+            )
     with engine.connect() as connection:
         ended = run.show(connection, started.id) or started
     shown = {"replay": ended.id, "state": ended.state, "done": ended.done, "skipped": ended.skipped}
-    sentence = f"replay {ended.id} {ended.state}: {ended.done} on their way again, {ended.skipped} passed by"
+    sentence = words(
+        f"replay {ended.id} {ended.state}: {ended.done} on their way again, {ended.skipped} passed by",
+        f"重放 {ended.id}（{ended.state}）：{ended.done} 条继续处理，跳过 {ended.skipped} 条",
+    )
     return tell({"ready": [str(id_) for id_ in ready], **shown}, sentence)
 
 

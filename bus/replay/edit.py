@@ -24,6 +24,7 @@ from bus.inbox.edited import store_edited
 from bus.replay import ledger
 from bus.replay.ledger import Who
 from bus.replay.one import keys_of, lock, refuse_written
+from bus.router.work import NARROW
 from bus.sources.cda import parse_cda
 from bus.sources.opening import CDA_TYPE, ROW_TYPES, XML_TYPES, decode_text
 from bus.sources.source import Envelope, UnreadableError
@@ -69,7 +70,7 @@ def edit(engine: sa.Engine, message_id: int, body: bytes, who: Who, routing_key:
             return ledger.made(connection, replay_id)[0]
         original = connection.execute(ORIGINAL, {"id": message_id}).one_or_none()
         if original is None:
-            raise held.NotHeldError(f"there is no message {message_id}; find it with ./yilian messages list")
+            raise held.no_message(message_id)
         return _replace(connection, replay_id, original, read(body, original), who.by, routing_key)
 
 
@@ -84,7 +85,10 @@ def _replace(
     lock(connection, key, other, *keys_of(original, routing_key))
     state = connection.execute(ORIGINAL, {"id": original.id}).one().state
     if state == 0:
-        raise held.NotHeldError(f"message {original.id} is on its way; edit it when it is held or recorded")
+        raise held.NotHeldError(
+            f"message {original.id} is on its way; edit it when it is held or recorded",
+            zh=f"消息 {original.id} 正在处理中；请在其挂起或入库后再更正",
+        )
     driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # any driver's
     new_id = store_edited(driver, arrival, key, other)
     place = ledger.place_of(connection, original.id)
@@ -103,6 +107,7 @@ def _give_up(connection: sa.Connection, message_id: int, by: str) -> None:
     """Free what waits behind a message and take its own work away."""
     connection.execute(held.FREE, {"id": message_id})
     connection.execute(GIVE_UP, {"id": message_id})
+    connection.execute(NARROW, {"ids": [message_id]})
     connection.execute(held.CLOSE, {"id": message_id, "by": by})
 
 
@@ -136,9 +141,13 @@ def read(body: bytes, original: Any) -> Corrected:
         else:
             return _hl7(body, original)
     except (UnreadableError, HL7Error) as error:
-        raise BadEditError(f"the corrected body does not parse: {error}") from error
+        raise BadEditError(
+            f"the corrected body does not parse: {error}", zh=f"更正后的内容无法解析：{error}"
+        ) from error
     except ValueError as error:
-        raise BadEditError("the corrected body is not well-formed JSON") from error
+        raise BadEditError(
+            "the corrected body is not well-formed JSON", zh="更正后的内容不是格式正确的 JSON"
+        ) from error
     # Where the protocol does not carry routing fields the patient stays the original's.
     return Corrected(body, sha256(body).digest(), original.patient_number, original.visit_number)
 
@@ -149,9 +158,14 @@ def _document(body: bytes, original: Any) -> Corrected:
     try:
         heading = read_heading(parse_cda(body, envelope).element)
     except DocumentError as error:
-        raise BadEditError(f"the corrected body is no document that can be taken: {error}") from error
+        raise BadEditError(
+            f"the corrected body is no document that can be taken: {error}",
+            zh=f"更正后的内容不是可接收的文档：{error}",
+        ) from error
     if heading.message_type != original.message_type:
-        raise BadEditError("the corrected document is of another kind than its original")
+        raise BadEditError(
+            "the corrected document is of another kind than its original", zh="更正后的文档与原文档类型不同"
+        )
     return Corrected(body, sha256(body).digest(), heading.patient_number, heading.visit_number)
 
 
@@ -160,8 +174,14 @@ def _hl7(body: bytes, original: Any) -> Corrected:
     header = peek(body, {original.facility: original.charset})
     for name in ("facility", "sender", "message_type", "control_id"):
         if getattr(header, name) != getattr(original, name):
-            raise BadEditError(f"the corrected body has another {name.replace('_', ' ')} than its original")
+            raise BadEditError(
+                f"the corrected body has another {name.replace('_', ' ')} than its original",
+                zh=f"更正后的内容与原消息的 {name} 不同",
+            )
     if header.codec != original.charset:
-        raise BadEditError(f"the corrected body is {header.codec}; its original was {original.charset}")
+        raise BadEditError(
+            f"the corrected body is {header.codec}; its original was {original.charset}",
+            zh=f"更正后的内容字符集为 {header.codec}，原消息为 {original.charset}",
+        )
     other = header.other_patient_number
     return Corrected(body, header.digest, header.patient_number, header.visit_number, other)

@@ -77,7 +77,10 @@ def begin(connection: sa.Connection, who: Who, kind: Kind, request: Mapping[str,
     """
     reason = who.reason.strip()
     if not reason:
-        raise ReasonMissingError("say why: a replay keeps its reason for those who look later")
+        raise ReasonMissingError(
+            "say why: a replay keeps its reason for those who look later",
+            zh="请填写原因：重放记录会保存原因，供日后查阅",
+        )
     values = {
         "by": who.by,
         "reason": reason,
@@ -90,7 +93,10 @@ def begin(connection: sa.Connection, who: Who, kind: Kind, request: Mapping[str,
         return number, True
     known = connection.execute(KNOWN, values).one()
     if not known.same:
-        raise ConflictError("this Idempotency-Key was used for another replay; use a new one")
+        raise ConflictError(
+            "this Idempotency-Key was used for another replay; use a new one",
+            zh="该 Idempotency-Key 已用于另一次重放；请换用新的",
+        )
     return known.id, False
 
 

@@ -14,6 +14,7 @@ from bus.hl7.problem import HL7Error
 from bus.partition import message_key, patient_key
 from bus.replay import ledger
 from bus.replay.ledger import Effect, Who
+from bus.sources.fhir import TYPE
 from bus.sources.opening import ROW_TYPES, XML_TYPES
 
 STORED = sa.text(
@@ -87,21 +88,24 @@ def _again(connection: sa.Connection, message_id: int, routing_key: str) -> Done
     place = ledger.place_of(connection, message_id)
     values = {"id": message_id, "key": key, "other": other, "place": None if place == message_id else place}
     if connection.execute(WORK, values).one_or_none() is None:
-        raise held.NotHeldError(f"message {message_id} is on its way; it is not held")
+        raise held.on_its_way(message_id)
     return Done("again", [message_id])
 
 
 def refuse_written(message_id: int, message_type: str) -> None:
-    """Refuse what was written over FHIR or HL7 v3: no rule is for it. Raises `held.NotHeldError`."""
+    """Refuse what was written over FHIR or HL7 v3: no rule says what it means. Raises `held.NotHeldError`."""
     if message_type.startswith("hl7v3:"):
         raise held.NotHeldError(
             f"message {message_id} was fed by HL7 v3 and recorded before it was answered: nothing of it"
-            " waits; let its sender send the corrected message"
+            " waits; let its sender send the corrected message",
+            zh=f"消息 {message_id} 由 HL7 v3 送入，应答前已入库，没有等待处理的内容；请由发送方重发更正后的消息",
         )
-    if message_type.startswith("fhir:"):
+    if message_type.startswith(TYPE):
         raise held.NotHeldError(
             f"message {message_id} was written over FHIR and recorded before it was answered: nothing of it"
-            " waits; send the corrected resource to /fhir"
+            " waits; send the corrected resource to /fhir",
+            zh=f"消息 {message_id} 由 FHIR 写入，应答前已入库，没有等待处理的内容；"
+            "请向 /fhir 提交更正后的资源",
         )
 
 

@@ -100,7 +100,10 @@ def preview(connection: sa.Connection, filters: Filters) -> Preview:
             if code is not None:
                 codes[code] += 1
         if states.total() > MOST:
-            raise TooManyError(f"more than {MOST} messages fit: narrow it, for example by time")
+            raise TooManyError(
+                f"more than {MOST} messages fit: narrow it, for example by time",
+                zh=f"命中的消息超过 {MOST} 条：请缩小范围，例如限定时间",
+            )
     passed = sum(states[state.value] for state in PASSED)
     return Preview(states.total(), dict(states), dict(codes), passed)
 
@@ -108,9 +111,15 @@ def preview(connection: sa.Connection, filters: Filters) -> Preview:
 def start(engine: sa.Engine, filters: Filters, who: Who) -> Run:
     """Note a replay of all messages that fit now; `drive` does it. Raises as `preview` and `ledger.begin`."""
     if filters.empty:
-        raise TooManyError("say which messages: a replay without filters would let everything go again")
+        raise TooManyError(
+            "say which messages: a replay without filters would let everything go again",
+            zh="请指明哪些消息：不带筛选条件会重放全部消息",
+        )
     if filters.state is State.REFUSED:
-        raise TooManyError("a refused message was never taken; its sender has to send it again")
+        raise TooManyError(
+            "a refused message was never taken; its sender has to send it again",
+            zh="被拒收的消息从未接收；需由发送方重新发送",
+        )
     request = {name: str(value) for name, value in asdict(filters).items() if value is not None}
     with engine.begin() as connection:
         upto = connection.execute(TOP).scalar_one()

@@ -29,8 +29,16 @@ KINDS = {
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--apply", action="store_true", help="run it now; it also runs by itself")
-    what.add_argument("--dry-run", action="store_true", help="change nothing; this is the default")
+    what.add_argument(
+        "--apply",
+        action="store_true",
+        help=words("run it now; it also runs by itself", "立即执行；平时自动执行"),
+    )
+    what.add_argument(
+        "--dry-run",
+        action="store_true",
+        help=words("change nothing; this is the default", "不作更改（默认）"),
+    )
 
 
 def retention_main(engine: sa.Engine, options: argparse.Namespace, keep: Keep) -> int:

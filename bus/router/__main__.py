@@ -81,7 +81,7 @@ def main(options: settings.Settings) -> None:
     rules = Shelf(engine)
     if not opened(rules, engine, options, stop):
         return
-    routers = [Router(engine, rules, Services()) for _ in spread]
+    routers = [Router(engine, rules, Services(), routing_key=options.routing_key) for _ in spread]
     threads = [
         threading.Thread(
             target=Loop(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,11 +14,12 @@ import structlog
 from bus import tracing
 from bus.delivery.queue import queued
 from bus.envelope import Stored
+from bus.partition import patient_key
 from bus.router.effects import Applied, Effects
 from bus.router.failures import ATTEMPTS, backoff, hold_for, is_database, is_transient
 from bus.router.line import Line
 from bus.router.verdicts import Verdicts
-from bus.router.work import READY, Row, read_messages, read_rows
+from bus.router.work import READY, KeysUnknownError, Row, read_messages, read_rows
 from bus.rules.decision import Decision, Hold
 from bus.rules.records import KnownRecords, Records
 from bus.rules.ruleset import unreadable
@@ -41,8 +43,12 @@ class _Pending:
 
     row: Row
     decision: Decision
-    change: Change
-    provenance: Provenance
+    changes: tuple[tuple[Change, Provenance], ...]
+    keys: tuple[tuple[int, ...], ...]
+    """Of the patients of each change."""
+
+
+Outcomes = Sequence[Applied | PermanentError]
 
 
 class Batch:
@@ -54,9 +60,12 @@ class Batch:
     savepoint.
     """
 
-    def __init__(self, deployed: Deployed, effects: Effects, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, deployed: Deployed, effects: Effects, clock: Callable[[], datetime], routing_key: str = ""
+    ) -> None:
         self.deployed = deployed
         """The one rule set of all its passes."""
+        self._routing_key = routing_key
         self._effects = effects
         self._clock = clock
         self._decisions: dict[int, Decision] = {}
@@ -97,9 +106,11 @@ class Batch:
     def refuse(self, row: Row, decision: Decision, error: Exception) -> Decision:
         """Remember that a message cannot be recorded; returns its decision from now on."""
         hold = hold_for(error, decision.rule)
+        if isinstance(error, ChangeError):
+            hold = error.named(hold_for(error.cause, decision.rule))
         if hold.code == "internal_error":
             log.error("internal_error", message_id=row.id, rule=decision.rule, exc_info=error)
-        self._decisions[row.id] = replace(decision, outcome=hold)
+        self._decisions[row.id] = decision.held(hold)
         return self._decisions[row.id]
 
     def apply(
@@ -107,6 +118,11 @@ class Batch:
     ) -> Sequence[Applied | PermanentError]:
         """Record changes; see `Effects`."""
         return self._effects.apply_many(connection, changes)
+
+    def keys(self, facility: str, change: Change) -> tuple[int, ...]:
+        """Return the keys of a change's patients, its own first."""
+        numbers = [change.patient.number, *([change.merge.retired] if change.merge else [])]
+        return tuple(patient_key(facility, number, self._routing_key) for number in numbers)
 
     def known(self, connection: sa.Connection, facility: str, number: str) -> bool:
         """Whether a campus's patient is known."""
@@ -160,28 +176,30 @@ class Pass:
         pending, self._pending = self._pending, []
         if not pending:
             return
-        changes = [(item.change, item.provenance) for item in pending]
+        changes = [one for item in pending for one in item.changes]
         try:
             with tracing.step(tracing.RECORD, (item.row.id for item in pending)):
-                outcomes = self._batch.apply(self._connection, changes)
+                outcomes = iter(self._batch.apply(self._connection, changes))
         except Exception as error:
             if is_database(error):
                 raise
             self._batch.careful = True
             raise AgainError from error
+        found = [(item, [next(outcomes) for _ in item.changes]) for item in pending]
         refused = {
-            item.row.id: self._batch.refuse(item.row, item.decision, outcome)
-            for item, outcome in zip(pending, outcomes, strict=True)
-            if isinstance(outcome, PermanentError)
+            item.row.id: self._batch.refuse(item.row, item.decision, cause)
+            for item, mine in found
+            if (cause := _error(mine)) is not None
         }
-        for place, (item, outcome) in enumerate(zip(pending, outcomes, strict=True)):
-            if isinstance(outcome, PermanentError):
+        for place, (item, mine) in enumerate(found):
+            if item.row.id in refused:
                 self._refused(item, refused[item.row.id], pending[place + 1 :])
             else:
-                self._record(item, outcome)
+                self._record(item, _recorded(mine))
 
     def _judge(self, row: Row, message: Stored, records: Records) -> None:
         decision = self._batch.decision(message, records)
+        keys = self._keys(row, message, decision)
         blocker = self._line.blocker(row)
         if blocker is not None and self._must_wait(message, decision):
             self.verdicts.wait(row, blocker)
@@ -190,27 +208,38 @@ class Pass:
         if isinstance(decision.outcome, Hold):
             self._hold(row, decision.outcome, decision)
             return
-        provenance = Provenance(
-            message_id=row.place,
-            facility=message.facility,
-            received_at=message.received_at,
-            source_version=decision.version,
-        )
-        item = _Pending(row, decision, decision.outcome, provenance)
+        item = _Pending(row, decision, tuple(_changes(row, message, decision)), keys)
         if self._batch.careful:
             self._alone(item)
         else:
             self._pending.append(item)
 
+    def _keys(self, row: Row, message: Stored, decision: Decision) -> tuple[tuple[int, ...], ...]:
+        """Return the keys of each change's patients.
+
+        Raises `KeysUnknownError` where one is not locked.
+        """
+        if not decision.split:
+            return (row.keys,)
+        keys = tuple(self._batch.keys(message.facility, change) for change in decision.changes)
+        concerned = {key for of_change in keys for key in of_change}
+        if not concerned <= set(row.keys):
+            raise KeysUnknownError(row.id, sorted(concerned | set(row.keys)))
+        return keys
+
     def _must_wait(self, message: Stored, decision: Decision) -> bool:
         if decision.waits:
             return True
         self.flush()  # what came before may have made the patient known
-        change = decision.outcome
-        number = change.patient.number if isinstance(change, Change) else message.patient_number
-        return number is None or not self._batch.known(self._connection, message.facility, number)
+        numbers = [change.patient.number for change in decision.changes]
+        if not numbers and message.patient_number is not None:
+            numbers = [message.patient_number]
+        known = (self._batch.known(self._connection, message.facility, number) for number in numbers)
+        return not numbers or not all(known)
 
     def _refused(self, item: _Pending, decision: Decision, after: Sequence[_Pending]) -> None:
+        if len(item.changes) > 1:  # the others of its changes are written, and must not stay
+            raise AgainError
         if decision.blocks and any(set(item.row.keys) & set(other.row.keys) for other in after):
             raise AgainError
         if isinstance(decision.outcome, Hold):
@@ -219,15 +248,15 @@ class Pass:
     def _alone(self, item: _Pending) -> None:
         try:
             with self._connection.begin_nested(), tracing.step(tracing.RECORD, (item.row.id,)):
-                outcome = self._batch.apply(self._connection, [(item.change, item.provenance)])[0]
-                if isinstance(outcome, PermanentError):
-                    raise outcome
+                outcomes = self._batch.apply(self._connection, item.changes)
+                if (refused := _error(outcomes)) is not None:
+                    raise refused
         except Exception as error:
             if is_database(error):
                 raise
             self._failed(item, error)
         else:
-            self._record(item, outcome)
+            self._record(item, _recorded(outcomes))
 
     def _failed(self, item: _Pending, error: Exception) -> None:
         row = item.row
@@ -242,17 +271,23 @@ class Pass:
         if isinstance(decision.outcome, Hold):
             self._hold(row, decision.outcome, decision)
 
-    def _record(self, item: _Pending, applied: Applied) -> None:
-        detail: dict[str, Any] = {"kind": item.change.kind.value, "written": dict(applied.written)}
+    def _record(self, item: _Pending, applied: Sequence[Applied]) -> None:
+        written: Counter[str] = Counter()
+        for one in applied:
+            written.update(one.written)
+        detail: dict[str, Any] = {"kind": item.changes[0][0].kind.value, "written": dict(written)}
+        if item.decision.split:
+            detail["changes"] = len(item.changes)
         if item.decision.warnings:
             detail["warnings"] = [asdict(warned) for warned in item.decision.warnings]
         self.verdicts.record(item.row, item.decision.rule, detail)
-        self.verdicts.number(item.row, item.change)
-        for event in applied.events:
-            self.verdicts.event(item.row, event.dedupe_key, event.payload)
-        for sending in item.decision.sendings:
-            row = queued(self._connection, sending, item.row.keys, item.change, item.provenance)
-            self.verdicts.deliver(row)
+        for (change, provenance), keys, one in zip(item.changes, item.keys, applied, strict=True):
+            self.verdicts.number(item.row, change)
+            for event in one.events:
+                self.verdicts.event(item.row, event.dedupe_key, event.payload)
+            for sending in item.decision.sendings:
+                row = queued(self._connection, sending, keys, change, provenance)
+                self.verdicts.deliver(row)
 
     def _hold(self, row: Row, hold: Hold, decision: Decision) -> None:
         self.verdicts.hold(row, hold, blocks=decision.blocks)
@@ -260,3 +295,42 @@ class Pass:
         log.info("held", message_id=row.id, code=hold.code, rule=hold.rule, step=hold.step)
         if decision.blocks:
             self._line.block(row)
+
+
+def _changes(row: Row, message: Stored, decision: Decision) -> Iterator[tuple[Change, Provenance]]:
+    for number, change in enumerate(decision.changes, start=1):
+        yield (
+            change,
+            Provenance(
+                message_id=row.place,
+                facility=message.facility,
+                received_at=message.received_at,
+                source_version=decision.version,
+                part=number if decision.split else None,
+            ),
+        )
+
+
+class ChangeError(PermanentError):
+    """One change of a message that is split cannot be recorded, so none of it is."""
+
+    def __init__(self, number: int, count: int, cause: PermanentError) -> None:
+        super().__init__(str(cause))
+        self.number, self.count, self.cause = number, count, cause
+
+    def named(self, hold: Hold) -> Hold:
+        """Return the reason with the number of the change."""
+        field = f"[{self.number}].{hold.field}" if hold.field else f"[{self.number}]"
+        return replace(hold, field=field, reason=f"change {self.number} of {self.count}: {hold.reason}")
+
+
+def _error(outcomes: Outcomes) -> PermanentError | None:
+    """Return why a message cannot be recorded: the first of its changes that cannot."""
+    for number, outcome in enumerate(outcomes, start=1):
+        if isinstance(outcome, PermanentError):
+            return outcome if len(outcomes) == 1 else ChangeError(number, len(outcomes), outcome)
+    return None
+
+
+def _recorded(outcomes: Outcomes) -> list[Applied]:
+    return [outcome for outcome in outcomes if not isinstance(outcome, PermanentError)]

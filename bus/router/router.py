@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from bus.router.batch import AgainError, Batch
 from bus.router.effects import Effects
 from bus.router.failures import is_race
-from bus.router.work import KeysGrewError, lock_patients
+from bus.router.verdicts import Verdicts
+from bus.router.work import KeysGrewError, KeysUnknownError, lock_patients, widen
 from bus.rules.ruleset import RuleSet
 from bus.rules.versions.model import Deployed
 from bus.rules.versions.shelf import NotLoadedError
@@ -60,11 +61,16 @@ class Router:
         rules: RuleSet | Rules,
         effects: Effects,
         clock: Callable[[], datetime] = _now,
+        *,
+        routing_key: str = "",
     ) -> None:
+        """`routing_key`: the setting, by which the patients of a message that is split are locked."""
+        self._routing_key = routing_key
         self._engine = engine
         self._rules: Rules = Fixed(rules) if isinstance(rules, RuleSet) else rules
         self._effects = effects
         self._clock = clock
+        self._batch: Batch | None = None
         self.recorded = 0
         """Messages whose effects are committed, since the start."""
         self.held = 0
@@ -78,22 +84,16 @@ class Router:
         """
         if not ids:
             return
-        batch: Batch | None = None
+        self._batch = None
         races = 0
         while True:
             try:
-                with self._engine.begin() as connection:
-                    keys = lock_patients(connection, ids)
-                    if not keys:
-                        return
-                    # Behind the locks: no patient's message is decided by an older set than the one before.
-                    deployed = self._rules.current(connection)
-                    if batch is None or batch.deployed is not deployed:
-                        # What another set decided is forgotten: one transaction, one set.
-                        batch = Batch(deployed, self._effects, self._clock)
-                    verdicts = batch.run(connection, keys, max(ids))
+                verdicts = self._pass(ids)
             except NotLoadedError as error:
                 self._rules.load(error.digest)
+            except KeysUnknownError as error:
+                with self._engine.begin() as connection:
+                    widen(connection, error.id, error.keys)
             except (AgainError, KeysGrewError):
                 continue
             except sa.exc.DBAPIError as error:
@@ -103,4 +103,18 @@ class Router:
             else:
                 self.recorded += len(verdicts.done)
                 self.held += len(verdicts.held)
+                self._batch = None
                 return
+
+    def _pass(self, ids: Sequence[int]) -> Verdicts:
+        """Make one pass in one transaction."""
+        with self._engine.begin() as connection:
+            keys = lock_patients(connection, ids)
+            if not keys:
+                return Verdicts()
+            # Behind the locks: no patient's message is decided by an older set than the one before.
+            deployed = self._rules.current(connection)
+            if self._batch is None or self._batch.deployed is not deployed:
+                # What another set decided is forgotten: one transaction, one set.
+                self._batch = Batch(deployed, self._effects, self._clock, self._routing_key)
+            return self._batch.run(connection, keys, max(ids))

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from bus import trace
 from bus.delivery import queue
 from bus.router import numbers
-from bus.router.work import ASIDE, HELD, Row
+from bus.router.work import ASIDE, HELD, NARROW, Row
 from bus.rules.decision import Hold, Miss
 from consortium.records.model import Change
 
@@ -70,6 +70,8 @@ class Verdicts:
     rules: str | None = None
     """Short digest of the rule set that decided: every step says it."""
     done: list[int] = field(default_factory=list)
+    wide: list[int] = field(default_factory=list)
+    """Of those done, the ones of several patients."""
     held: list[tuple[Row, Hold, int]] = field(default_factory=list)
     waiting: list[tuple[Row, int]] = field(default_factory=list)
     later: list[tuple[Row, int, datetime]] = field(default_factory=list)
@@ -82,6 +84,7 @@ class Verdicts:
     def record(self, row: Row, rule: str | None, detail: Mapping[str, Any]) -> None:
         """The message's effects are in this transaction."""
         self.done.append(row.id)
+        self.wide += [row.id] if len(row.keys) > 1 else []
         self.steps.append(trace.Step(row.id, trace.RECORDED, self._under({"rule": rule, **detail})))
 
     def number(self, row: Row, change: Change) -> None:
@@ -146,6 +149,8 @@ class Verdicts:
             connection.execute(NUMBERS, {"numbers": list(found), "ids": list(ids)})
         if self.done:
             connection.execute(DONE, {"ids": self.done})
+        if self.wide:
+            connection.execute(NARROW, {"ids": self.wide})
         trace.write(connection, self.steps)
         if self.misses:
             self._write_misses(connection)

@@ -21,12 +21,21 @@ MORE_KEYS = sa.text(
     "SELECT patient_key, other_key FROM bus.work"
     " WHERE other_key IS NOT NULL AND coalesce(place, id) <= :last"
     " AND (patient_key = ANY(:keys) OR other_key = ANY(:keys))"
+    " UNION ALL SELECT theirs.patient_key, NULL FROM bus.work_further mine"
+    " JOIN bus.work w USING (id) JOIN bus.work_further theirs USING (id)"
+    " WHERE mine.patient_key = ANY(:keys) AND coalesce(w.place, w.id) <= :last"
 )
+WIDEN = sa.text(
+    "INSERT INTO bus.work_further (id, patient_key) SELECT w.id, k FROM bus.work w,"
+    " unnest(CAST(:keys AS bigint[])) AS k WHERE w.id = :id ON CONFLICT DO NOTHING"
+)
+NARROW = sa.text("DELETE FROM bus.work_further WHERE id = ANY(:ids)")
 LOCK = sa.text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k")
 ROWS = sa.text(
     "SELECT w.id, w.patient_key, w.other_key, w.state, w.attempts, w.not_before,"
     " coalesce(w.place, w.id) AS place,"
-    " w.not_before > now() AS early, i.size, i.received_at"
+    " w.not_before > now() AS early, i.size, i.received_at,"
+    " (SELECT array_agg(p.patient_key) FROM bus.work_further p WHERE p.id = w.id) AS others"
     " FROM bus.work w JOIN bus.inbox i USING (id)"
     " WHERE (w.patient_key = ANY(:keys) OR w.other_key = ANY(:keys)) AND coalesce(w.place, w.id) <= :last"
     " ORDER BY place, w.id"
@@ -90,7 +99,7 @@ def read_rows(connection: sa.Connection, keys: Sequence[int], last: int) -> list
     return [
         Row(
             row.id,
-            (row.patient_key,) if row.other_key is None else (row.patient_key, row.other_key),
+            _all_keys(row.patient_key, row.other_key, row.others),
             row.state,
             row.attempts,
             row.not_before,
@@ -101,6 +110,30 @@ def read_rows(connection: sa.Connection, keys: Sequence[int], last: int) -> list
         )
         for row in found
     ]
+
+
+def _all_keys(key: int, other: int | None, others: Sequence[int] | None) -> tuple[int, ...]:
+    if other is None and others is None:
+        return (key,)
+    return tuple(dict.fromkeys((key, *(() if other is None else (other,)), *sorted(others or ()))))
+
+
+def widen(connection: sa.Connection, id_: int, keys: Sequence[int]) -> None:
+    """Say that a message is about all these patients, too: whoever handles one of them locks all.
+
+    Which they are is known once a rule has split it. Until then those that came after it went on: it is the
+    older statement when it is recorded.
+    """
+    connection.execute(WIDEN, {"id": id_, "keys": list(keys)})
+
+
+class KeysUnknownError(Exception):
+    """A message is about patients who are not locked: `widen` it, and begin again."""
+
+    def __init__(self, id_: int, keys: Sequence[int]) -> None:
+        super().__init__(id_)
+        self.id = id_
+        self.keys = tuple(keys)
 
 
 def read_messages(connection: sa.Connection, rows: Sequence[Row]) -> Iterator[tuple[Row, Stored]]:

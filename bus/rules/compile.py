@@ -7,7 +7,7 @@ converters, code tables, CEL, fragments.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,8 +88,17 @@ class Compiler:
         self.errors = errors
         self.watch = watch
 
-    def object(self, node: Node, model: type[BaseModel], where: Where) -> Leaf:
-        """Compile an object of `model`, each field by its own kind. A field that is wrong is left out."""
+    def object(
+        self,
+        node: Node,
+        model: type[BaseModel],
+        where: Where,
+        finish: Callable[[Leaf], Leaf] | None = None,
+    ) -> Leaf:
+        """Compile an object of `model`, each field by its own kind. A field that is wrong is left out.
+
+        `finish` makes of the closure of one object another, before `each` asks it of every part.
+        """
         inside = replace(where, below=where.below or node.each is not None, annotation=None)
         fields: dict[str, Leaf] = {}
         if node.use is not None:
@@ -101,6 +110,7 @@ class Compiler:
         shape = Shape(tuple(fields.items()), _constants(node), coded)
         made = object_node(shape, self._condition(node.when, inside.key("when")))
         made = self._watched(inside, Part.OBJECT, node, made)
+        made = made if finish is None else finish(made)
         if node.each is None:
             return made
         return self._watched(where.key("each"), Part.EACH, node, each_node(node.each, made), node.each)

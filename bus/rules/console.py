@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from bus.rules.lint import Check
+from bus.terminal import told
 from consortium.errors import YilianError
 from runtime.words import complain, words
 
@@ -19,12 +20,12 @@ VERSION_COMMANDS = ("deploy", "rollback", "versions", "status", "diff", "backtes
 
 def rules_main(argv: Sequence[str], checks: Sequence[Check] = ()) -> int:
     """Run `rules …`; returns 0 when all is well, 1 for mistakes, 2 for a wrong command line. `checks`: what
-    `lint` looks at beside the rules.
+    `lint` and `deploy` look at beside the rules.
     """
     if argv and argv[0] in VERSION_COMMANDS:
         from bus.rules.versions.console import versions_main
 
-        return versions_main(argv)
+        return versions_main(argv, checks)
     try:
         options = _parser(checks).parse_args(argv)
     except SystemExit as end:
@@ -32,7 +33,7 @@ def rules_main(argv: Sequence[str], checks: Sequence[Check] = ()) -> int:
     try:
         return int(options.run(options))
     except YilianError as error:
-        complain(str(error))
+        complain(told(error))
         return 1
 
 

@@ -49,6 +49,7 @@ class Decision:
     """A change to record, or why there is none."""
 
     outcome: Change | Hold
+    """Of a message that is split, the first change."""
     rule: str | None
     order: OrderClass
     waits: bool
@@ -63,6 +64,19 @@ class Decision:
     enriched: bool = False
     """Whether the records had a say in it: it holds for this moment only."""
     warnings: tuple[Warned, ...] = ()
+    rest: tuple[Change, ...] = ()
+    """The changes behind the first, of a message that is split."""
+    split: bool = False
+    """Whether the rule splits it: each change is of its own patient."""
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All changes, in the message's order; none of a held one."""
+        return () if isinstance(self.outcome, Hold) else (self.outcome, *self.rest)
+
+    def held(self, hold: Hold) -> Decision:
+        """Return the same, held after all."""
+        return replace(self, outcome=hold, rest=())
 
 
 class HoldingError(Exception):

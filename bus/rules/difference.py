@@ -30,7 +30,7 @@ class Difference:
 def differences(before: Decision, after: Decision) -> list[Difference]:
     """Return what differs, first what becomes of the message, then the change by field."""
     found = list(_compared(_fate(before), _fate(after)))
-    return found + list(_compared(_fields(before.outcome), _fields(after.outcome)))
+    return found + list(_compared(_fields(before), _fields(after)))
 
 
 def change_as_json(change: Change) -> dict[str, Any]:
@@ -68,8 +68,9 @@ def _fate(decision: Decision) -> dict[str, Any]:
     return {f"decision.{name}": value for name, value in values.items() if value is not None}
 
 
-def _fields(outcome: Change | Hold) -> dict[str, Any]:
-    return dict(_flat("", change_as_json(outcome))) if isinstance(outcome, Change) else {}
+def _fields(decision: Decision) -> dict[str, Any]:
+    changes = [change_as_json(change) for change in decision.changes]
+    return dict(_flat("", changes if decision.split else changes[0])) if changes else {}
 
 
 def _flat(at: str, value: Any) -> Iterator[tuple[str, Any]]:

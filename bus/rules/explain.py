@@ -10,14 +10,17 @@ from typing import Any
 import cel
 
 from bus.rules.condition import conjuncts_of
-from bus.rules.decision import Hold
+from bus.rules.decision import Hold, HoldingError
 from bus.rules.expression import Expression, ExpressionError, context_of
 from bus.rules.loader import Loaded, Rule
 from bus.rules.masking import Show
 from bus.rules.message import Message
+from bus.rules.onward import Onward, written
 from bus.rules.paths import fields_in
 from bus.rules.recorder import Reading, Recorder
 from bus.rules.ruleset import InvalidRulesError, RuleSet
+from bus.rules.spec import OrderClass
+from bus.sources.fhir import PROTOCOL
 from bus.sources.source import PathError, Source, UnreadableError
 
 VARIABLE = re.compile(r"\bmsg\.(\w+)")
@@ -45,6 +48,8 @@ class Asked:
     verdict: str
     """fired, not true, failed, came too late (an earlier one fired)."""
     parts: tuple[Part, ...]
+    about: str | None = None
+    """Kind of the change that it was asked of, where a message is recorded without a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,10 @@ class Explanation:
     waits: bool
     blocks: bool
     readings: tuple[Reading, ...]
+    destinations: tuple[str, ...] = ()
+    """Where it goes, too."""
+    changes: int = 1
+    """How many changes it makes; more than one where the rule splits it."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
@@ -79,6 +88,8 @@ def explain(loaded: Loaded, recorder: Recorder, message: Message, show: Show) ->
     if loaded.errors:
         raise InvalidRulesError("\n".join(str(error) for error in loaded.errors))
     recorder.readings.clear()
+    if message.envelope.protocol == PROTOCOL:
+        return _written(loaded, message, show)
     decision = message.decide(RuleSet(loaded.rules, loaded.tables))
     hold = decision.outcome if isinstance(decision.outcome, Hold) else None
     return Explanation(
@@ -95,6 +106,43 @@ def explain(loaded: Loaded, recorder: Recorder, message: Message, show: Show) ->
         waits=decision.waits,
         blocks=decision.blocks,
         readings=tuple(_shown(reading, show) for reading in recorder.readings),
+        destinations=tuple(one.to for one in decision.sendings),
+        changes=len(decision.changes),
+    )
+
+
+def _written(loaded: Loaded, message: Message, show: Show) -> Explanation:
+    """Explain what is written over FHIR: it is recorded as it says itself, and rules send its changes on."""
+    rules = RuleSet(loaded.rules, loaded.tables)
+    going: list[Onward] = []
+    asked: list[Asked] = []
+    hold: Hold | None = None
+    try:
+        source, kinds = written(message.body, message.charset, message.envelope)
+        for kind in kinds:
+            found = _asked_of(loaded, message, source.about(kind), show)
+            asked += [replace(one, about=kind) for one in found]
+            going.append(rules.onward(source, message.envelope.facility, kind))
+    except HoldingError as error:
+        hold = error.hold
+    except UnreadableError as error:
+        hold = Hold(error.code, str(error), step="parse")
+    return Explanation(
+        message=message.name,
+        facility=message.envelope.facility,
+        sender=message.envelope.sender,
+        message_type=message.envelope.message_type,
+        rules=tuple(asked),
+        outcome="held" if hold else ", ".join(one.kind for one in going),
+        rule=", ".join(dict.fromkeys(one.rule for one in going if one.rule)) or None,
+        hold=hold,
+        misses=(),
+        order=OrderClass.RESULT.value,
+        waits=False,
+        blocks=False,
+        readings=(),
+        destinations=tuple(dict.fromkeys(one.to for change in going for one in change.sendings)),
+        changes=0 if hold else len(going),
     )
 
 
@@ -103,10 +151,15 @@ def _asked(loaded: Loaded, message: Message, show: Show) -> tuple[Asked, ...]:
         source = message.source()
     except UnreadableError:
         return ()
+    return _asked_of(loaded, message, source, show)
+
+
+def _asked_of(loaded: Loaded, message: Message, source: Source, show: Show) -> tuple[Asked, ...]:
     context = context_of(source)
+    written_over_fhir = message.envelope.protocol == PROTOCOL
     found: list[Asked] = []
     for rule in loaded.rules:
-        if rule.spec.facility == message.envelope.facility:
+        if rule.spec.facility == message.envelope.facility and rule.onward == written_over_fhir:
             found.append(_asked_one(rule, source, context, show, over=_decided(found)))
     return tuple(found)
 

@@ -64,6 +64,7 @@ CODES: Mapping[str, Code] = {
     "blanked-code": Code(ERROR, "`on_miss: default` without a default: an unknown code would be blanked"),
     "unreachable": Code(ERROR, "earlier rules of the campus take every message that this one would"),
     "never-true": Code(ERROR, "a condition that contradicts itself"),
+    "not-written": Code(ERROR, "a rule without `map` whose `match` is not for what is written over FHIR"),
     "overlap": Code(WARNING, "two rules match one message, and neither is the narrower: the order decides"),
     "narrower-first": Code(INFO, "an earlier, narrower rule takes its part of the messages of this one"),
     "pass-into-list": Code(WARNING, "`on_miss: pass` on a field that takes only listed words"),

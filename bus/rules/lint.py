@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bus.rules.condition import read_condition
 from bus.rules.finding import Finding, Report, finding, from_error
-from bus.rules.lint_leaves import Spots, leaf_findings
+from bus.rules.lint_leaves import Spots, expression_mistakes, leaf_findings
 from bus.rules.lint_match import match_findings
 from bus.rules.loader import Loaded, Rule, load_rules
 from bus.rules.marks import Place, RuleError
@@ -35,7 +35,8 @@ def lint(rules_dir: Path, also: Iterable[Check] = ()) -> Report:
 
 def _of_rule(rule: Rule, spots: Spots, loaded: Loaded) -> Iterator[Finding]:
     types = read_condition(rule.spec.match, rule.spec.facility).allowed("msg.type")
-    written = families(types or ())
+    written = frozenset({Family.ROWS}) if rule.onward else families(types or ())
+    yield from _conditions(rule, written)
     yield from _enclosed(rule, written)
     if rule.spec.document is not None:
         written = frozenset({Family.XML})
@@ -51,6 +52,14 @@ def _of_rule(rule: Rule, spots: Spots, loaded: Loaded) -> Iterator[Finding]:
     if not rule.spec.tests:
         reason = f"the rule {rule.spec.name} has no test: add one below tests"
         yield finding(rule.marked.file, rule.marked.place(("name",)), "untested", reason)
+
+
+def _conditions(rule: Rule, written: frozenset[Family]) -> Iterator[Finding]:
+    """Give what is wrong with what the conditions of destinations ask."""
+    for number, sending in enumerate(rule.spec.sendings):
+        place = rule.marked.place(("destinations", number, "when"))
+        for code, reason in expression_mistakes(sending.when or "", written, below=False, onward=rule.onward):
+            yield finding(rule.marked.file, place, code, reason)
 
 
 def _enclosed(rule: Rule, written: frozenset[Family]) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ TEXTS = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""")
 VARIABLE = re.compile(r"\bmsg\.(\w+)")
 VARIABLES = frozenset({"type", "sender", "facility", "protocol", "control_id"})
 XML_VARIABLES = VARIABLES | {"root"}
+ONWARD_VARIABLES = VARIABLES | {"kind"}
 
 
 @dataclass(slots=True)
@@ -88,12 +89,15 @@ def _paths(entry: Entry, written: frozenset[Family], *, below: bool) -> Iterator
             yield "bad-path", reason
 
 
-def expression_mistakes(text: str, written: frozenset[Family], *, below: bool) -> Iterator[Wrong]:
-    """Give what is wrong with what an expression asks of the message."""
+def expression_mistakes(
+    text: str, written: frozenset[Family], *, below: bool, onward: bool = False
+) -> Iterator[Wrong]:
+    """Give what is wrong with what an expression asks of the message; `onward`: of a rule without a map."""
     for path in fields_in(text):
         for reason in {mistake(path, family, below=below) for family in written} - {None}:
             yield "bad-path", f"{reason}"
     known = VARIABLES if written and Family.XML not in written else XML_VARIABLES
+    known = ONWARD_VARIABLES if onward else known
     for name in VARIABLE.findall(TEXTS.sub('""', text)):
         if name not in known:
             reason = f"msg has no {name}: it has {', '.join(sorted(known))}"

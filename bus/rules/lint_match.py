@@ -11,28 +11,33 @@ from bus.rules.expression import ExpressionError, context_of
 from bus.rules.finding import Finding, finding
 from bus.rules.lint_leaves import expression_mistakes
 from bus.rules.loader import Rule
-from bus.rules.paths import families
+from bus.rules.paths import Family, families
 from bus.rules.trial import given
+from bus.sources.fhir import PROTOCOL
 from bus.sources.opening import open_source
 from bus.sources.source import PathError, Source, UnreadableError
 
+ROWS = frozenset({Family.ROWS})
 Sample = tuple[str, Source]
 """`rule: test`, and its message."""
 
 
 def match_findings(rules: Sequence[Rule]) -> Iterator[Finding]:
     """Give what is wrong with the conditions of all campuses; rules are in the order they are asked."""
-    for facility in dict.fromkeys(rule.spec.facility for rule in rules):
-        yield from _campus([rule for rule in rules if rule.spec.facility == facility])
+    for group in dict.fromkeys((rule.spec.facility, rule.onward) for rule in rules):
+        yield from _campus([rule for rule in rules if (rule.spec.facility, rule.onward) == group])
 
 
 def _campus(rules: Sequence[Rule]) -> Iterator[Finding]:
     conditions = [read_condition(rule.spec.match, rule.spec.facility) for rule in rules]
     dead: set[int] = set()
     for number, (rule, condition) in enumerate(zip(rules, conditions, strict=True)):
-        written = families(condition.allowed("msg.type") or ())
-        for code, message in expression_mistakes(rule.spec.match, written, below=False):
+        written = ROWS if rule.onward else families(condition.allowed("msg.type") or ())
+        for code, message in expression_mistakes(rule.spec.match, written, below=False, onward=rule.onward):
             yield _at_match(rule, code, message)
+        if rule.onward and condition.allowed("msg.protocol") != frozenset({PROTOCOL}):
+            reason = f'a rule without map is for what is written over FHIR: add msg.protocol == "{PROTOCOL}"'
+            yield _at_match(rule, "not-written", reason)
         earlier = [i for i in range(number) if i not in dead]
         why = _unreachable(condition, [(rules[i], conditions[i]) for i in earlier])
         if why is not None:

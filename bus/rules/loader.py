@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from bus.rules.change import change_leaf
 from bus.rules.codes import CodeTable, load_tables
 from bus.rules.compile import Compiler, Where, nearest
 from bus.rules.destinations import AnyDestination, load_destinations
@@ -13,11 +15,12 @@ from bus.rules.enclosed import Opener
 from bus.rules.expression import Expression
 from bus.rules.marks import Marked, Place, Position, RuleError, read_marked, validated
 from bus.rules.routes import Route, compile_routes
-from bus.rules.run import Leaf
+from bus.rules.run import Leaf, Run
 from bus.rules.schematron import SchematronError, checked_leaf, read_schematron
 from bus.rules.spec import Node, OrderClass, RuleFile, SharedFile
 from bus.rules.stylesheet import StylesheetError, read_stylesheet, transformed_leaf
 from bus.rules.watch import Watch
+from bus.sources.source import Source
 from consortium.records.model import Change, Kind
 
 Fragments = Mapping[str, tuple[Node, Marked, Position]]
@@ -27,6 +30,10 @@ ORDERS: Mapping[Kind, OrderClass] = {
     Kind.ENCOUNTER: OrderClass.VISIT,
     Kind.APPOINTMENT: OrderClass.VISIT,
 }
+_OF_A_MAP = (
+    "kind", "map", "order", "waits", "blocks", "version", "document", "schematron", "xslt", "include",
+)  # fmt: skip
+"""Keys that say nothing without a map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,16 @@ class Rule:
     routes: tuple[Route, ...] = ()
     opener: Opener | None = None
     """What opens the document that the map reads in the message's place."""
+
+    @property
+    def splits(self) -> str | None:
+        """The path of the parts that are changes of their own; None: the message is one change."""
+        return None if self.spec.map is None else self.spec.map.each
+
+    @property
+    def onward(self) -> bool:
+        """Whether it only sends on what is recorded without a rule (`bus.rules.onward`)."""
+        return self.spec.map is None
 
 
 @dataclass(slots=True)
@@ -107,8 +124,14 @@ def _compiled(
     rules_dir: Path,
     destinations: Mapping[str, AnyDestination],
 ) -> Rule | None:
+    if spec.map is None or spec.kind is None:
+        return _onward(spec, path, compiler, destinations)
     compiler.fragments = _fragments(spec, compiler.marked, rules_dir, compiler.errors)
-    made = compiler.object(spec.map, Change, Where(("map",)))
+    finish = partial(change_leaf, spec.kind) if spec.map.each is not None else None
+    made = compiler.object(spec.map, Change, Where(("map",)), finish)
+    if spec.map.each is not None and spec.document is not None:
+        reason = "a clinical document is about one patient: take map.each out"
+        compiler.errors.append(compiler.marked.error(("map", "each"), reason, "bad-key"))
     if spec.xslt is not None:
         made = _transformed(spec.xslt, made, compiler, rules_dir)
     if spec.schematron:
@@ -133,6 +156,39 @@ def _compiled(
     except RuleError as error:
         compiler.errors.append(error)
         return None
+
+
+def _onward(
+    spec: RuleFile, path: Path, compiler: Compiler, destinations: Mapping[str, AnyDestination]
+) -> Rule | None:
+    """Compile a rule that only sends on what is recorded without one."""
+    marked = compiler.marked
+    wrong = [key for key in _OF_A_MAP if key in marked.data]
+    for key in wrong:
+        reason = f"{key} belongs to a rule with kind and map: write both, or take it out"
+        compiler.errors.append(marked.error((key,), reason, "missing-key"))
+    if not spec.destinations:
+        reason = "a rule without kind and map only sends on: write destinations, or kind and map"
+        compiler.errors.append(marked.error(("name",), reason, "missing-key"))
+    try:
+        return Rule(
+            spec=spec,
+            path=path,
+            marked=marked,
+            match=compiler.expression(spec.match, Where(("match",))),
+            order=OrderClass.RESULT,
+            waits=False,
+            map=_no_map,
+            version=None,
+            routes=compile_routes(spec, marked, destinations),
+        )
+    except RuleError as error:
+        compiler.errors.append(error)
+        return None
+
+
+def _no_map(run: Run, source: Source) -> None:
+    del run, source
 
 
 def _transformed(name: str, made: Leaf, compiler: Compiler, rules_dir: Path) -> Leaf:

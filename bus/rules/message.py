@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from bus.hl7.problem import HL7Error
 from bus.rules.decision import Decision
 from bus.rules.records import NOTHING_KNOWN, Records
 from bus.rules.ruleset import RuleSet, unreadable
+from bus.sources.fhir import PROTOCOL, TYPE
 from bus.sources.opening import open_source
 from bus.sources.source import Envelope, Source, UnreadableError
 from consortium.errors import PermanentError
@@ -50,7 +51,10 @@ def from_inbox(connection: sa.Connection, id_: int) -> Message:
     """Read a message of the inbox. Raises `NoMessageError`."""
     stored = bodies.one(connection, id_)
     if stored is None:
-        raise NoMessageError(f"there is no message {id_}; find it with ./yilian messages list")
+        raise NoMessageError(
+            f"there is no message {id_}; find it with ./yilian messages list",
+            zh=f"没有编号为 {id_} 的消息；请用 ./yilian messages list 查找",
+        )
     if stored.body is None:
         raise NoMessageError(bodies.told(connection, id_, stored.received_at))
     envelope = Envelope(
@@ -65,9 +69,10 @@ def from_file(path: Path, charset: str, known: Envelope) -> Message:
         body = path.read_bytes()
     except OSError as error:
         raise NoMessageError(
-            f"{path} cannot be read ({error.strerror}): name a file or an inbox id"
+            f"{path} cannot be read ({error.strerror}): name a file or an inbox id",
+            zh=f"无法读取 {path}（{error.strerror}）：请给出文件或消息编号",
         ) from error
-    envelope = known
+    envelope = replace(known, protocol=PROTOCOL) if known.message_type.startswith(TYPE) else known
     if body.startswith(b"MSH"):
         body = body.replace(b"\r\n", b"\r").replace(b"\n", b"\r")
         envelope = _header(body, charset, known)
@@ -77,7 +82,10 @@ def from_file(path: Path, charset: str, known: Envelope) -> Message:
         if not value
     ]
     if missing:
-        raise NoMessageError(f"{path} does not say what it is: give {' and '.join(missing)}")
+        raise NoMessageError(
+            f"{path} does not say what it is: give {' and '.join(missing)}",
+            zh=f"{path} 没有说明消息类型等信息：请给出 {'、'.join(missing)}",
+        )
     return Message(str(path), body, charset, envelope)
 
 
@@ -85,9 +93,14 @@ def _header(body: bytes, charset: str, known: Envelope) -> Envelope:
     try:
         message = Hl7Message(body.decode(charset), charset)
     except (UnicodeDecodeError, LookupError) as error:
-        raise NoMessageError(f"the file is not {charset}: give --charset, such as gb18030") from error
+        raise NoMessageError(
+            f"the file is not {charset}: give --charset, such as gb18030",
+            zh=f"文件不是 {charset} 编码：请给出 --charset，如 gb18030",
+        ) from error
     except HL7Error as error:
-        raise NoMessageError(f"the file is no HL7 message: {error.reason}") from error
+        raise NoMessageError(
+            f"the file is no HL7 message: {error.reason}", zh=f"文件不是 HL7 消息：{error.reason}"
+        ) from error
     event = (message.get("MSH-9.1"), message.get("MSH-9.2"))
     return Envelope(
         facility=known.facility or message.get("MSH-4.1") or "",

@@ -139,7 +139,7 @@ class Recorder:
     def _field(self, field: str) -> str:
         for frame in reversed(self._frames):
             rest = field.removeprefix(frame.field)
-            field = f"{frame.field}[{frame.number}]{rest}"
+            field = f"{frame.field}[{frame.number}]{rest if frame.field else f'.{rest}'}"
         return field
 
 

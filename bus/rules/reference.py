@@ -15,6 +15,7 @@ from bus.rules.lint_leaves import VARIABLES
 from bus.rules.schema import canonical_models
 from bus.rules.sending.base import Breaker, Destination, Retry, Tls
 from bus.rules.sending.http import SignIn
+from bus.rules.sending.mllp import Batch
 from bus.rules.sending.shape import Fixed, Repeated, Value, Whole
 from bus.rules.sending.soap import SoapAnswer, UsernameToken
 from bus.rules.sending.tables import Status
@@ -77,6 +78,7 @@ PARTS: tuple[type[BaseModel], ...] = (
     Retry,
     Breaker,
     Tls,
+    Batch,
     SignIn,
     UsernameToken,
     SoapAnswer,
@@ -223,7 +225,8 @@ def _expressions() -> str:
     functions = ", ".join(f"`{name}`" for name in sorted(FUNCTIONS))
     return (
         "## Expressions\n\n[CEL](https://cel.dev), compiled when the rules are loaded.\n\n"
-        f"- Variables: {variables}; in XML also `msg.root`, the name of the root element.\n"
+        f"- Variables: {variables}; in XML also `msg.root`, the name of the root element;"
+        " in a rule without a map also `msg.kind`, of the change that is sent on.\n"
         '- `field("PATH")`: the text at a path, empty when it is absent.\n'
         f"- Functions: {functions}.\n"
         "- Macros: `all`, `exists`, `exists_one`, `filter`, `has`, `map`.\n"

@@ -41,11 +41,19 @@ def compile_routes(
             raise marked.error(
                 ("destinations", number), f"{sending.to} is named twice: a message goes there once"
             )
-        if (reason := _unfit(sending, known)) is not None:
+        reason = _whole(sending, spec) or _unfit(sending, known)
+        if reason is not None:
             raise marked.error(("destinations", number, "send"), reason)
         seen.add(sending.to)
         routes.append(Route(sending, _condition(sending, marked, number)))
     return tuple(routes)
+
+
+def _whole(sending: Sending, spec: RuleFile) -> str | None:
+    """Say why a message that is split is not sent on as a whole; None where it is not."""
+    if spec.map is None or spec.map.each is None or sending.send is not Form.RAW:
+        return None
+    return f"{sending.to} would get several patients in one message: write send: canonical, hl7 or fhir"
 
 
 def _unfit(sending: Sending, known: AnyDestination) -> str | None:

@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import cel
-from pydantic import ValidationError
 
 from bus.rules.additions import Additions
+from bus.rules.change import change_of, changes_of
 from bus.rules.codes import CodeTable
 from bus.rules.decision import Decision, Hold, HoldingError
 from bus.rules.expression import ExpressionError, context_of
 from bus.rules.loader import Rule, load_rules
+from bus.rules.onward import Onward, onward
 from bus.rules.records import NOTHING_KNOWN, Records
 from bus.rules.routes import chosen
 from bus.rules.run import Run
 from bus.rules.spec import OrderClass, Sending
+from bus.sources.hl7 import Hl7Source
+from bus.sources.rows import RowSource
 from bus.sources.source import PathError, Source, UnreadableError
 from consortium.errors import PermanentError
 from consortium.records.model import Change
@@ -37,8 +40,10 @@ class RuleSet:
         self.additions = Additions(tables)
         """What people map while the bus runs; `refresh` it before a batch."""
         self._by_facility: dict[str, list[Rule]] = {}
+        self._onward: dict[str, list[Rule]] = {}
         for rule in rules:
-            self._by_facility.setdefault(rule.spec.facility, []).append(rule)
+            group = self._onward if rule.onward else self._by_facility
+            group.setdefault(rule.spec.facility, []).append(rule)
         self._fields = {
             facility: any(rule.match.reads_fields for rule in group)
             for facility, group in self._by_facility.items()
@@ -70,6 +75,15 @@ class RuleSet:
             )
             return _held(Hold("no_rule", reason, step="match"), blocks=True)
         return _run(rule, source, run)
+
+    def onward(self, source: RowSource, facility: str, kind: str) -> Onward:
+        """Say where one change goes of a message that was recorded without a rule: the first true rule of the
+        campus that has no map.
+
+        Raises `HoldingError` when a condition fails on it.
+        """
+        rules = self._onward.get(facility, ())
+        return onward(rules, source, kind, Run(facility, NOTHING_KNOWN)) if rules else Onward(kind, None)
 
     def _first(self, source: Source, facility: str, run: Run) -> Rule | None:
         rules = self._by_facility.get(facility)
@@ -104,10 +118,12 @@ def _run(rule: Rule, source: Source, run: Run) -> Decision:
     version: str | None = None
     sendings: tuple[Sending, ...] = ()
     outcome: Change | Hold
+    rest: Sequence[Change] = ()
     try:
+        _check_patients(rule, source)
         inner = source if rule.opener is None else rule.opener.open(source)
         version = None if rule.version is None else rule.version(run, inner)
-        outcome = _change(rule, rule.map(run, inner))
+        outcome, *rest = _changes(rule, rule.map(run, inner))
         if rule.opener is not None:
             rule.opener.check(outcome, source)
         sendings = chosen(rule.routes, run, source)
@@ -127,23 +143,22 @@ def _run(rule: Rule, source: Source, run: Run) -> Decision:
         sendings=sendings,
         enriched=bool(run.facts),
         warnings=tuple(run.warnings),
+        rest=tuple(rest) if isinstance(outcome, Change) else (),
+        split=rule.splits is not None,
     )
 
 
-def _change(rule: Rule, mapped: Any) -> Change:
-    try:
-        return Change.model_validate({"kind": rule.spec.kind, **(mapped or {})})
-    except ValidationError as error:
-        # Only the place and the demand: the value that failed may be a patient's.
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        field = _place(first["loc"])
-        what = "is missing" if first["type"] == "missing" else f"was not accepted ({first['msg']})"
-        reason = f"{field} {what}; correct it at the sender, or the rule"
-        raise HoldingError(Hold("bad_field", reason, step="check", field=field)) from error
+def _changes(rule: Rule, mapped: Any) -> tuple[Change, ...]:
+    if rule.splits is not None:
+        return changes_of(mapped, rule.splits)
+    return (change_of(rule.spec.kind, mapped),)
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    text = ""
-    for step in location:
-        text += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if text else step
-    return text
+def _check_patients(rule: Rule, source: Source) -> None:
+    """Refuse to take the parts of several patients for one's. Raises HoldingError."""
+    if rule.splits is None and isinstance(source, Hl7Source) and source.patients > 1:
+        reason = (
+            f"the message is about {source.patients} patients (PID), and the rule reads it as one's: write"
+            " map.each: PID"
+        )
+        raise HoldingError(Hold("several_patients", reason, step="map", field="PID"))

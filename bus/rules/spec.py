@@ -289,6 +289,9 @@ class Expect(Closed):
     change: dict[str, Any] | None = Field(
         default=None, description="part of the change, as JSON; lists wholly"
     )
+    changes: list[dict[str, Any]] | None = Field(
+        default=None, description="part of each change of a message that is split, in order"
+    )
     held: str | None = Field(default=None, description="code of the reason")
     field: str | None = Field(default=None, description="field that a held message names")
     unmapped: list[str] | None = Field(default=None, description="codes no table knew")
@@ -323,6 +326,8 @@ class RuleTest(Closed):
 class RuleFile(Closed):
     """One rule: which messages of a campus it is for, and what they say."""
 
+    model_config = ConfigDict(json_schema_extra={"dependentRequired": {"map": ["kind"], "kind": ["map"]}})
+
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")] = Field(
         description="unique among all rules; small letters, digits, - and _"
     )
@@ -337,7 +342,7 @@ class RuleFile(Closed):
     blocks: bool = Field(
         default=True, description="whether the patient's later messages wait when it is held"
     )
-    kind: Kind = Field(description="what the change is about")
+    kind: Kind | None = Field(default=None, description="what the change is about; with `map`")
     version: Entry | None = Field(
         default=None, description="orders two versions of one record: a table's updated_at"
     )
@@ -356,7 +361,11 @@ class RuleFile(Closed):
         description="XSLT 1.0 file under `rules/xslt`; `map` reads what it makes of an XML message",
     )
     include: list[str] = Field(default_factory=list, description="files under `rules/shared`")
-    map: Node = Field(description="the change, an object of the canonical model")
+    map: Node | None = Field(
+        default=None,
+        description="the change, an object of the canonical model; with `each`, a change for each of these"
+        " parts, of its own patient; absent: the rule only sends on what is written over FHIR",
+    )
     destinations: list[Naming] = Field(
         default_factory=list, description="where the message goes, too; a name alone sends it as it came"
     )

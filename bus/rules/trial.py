@@ -11,15 +11,17 @@ from typing import Any
 from bus.hl7.message import Message
 from bus.hl7.problem import HL7Error
 from bus.rules.codes import ANY, CodeTable, Target
-from bus.rules.decision import Decision, Hold
+from bus.rules.decision import Decision, Hold, HoldingError
 from bus.rules.destinations import load_destinations
 from bus.rules.difference import change_as_json
 from bus.rules.loader import Loaded, Rule, compile_rule
 from bus.rules.marks import RuleError
+from bus.rules.onward import written
 from bus.rules.records import GivenRecords
 from bus.rules.ruleset import RuleSet, unreadable
 from bus.rules.spec import Expect, Given, Meaning, RuleTest
 from bus.rules.watch import Watch
+from bus.sources.fhir import PROTOCOL, TYPE
 from bus.sources.opening import open_source
 from bus.sources.source import Envelope, UnreadableError
 
@@ -62,6 +64,8 @@ def _differences(rules: RuleSet, rule: Rule, test: RuleTest, watch: Watch | None
         body, envelope = given(test.given, rule)
     except (ValueError, OSError, HL7Error) as error:
         return [f"given: {error}"]
+    if rule.onward:
+        return _sent_on(rules, body, envelope, test)
     try:
         source = open_source(body, test.given.charset, envelope)
     except UnreadableError as error:
@@ -70,6 +74,23 @@ def _differences(rules: RuleSet, rule: Rule, test: RuleTest, watch: Watch | None
         rules = _with_codes(rules, rule.spec.facility, test, watch)
     records = GivenRecords(test.records)
     return compare(test.expect, rules.decide(source, rule.spec.facility, envelope.message_type, records))
+
+
+def _sent_on(rules: RuleSet, body: bytes, envelope: Envelope, test: RuleTest) -> list[str]:
+    """Return what differs for a rule without a map: it is expected to send changes on, and nothing else."""
+    known = test.expect.model_dump(exclude_none=True).keys() - {"rule", "destinations"}
+    found = [f"{key}: a rule without map decides destinations alone" for key in sorted(known)]
+    try:
+        source, kinds = written(body, test.given.charset, envelope)
+        going = [rules.onward(source, envelope.facility, kind) for kind in kinds]
+    except (UnreadableError, HoldingError) as error:
+        return [*found, f"given: {error.hold.reason if isinstance(error, HoldingError) else error}"]
+    sent = [one.to for change in going for one in change.sendings]
+    _same("destinations", test.expect.destinations, list(dict.fromkeys(sent)), found)
+    fired = [one.rule for one in going if one.rule is not None]
+    if test.expect.rule is not None and test.expect.rule not in fired:
+        found.append(f"rule: expected {test.expect.rule!r}, got {', '.join(dict.fromkeys(fired)) or None!r}")
+    return found
 
 
 def _with_codes(rules: RuleSet, facility: str, test: RuleTest, watch: Watch | None) -> RuleSet:
@@ -116,7 +137,8 @@ def given(what: Given, rule: Rule) -> tuple[bytes, Envelope]:
         sender = sender or message.get("MSH-3.1")
     if message_type is None:
         raise ValueError("write type: the message is not HL7")
-    return body, Envelope(rule.spec.facility, sender or "", message_type)
+    protocol = PROTOCOL if message_type.startswith(TYPE) else ""
+    return body, Envelope(rule.spec.facility, sender or "", message_type, protocol)
 
 
 def compare(expect: Expect, decision: Decision) -> list[str]:
@@ -134,6 +156,8 @@ def compare(expect: Expect, decision: Decision) -> list[str]:
         _same("kind", expect.kind, outcome.kind, found)
         if expect.change is not None:
             _part("change", expect.change, change_as_json(outcome), found)
+        if expect.changes is not None:
+            _part("changes", expect.changes, [change_as_json(one) for one in decision.changes], found)
         _same("destinations", expect.destinations, [one.to for one in decision.sendings], found)
     _same("rule", expect.rule, decision.rule, found)
     _same("warnings", expect.warnings, [warned.id for warned in decision.warnings], found)

@@ -13,11 +13,13 @@ from bus.sources.source import Envelope, PathError, UnreadableError
 
 HEADER = frozenset({"MSH", "EVN", "PID", "PD1", "PV1", "PV2", "SCH", "TXA"})
 """Segments of the whole message, which its parts see too."""
-RANK = {"MSH": 0, "PID": 1, "PV1": 1, "ORC": 2, "OBR": 3, "RXO": 3, "RXE": 3, "FT1": 3, "RGS": 3, "TXA": 3}
+COMMON = frozenset({"MSH", "EVN"})
+"""Those of them that are no patient's."""
+RANK = {"MSH": 0, "PID": 1, "PV1": 2, "ORC": 3, "OBR": 4, "RXO": 4, "RXE": 4, "FT1": 4, "RGS": 4, "TXA": 4}
 """How far out a segment begins a group; a group ends where one of the same or an outer rank begins."""
 DETAILS = frozenset({"OBR", "RXO", "RXE"})
 """What an order is of: the ORC just before it belongs to it."""
-DEFAULT_RANK = 4
+DEFAULT_RANK = 5
 NOTE_RANK = 9
 NULL = '""'
 """HL7's explicit null (v2.5 §2.5.3): the sender says that there is no value."""
@@ -61,7 +63,18 @@ class Hl7Source:
         """Return one source for each segment of that name, with the segments that belong to it."""
         if len(path) != 3:
             raise PathError(f"{path!r} names no segment: write three letters, such as OBX")
-        return [Hl7Source(group, self._envelope, self._header) for group in self._groups(path)]
+        header = self._header
+        if path == "PID":  # what is around a patient's part is not another patient's visit
+            header = {name: found for name, found in header.items() if name in COMMON}
+        return [Hl7Source(group, self._envelope, _seen(header, group, path)) for group in self._groups(path)]
+
+    @property
+    def patients(self) -> int:
+        """How many patients it is about, by the numbers in PID-3; of an ADT, which may be about two, one."""
+        count = sum(segment.name == "PID" for segment in self._segments)
+        if count < 2 or self._envelope.message_type.startswith("ADT"):
+            return min(count, 1)
+        return len({part.get("PID-3.1") for part in self.each("PID")})
 
     def cel(self) -> Mapping[str, Any]:
         """Return the variables of `msg`."""
@@ -84,6 +97,17 @@ class Hl7Source:
                 current = None
             before = segment
         return groups
+
+
+def _seen(header: Mapping[str, Segment], group: Sequence[Segment], name: str) -> Mapping[str, Segment]:
+    """Return the header that the parts of a group see: a patient's own, inside its part."""
+    if name != "PID":
+        return header
+    own: dict[str, Segment] = {}
+    for segment in group:
+        if segment.name in HEADER:
+            own.setdefault(segment.name, segment)
+    return {**header, **own}
 
 
 def _rank(name: str) -> int:

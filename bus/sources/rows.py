@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bus.sources.source import Envelope, PathError, UnreadableError
@@ -42,6 +43,10 @@ class RowSource:
             return []
         items = value if isinstance(value, list) else [value]
         return [RowSource(item, self._envelope, self) for item in items]
+
+    def about(self, kind: str) -> RowSource:
+        """Return the same for one change of it: `msg.kind` is what that is about."""
+        return RowSource(self._value, replace(self._envelope, kind=kind), self._holder)
 
     def _held_by(self) -> RowSource:
         if self._holder is None:

@@ -37,6 +37,8 @@ class Envelope:
     message_type: str
     protocol: str = ""
     control_id: str = ""
+    kind: str = ""
+    """What a change is about, of a message that is recorded without a rule; empty: the rule says it."""
 
     def cel(self) -> Mapping[str, Any]:
         """Return the variables of `msg`."""
@@ -46,6 +48,7 @@ class Envelope:
             "facility": self.facility,
             "protocol": self.protocol,
             "control_id": self.control_id,
+            "kind": self.kind,
         }
 
 

@@ -286,3 +286,6 @@ class Provenance(Fact):
         description="orders two versions of one record, where the source has one (a table's updated_at): an"
         " older one never overwrites a newer, so live feed and backfill agree whichever comes first",
     )
+    part: int | None = Field(
+        default=None, ge=1, description="which of the message's changes, from 1; None: it has one"
+    )

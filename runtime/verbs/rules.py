@@ -12,8 +12,10 @@ def summary() -> str:
 
 def passed_on(argv: list[str]) -> int:
     """Run the command with its own arguments; return its exit code."""
-    from adapters.files.settings import mistakes
+    from adapters.files import settings as files
+    from adapters.tables import settings as tables
     from bus.ihe import affinity
+    from bus.rules import recognition
     from bus.rules.console import rules_main
 
-    return rules_main(argv, (mistakes, affinity.mistakes))
+    return rules_main(argv, (files.mistakes, tables.mistakes, affinity.mistakes, recognition.mistakes))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveFloat, StringConstraints
+from pydantic import Field, PositiveFloat, StringConstraints, model_validator
 
 from bus.rules.sending.base import Destination, Tls
+from bus.rules.spec import Closed
 
 
 class Acknowledgement(enum.StrEnum):
@@ -17,6 +18,13 @@ class Acknowledgement(enum.StrEnum):
     """The application's: AA, AE, AR."""
     ENHANCED = "enhanced"
     """The accept acknowledgement: CA, CE, CR; the receiver has stored it. AA, AE, AR are taken, too."""
+
+
+class Batch(Closed):
+    """Several messages in one frame: FHS, BHS, messages, BTS, FTS; each has its own answer."""
+
+    messages: int = Field(ge=2, le=64, description="in a frame at most")
+    wait_seconds: PositiveFloat = Field(default=0.5, description="how long the first waits for others")
 
 
 class MllpDestination(Destination):
@@ -30,7 +38,31 @@ class MllpDestination(Destination):
     keep_seconds: PositiveFloat = Field(
         default=30.0, description="a connection that was silent for longer is not used again"
     )
+    sequence: bool = Field(
+        default=False,
+        description="the sequence number protocol (MSH-13, MSA-4): one message at a time; the receiver says"
+        " which number it expects, so that nothing is ambiguous",
+    )
+    batch: Batch | None = Field(default=None, description="absent: each message in its own frame")
     tls: Tls | None = Field(default=None, description="absent: in the clear")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settled_by_number(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("sequence") is True:
+            return {"resend_ambiguous": True, **data}
+        return data
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.sequence and (self.connections > 1 or self.batch):
+            raise ValueError("sequence: messages go one by one: take out connections and batch")
+        if self.batch and self.connections < self.batch.messages:
+            raise ValueError(
+                "batch: connections is how many messages are on their way at a time: write it, and at least"
+                f" {self.batch.messages}"
+            )
+        return self
 
     @property
     def host(self) -> str:

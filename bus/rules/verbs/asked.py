@@ -75,7 +75,10 @@ def _of_inbox(name: str) -> bool:
 def _database() -> Iterator[sa.Connection]:
     url = settings.load().database_url
     if not url:
-        raise CommandError("the database is not known: run ./yilian up first, or set YILIAN_DATABASE_URL")
+        raise CommandError(
+            "the database is not known: run ./yilian up first, or set YILIAN_DATABASE_URL",
+            zh="未配置数据库：请先运行 ./yilian up，或设置 YILIAN_DATABASE_URL",
+        )
     engine = sa.create_engine(
         sa.make_url(url).set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": 5}
     )
@@ -83,7 +86,9 @@ def _database() -> Iterator[sa.Connection]:
         with engine.connect() as connection:
             yield connection
     except sa.exc.OperationalError as error:
-        raise CommandError("the database cannot be reached: see ./yilian status") from error
+        raise CommandError(
+            "the database cannot be reached: see ./yilian status", zh="无法连接数据库：请查看 ./yilian status"
+        ) from error
     finally:
         engine.dispose()
 

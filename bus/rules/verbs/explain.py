@@ -21,6 +21,16 @@ VERDICTS = {
 }
 
 
+OUTCOMES = {
+    "value": words("value", "有值"),
+    "absent": words("absent", "缺失"),
+    "default": words("default", "默认值"),
+    "miss": words("miss", "未映射"),
+    "held": words("held", "挂起"),
+    "left out": words("left out", "省略"),
+}
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Name the options."""
     takes_message(parser)
@@ -44,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
 def _show(told: Explanation) -> None:
     write(f"{told.message}: {told.facility} {told.message_type} {told.sender}")
     for asked in told.rules:
-        write(f"\n{asked.rule}  {asked.file}:{asked.line}  {VERDICTS[asked.verdict]}")
+        about = f"  ({asked.about})" if asked.about else ""
+        write(f"\n{asked.rule}  {asked.file}:{asked.line}  {VERDICTS[asked.verdict]}{about}")
         for part in _telling(asked):
             write(f"    {_of_part(part)}")
     write("")
@@ -53,7 +64,10 @@ def _show(told: Explanation) -> None:
         write(words("held", "挂起") + f" ({told.hold.code}): {where}")
         write(f"    {told.hold.reason}")
     else:
-        write(words("recorded", "入库") + f": {told.outcome}, {told.rule}")
+        count = f"{told.changes} × " if told.changes > 1 and not told.rules[0].about else ""
+        write(words("recorded", "入库") + ": " + ", ".join(filter(None, (count + told.outcome, told.rule))))
+    if told.destinations:
+        write(words("goes to", "转发至") + f": {', '.join(told.destinations)}")
     for miss in told.misses:
         write(words("no mapping", "未映射") + f": {miss['table']} {miss['code']}")
     for reading in told.readings:
@@ -75,8 +89,8 @@ def _of_reading(reading: Reading) -> str:
     part = f"{reading.part}/" if reading.part and reading.from_message else ""
     at = f"{reading.file}:{reading.line}:{reading.column}"
     if reading.outcome == "left out":
-        return f"{reading.field}: {reading.outcome}, {reading.reason}  [{at}]"
+        return f"{reading.field}: {OUTCOMES[reading.outcome]}, {reading.reason}  [{at}]"
     gave = "" if reading.value is None else f" = {reading.value}"
     table = f" ({reading.table})" if reading.table else ""
     reason = f" {reading.reason}" if reading.reason else ""
-    return f"{reading.field}: {reading.outcome}{reason}{gave}, {part}{reading.reads}{table}  [{at}]"
+    return f"{reading.field}: {OUTCOMES[reading.outcome]}{reason}{gave}, {part}{reading.reads}{table}  [{at}]"

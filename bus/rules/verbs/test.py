@@ -90,7 +90,11 @@ def _choice(loaded: Loaded, names: Sequence[str]) -> Callable[[Rule], bool]:
     known = {name for rule in loaded.rules for name in _names(rule)}
     for name in names:
         if name not in known:
-            raise CommandError(f"there is no rule, campus or folder {name!r}; {nearest(name, known)}")
+            near = nearest(name, known)
+            raise CommandError(
+                f"there is no rule, campus or folder {name!r}; {near}",
+                zh=f"没有规则、院区或目录 {name!r}；{near}",
+            )
     return lambda rule: not names or not _names(rule).isdisjoint(names)
 
 
@@ -124,7 +128,8 @@ def _show(results: Results, *, branches: bool) -> None:
         for difference in outcome.differences:
             write(f"    {difference}")
     for covered in results.coverage if branches else ():
-        write(f"{covered.rule}: {covered.covered} of {covered.total} branches")
+        hit, total = covered.covered, covered.total
+        write(words(f"{covered.rule}: {hit} of {total} branches", f"{covered.rule}：分支 {hit}/{total}"))
         for branch in covered.missing:
             place = f"{branch.file}:{branch.place.line}:{branch.place.column}"
             write(f"    {place}: {branch.field}: {branch.what}")

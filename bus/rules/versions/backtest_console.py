@@ -94,7 +94,12 @@ def _progress(reach: Span, *, quiet: bool) -> Callable[[Tally], None]:
         if quiet or monotonic() - told < EVERY:
             return
         told = monotonic()
-        progress(f"{tally.read} of {reach.count} read, {tally.different} differ")
+        progress(
+            words(
+                f"{tally.read} of {reach.count} read, {tally.different} differ",
+                f"已读取 {tally.read}/{reach.count}，{tally.different} 条不同",
+            )
+        )
 
     return tell
 
@@ -106,7 +111,8 @@ def _tell(report: dict[str, Any]) -> None:
             (*(one[name] for name in names), one["count"], " ".join(one["messages"][:5]))
             for one in report["differences"]
         ]
-        show_table((*names, "messages", "such as"), cells)
+        columns = words("what rule field before after messages such-as", "差异 规则 字段 之前 之后 条数 例如")
+        show_table(columns.split(), cells)
     for one in report["differences"]:
         for example in one.get("examples", ()):
             what, values = one["field"] or one["what"], (example["before"], example["after"])

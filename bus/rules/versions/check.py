@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bus.rules.finding import Severity
-from bus.rules.lint import lint
+from bus.rules.lint import Check, lint
 from bus.rules.loader import Loaded, load_rules
 from bus.rules.ruleset import RuleSet
 from bus.rules.trial import run_tests
@@ -27,14 +27,14 @@ class Checked:
     """Empty: it may be deployed."""
 
 
-def check(files: Files) -> Checked:
-    """Lint a set and run its tests. Raises `UnfitFilesError`, OSError."""
+def check(files: Files, also: Iterable[Check] = ()) -> Checked:
+    """Lint a set, what `also` looks at too, and run its tests. Raises `UnfitFilesError`, OSError."""
     undecodable = tuple(_undecodable(files))
     if undecodable:
         return Checked(0, 0, undecodable)
     with laid_out(files) as folder:
         try:
-            return _check(folder)
+            return _check(folder, also)
         except RecursionError:
             return Checked(0, 0, (Finding("campuses", 1, "a file is nested too deep"),))
 
@@ -49,10 +49,10 @@ def _undecodable(files: Files) -> Iterator[Finding]:
             yield Finding(path, line, "the file is not UTF-8; save it as UTF-8")
 
 
-def _check(folder: Path) -> Checked:
+def _check(folder: Path, also: Iterable[Check]) -> Checked:
     loaded = load_rules(folder)
     tests = sum(len(rule.spec.tests) for rule in loaded.rules)
-    findings = [Finding(e.file, e.line, e.message) for e in lint(folder).of(Severity.ERROR)]
+    findings = [Finding(e.file, e.line, e.message) for e in lint(folder, also).of(Severity.ERROR)]
     if not loaded.rules and not findings:
         findings.append(Finding("campuses", 1, "there is no rule file; every message would be held"))
     findings += _strayed(loaded, folder)

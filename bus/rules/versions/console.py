@@ -11,20 +11,23 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from bus.rules.lint import Check
 from bus.rules.versions import service, store
 from bus.rules.versions.compare import compare
 from bus.rules.versions.folder import read_folder
 from bus.rules.versions.model import SHORT, RefusedRulesError
 from bus.rules.versions.status import Status, notice, status
-from bus.terminal import fail, show_json, show_table, takes_json, with_database, write
+from bus.terminal import fail, show_json, show_table, takes_json, told, with_database, write
 from runtime import settings
 from runtime.words import words
 
 
-def versions_main(argv: Sequence[str]) -> int:
-    """Run `rules …`; returns 0, 1 when refused or failed, 2 for a wrong command line."""
+def versions_main(argv: Sequence[str], checks: Sequence[Check] = ()) -> int:
+    """Run `rules …`; returns 0, 1 when refused or failed, 2 for a wrong command line. `checks`: what
+    `deploy` looks at beside the rules.
+    """
     try:
-        options = _parser().parse_args(argv)
+        options = _parser().parse_args(argv, argparse.Namespace(checks=checks))
     except SystemExit as end:
         return int(end.code or 0)
 
@@ -102,7 +105,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _deploy(engine: sa.Engine, options: argparse.Namespace) -> int:
     folder = options.rules or settings.load().rules_dir
-    outcome = service.deploy(engine, read_folder(folder), options.by or getpass.getuser(), options.note)
+    outcome = service.deploy(
+        engine, read_folder(folder), options.by or getpass.getuser(), options.note, also=options.checks
+    )
     return _outcome(outcome, options)
 
 
@@ -140,7 +145,7 @@ def _refused(error: RefusedRulesError, options: argparse.Namespace) -> int:
     if options.json:
         show_json({"changed": False, "errors": [dataclasses.asdict(one) for one in error.findings]})
         return 1
-    return fail(str(error))
+    return fail(told(error))
 
 
 def _versions(engine: sa.Engine, options: argparse.Namespace) -> int:
@@ -167,7 +172,8 @@ def _versions(engine: sa.Engine, options: argparse.Namespace) -> int:
         )
         for v in stored
     ]
-    show_table(("version", "stored at", "author", "rules", "tests", "note"), cells)
+    columns = words("version,stored at,author,rules,tests,note", "版本,保存时间,作者,规则,测试,说明")
+    show_table(columns.split(","), cells)
     write(words("\nactivations, newest first (* is active)", "\n启用记录，最新在前（* 为当前生效）"))
     for line in ledger:
         write(
@@ -186,26 +192,48 @@ def _status(engine: sa.Engine, options: argparse.Namespace) -> int:
 
 def _tell(found: Status) -> None:
     if found.active is None:
-        write("no rule set is active yet: ./yilian up activates that of the checkout")
+        write(
+            words(
+                "no rule set is active yet: ./yilian up activates that of the checkout",
+                "尚无生效的规则集：./yilian up 会启用本地目录的规则",
+            )
+        )
         return
-    active = found.active
-    write(f"active    {active.digest[:SHORT]} since {_at(active.at)}, {active.action} by {active.author}")
+    active, at = found.active, _at(found.active.at)
+    short = active.digest[:SHORT]
+    write(
+        words(
+            f"active    {short} since {at}, {active.action} by {active.author}",
+            f"生效      {short}，自 {at}，{active.author} {active.action}",
+        )
+    )
     if active.note:
         write(f"          {active.note}")
+    _tell_router(found)
+    digest = (found.checkout.digest or words("no rule set", "无规则集"))[:SHORT]
+    same = "" if found.drifted else words(", the same", "，相同")
+    write(words("checkout  ", "本地目录  ") + f"{digest}{same}")
+    for path in found.checkout.differs[:20]:
+        write("          " + words(f"differs: {path}", f"不同：{path}"))
+    if noticed := notice(found):
+        write("\n" + noticed)
+
+
+def _tell_router(found: Status) -> None:
     if found.router is None:
-        write("router    has not given a sign of life")
-    else:
-        write(f"router    decides by {found.router.rules} (said {found.router.age:.0f} s ago)")
-        if found.router.not_loaded:
-            write(f"          could not load {found.router.not_loaded}: ./yilian logs router")
-    differs = found.checkout.differs
-    write(
-        f"checkout  {(found.checkout.digest or 'no rule set')[:SHORT]}{'' if found.drifted else ', the same'}"
-    )
-    for path in differs[:20]:
-        write(f"          differs: {path}")
-    if told := notice(found):
-        write("\n" + told)
+        write(words("router    has not given a sign of life", "路由进程  没有心跳"))
+        return
+    rules, age = found.router.rules, f"{found.router.age:.0f}"
+    write(words(f"router    decides by {rules} (said {age} s ago)", f"路由进程  使用 {rules}（{age} 秒前）"))
+    if found.router.not_loaded:
+        failed = found.router.not_loaded
+        write(
+            "          "
+            + words(
+                f"could not load {failed}: ./yilian logs router",
+                f"无法加载 {failed}：见 ./yilian logs router",
+            )
+        )
 
 
 def _diff(engine: sa.Engine, options: argparse.Namespace) -> int:

@@ -30,7 +30,10 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     What lies beside the subfolders (a README) is not part of the set. Raises `UnfitFilesError`.
     """
     if not folder.is_dir():
-        raise UnfitFilesError(f"{folder} is not a folder; name one that holds campuses/, shared/ and codes/")
+        raise UnfitFilesError(
+            f"{folder} is not a folder; name one that holds campuses/, shared/ and codes/",
+            zh=f"{folder} 不是目录；请指定含 campuses/、shared/、codes/ 的目录",
+        )
     found = {}
     for path in sorted(folder.glob("*/**/*")):
         name = path.relative_to(folder).as_posix()
@@ -46,7 +49,10 @@ def _ignored(name: str) -> bool:
 def checked_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the files in the order of their paths. Raises `UnfitFilesError`."""
     if not files:
-        raise UnfitFilesError("there are no files in it; a rule set has campuses/, shared/ and codes/")
+        raise UnfitFilesError(
+            "there are no files in it; a rule set has campuses/, shared/ and codes/",
+            zh="其中没有文件；规则集应含 campuses/、shared/、codes/",
+        )
     if len(files) > MOST:
         raise UnfitFilesError(f"{len(files)} files are more than the {MOST} of a rule set")
     for name in files:

@@ -89,7 +89,10 @@ class RefusedRulesError(PermanentError):
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         listed = "\n".join(map(str, findings))
-        super().__init__(f"the rule set is not deployed; {len(findings)} to correct:\n{listed}")
+        super().__init__(
+            f"the rule set is not deployed; {len(findings)} to correct:\n{listed}",
+            zh=f"规则集未启用；有 {len(findings)} 处需要更正：\n{listed}",
+        )
         self.findings = tuple(findings)
 
 
@@ -105,4 +108,7 @@ class NothingActiveError(ConflictError):
     code = "no_active_rules"
 
     def __init__(self) -> None:
-        super().__init__("no rule set is active yet: ./yilian up activates the first one")
+        super().__init__(
+            "no rule set is active yet: ./yilian up activates the first one",
+            zh="尚无生效的规则集：./yilian up 会启用第一个",
+        )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from bus.rules.lint import Check
 from bus.rules.ruleset import InvalidRulesError
 from bus.rules.versions import store
 from bus.rules.versions.check import Checked, check
@@ -30,15 +32,22 @@ class Outcome:
 
 
 def deploy(
-    engine: sa.Engine, files: Files, author: str, note: str = "", *, expected: str | None = None
+    engine: sa.Engine,
+    files: Files,
+    author: str,
+    note: str = "",
+    *,
+    expected: str | None = None,
+    also: Iterable[Check] = (),
 ) -> Outcome:
     """Check a set, store it, and make it the active one.
 
     `expected`: the digest that must be active until then, so that two people do not undo each other's work.
+    `also`: what adapters look at in the set.
     Raises `RefusedRulesError` with all findings, `UnfitFilesError`, ConflictError.
     """
     files = checked_files(files)
-    checked = check(files)
+    checked = check(files, also)
     if checked.findings:
         raise RefusedRulesError(checked.findings)
     with engine.begin() as connection:
@@ -63,7 +72,10 @@ def _activate(
     before = store.active_digest(connection)
     if expected is not None and expected != before:
         now = before[:SHORT] if before else "none"
-        raise ConflictError(f"the active rule set is now {now}: look at it, then decide again")
+        raise ConflictError(
+            f"the active rule set is now {now}: look at it, then decide again",
+            zh=f"当前生效的规则集已是 {now}：请查看后再决定",
+        )
     if before == digest:
         return Outcome(digest, before, None)
     return Outcome(digest, before, store.activate(connection, digest, action, author, note))

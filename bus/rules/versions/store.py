@@ -113,17 +113,24 @@ def named(connection: sa.Connection, name: str) -> str:
         active(connection)
         found: Sequence[str] = connection.execute(PREVIOUS).scalars().all()
         if not found:
-            raise UnknownVersionError("no other rule set was active before this one: nothing to go back to")
+            raise UnknownVersionError(
+                "no other rule set was active before this one: nothing to go back to",
+                zh="此前没有其他规则集生效过，无可回退",
+            )
         return found[0]
     if BEGINNING.fullmatch(name) is None:
         raise UnknownVersionError(
             "name a rule set by 4 or more characters of its digest, active or previous;"
-            " ./yilian rules versions lists them"
+            " ./yilian rules versions lists them",
+            zh="请用摘要的前 4 位以上、active 或 previous 指明规则集；./yilian rules versions 可列出",
         )
     found = connection.execute(NAMED, {"beginning": f"{name}%"}).scalars().all()
     if len(found) != 1:
         what = "more than one rule set has" if found else "no rule set has"
-        raise UnknownVersionError(f"{what} a digest that begins with {name}: see ./yilian rules versions")
+        raise UnknownVersionError(
+            f"{what} a digest that begins with {name}: see ./yilian rules versions",
+            zh=f"{'有多个' if found else '没有'}摘要以 {name} 开头的规则集：见 ./yilian rules versions",
+        )
     return found[0]
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from adapters.mllp.batch import split
+from adapters.mllp.batched import BatchedTransport
+from adapters.mllp.framing import framed
+from adapters.mllp.links import control_id
 from adapters.mllp.outbound import MllpTransport
 from bus.delivery.transport import Transport
 from bus.rules.destinations import MllpDestination
@@ -55,17 +60,35 @@ class MllpPeer:
         return list(dict.fromkeys(self.receiver.got))
 
 
+class Batches(MllpReceiver):
+    """Takes batches, and answers each by a batch of what it would say to its messages."""
+
+    def _answer(self, frame: bytes, writer: asyncio.StreamWriter) -> None:
+        replies: list[bytes] = []
+        for message in [one for batch in split(frame).batches for one in batch.messages]:
+            control = control_id(message).decode()
+            self.got.append(control)
+            self.bodies.append(message)
+            replies += filter(None, [self.behaviour(control)])
+        if replies:
+            writer.write(framed(b"BHS|^~\\&|WARD\r" + b"".join(replies) + b"BTS\r"))
+
+
 class MllpHarness:
     """HL7 v2 has no answer that means a wrong door: the connection is refused, or TLS is."""
 
     reads = True
 
+    def __init__(self, *, batched: bool = False) -> None:
+        self._batched = batched
+
     @asynccontextmanager
     async def receiving(self) -> AsyncIterator[MllpPeer]:
         """Run a receiver."""
-        async with MllpReceiver() as receiver:
-            spec = mllp(receiver.port, timeout_seconds=0.5, connections=3)
-            transport = MllpTransport(spec)
+        async with Batches() if self._batched else MllpReceiver() as receiver:
+            batch = {"messages": 3, "wait_seconds": 0.02} if self._batched else None
+            spec = mllp(receiver.port, timeout_seconds=0.5, connections=3, batch=batch)
+            transport = BatchedTransport(spec) if self._batched else MllpTransport(spec)
             try:
                 yield MllpPeer(spec, transport, receiver)
             finally:

@@ -25,7 +25,7 @@ from tests.contract.outbound.tables_harness import TablesHarness
 from tests.integration.bus.clinic import rows
 from tests.integration.bus.delivery.queue import delivering, enqueue, messages, states, until
 
-KINDS = ("mllp", "webhook", "rest", "soap11", "soap12", "tables-postgresql", "tables-mariadb")
+KINDS = ("mllp", "mllp-batched", "webhook", "rest", "soap11", "soap12", "tables-postgresql", "tables-mariadb")
 
 
 @pytest.fixture(params=KINDS)
@@ -39,6 +39,7 @@ def harness(kind: str, request: pytest.FixtureRequest) -> Harness:
     """The harness of that way."""
     made: dict[str, Callable[[], Harness]] = {
         "mllp": MllpHarness,
+        "mllp-batched": lambda: MllpHarness(batched=True),
         "webhook": lambda: HttpHarness(webhook, by_header("webhook-id"), reads=False),
         "rest": lambda: HttpHarness(rest, by_header("idempotency-key")),
         "soap11": lambda: HttpHarness(soap_way("Soap11"), by_element, soap_says(Version.V11)),
@@ -135,7 +136,7 @@ async def test_without_an_answer_nobody_knows_and_the_next_message_is_not_mixed_
 async def test_a_refusal_says_whether_to_try_again(
     harness: Harness, kind: str, how: How, verdict: Verdict
 ) -> None:
-    if kind == "mllp" and how not in BEHAVIOURS:
+    if kind.startswith("mllp") and how not in BEHAVIOURS:
         pytest.skip("HL7 v2 has no such answer")
     async with harness.receiving() as receiver:
         assert (await sent(receiver, 9)).verdict is Verdict.TAKEN

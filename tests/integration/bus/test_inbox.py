@@ -23,7 +23,7 @@ MONTH = timedelta(days=30)
 
 def arrival(control_id: str, content: str = "珅", patient: str | None = "P1", **more: str) -> Arrival:
     body = content.encode("gb18030")
-    fields = {"facility": "MAIN", "sender": "LIS", "message_type": "ORU^R01"} | more
+    fields: dict[str, Any] = {"facility": "MAIN", "sender": "LIS", "message_type": "ORU^R01"} | more
     return Arrival(
         control_id=control_id,
         body=body,

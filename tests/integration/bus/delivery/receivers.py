@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 from adapters.mllp.framing import Broken, Deframer, framed
-from adapters.mllp.outbound import control_id
+from adapters.mllp.links import control_id
 
 
 def ack(code: str, control: str) -> bytes:

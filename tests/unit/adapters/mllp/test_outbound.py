@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.mllp.outbound import Msa, control_id, read_msa
+from adapters.mllp.links import Msa, control_id, read_msa
 from bus.delivery.transport import UnsendableError
 from bus.hl7.ack import acknowledge
 from tests.integration.bus.clinic import hl7

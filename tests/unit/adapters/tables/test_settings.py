@@ -57,3 +57,18 @@ def test_a_campus_or_setting_that_is_missing_is_named() -> None:
         settings.campus("XX")
     with pytest.raises(PermanentError, match="huiya_url is empty"):
         settings.campus("HY").url(Settings(huiya_url=""))
+
+
+def test_lint_names_each_mistake_by_file_and_line(tmp_path: Path) -> None:
+    assert settings.mistakes(tmp_path) == []
+    (tmp_path / "a.yaml").write_text(SOUND, encoding="utf-8")
+    (tmp_path / "b.yaml").write_text(SOUND.replace("interval: 1", "interval: 0"), encoding="utf-8")
+    (tmp_path / "c.yaml").write_text("tables: [", encoding="utf-8")
+    (tmp_path / "d.yaml").write_text(SOUND, encoding="utf-8")
+    found = settings.mistakes(tmp_path, tmp_path)
+    assert [(error.file, error.code) for error in found] == [
+        ("adapters/tables/campuses/b.yaml", "bad-key"),
+        ("adapters/tables/campuses/c.yaml", "bad-yaml"),
+        ("adapters/tables/campuses/d.yaml", "duplicate-name"),
+    ]
+    assert "interval" in found[0].message

@@ -152,3 +152,27 @@ def test_a_glimpse_of_a_refused_message_gives_what_is_plain_in_it() -> None:
     assert glimpse(raw(control_id="C7").replace(b"UTF-8", b"KLINGON"))[9] == "C7"
     assert glimpse("MSH|^~\\&|珅|MAIN|||||ADT^A01|C1\r".encode())[2:4] == ["", "MAIN"]
     assert glimpse(b"GET / HTTP/1.1") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "numbers", "further"),
+    [
+        ("ORU^R01", ["M1", "M2", "珅3"], ("M2", "珅3")),
+        ("ORU^R01", ["M1", "M1", "M2", "M2"], ("M2",)),
+        ("ORU^R01", ["M1"], ()),
+        ("ADT^A24", ["M1", "M2"], ()),
+    ],
+)
+def test_a_message_about_several_patients_says_whom(
+    kind: str, numbers: list[str], further: tuple[str, ...]
+) -> None:
+    pids = "".join(f"PID|1||{number}^^^MAIN^MR\rOBR|1\r" for number in numbers)
+    body = f"MSH|^~\\&|LIS|HP|B|G|2026||{kind}|C1|P|2.5\r{pids}".encode("gb18030")
+    header = peek(body, CAMPUSES)
+    assert (header.patient_number, header.further_patient_numbers) == (numbers[0], further)
+
+
+def test_the_number_of_a_further_patient_is_bounded_as_the_first_is() -> None:
+    body = f"MSH|^~\\&|LIS|MAIN|B|G|2026||ORU^R01|C1|P|2.5\rPID|1||M1\rPID|2||{'9' * 300}\r".encode()
+    with pytest.raises(HL7Error, match="PID-3"):
+        peek(body, CAMPUSES)

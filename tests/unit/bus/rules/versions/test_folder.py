@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.files.settings import mistakes
 from bus.rules.versions.check import check
 from bus.rules.versions.compare import compare
 from bus.rules.versions.folder import (
@@ -130,3 +131,12 @@ def test_a_comparison_names_each_file_and_what_changed_in_it() -> None:
     assert changes[0].diff.splitlines()[:2] == ["--- a/a/1", "+++ b/a/1"]
     assert {"-two", "+three"} <= set(changes[0].diff.splitlines())
     assert changes[2].diff == ""
+
+
+def test_what_adapters_look_at_keeps_a_set_from_being_deployed() -> None:
+    files = {**read_folder(CHECKOUT / "rules")}
+    assert check(files, (mistakes,)).findings == ()
+    name = "campuses/nansha/files/ns_lab.yaml"
+    files[name] = files[name].replace(b"settle: 10", b"setle: 10")
+    [found] = check(files, (mistakes,)).findings
+    assert (found.file, "setle" in found.message) == (name, True)
