@@ -13,7 +13,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from consortium.identity import decide, store
+from consortium.identity import decide, store, survivorship
 from consortium.identity.model import Facts, Golden, Link, MergeError, SourcePatient, own_person
 from consortium.identity.store import Number
 from consortium.records.model import Merge, Patient, Provenance
@@ -281,7 +281,7 @@ class Census:
         for id_, link in sorted(after.items()):
             if link is not None and link.person_id in members:
                 members[link.person_id].append(self._patients[id_])
-        return [decide.golden(id_, linked, self._last.received_at) for id_, linked in members.items()]
+        return [survivorship.golden(id_, linked, self._last.received_at) for id_, linked in members.items()]
 
     def _ledger_row(self, id_: int, link: Link, cause: Provenance) -> dict[str, Any]:
         patient = self._patients[id_]

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from consortium.identity import idcard, names
@@ -19,7 +17,6 @@ from consortium.identity.model import (
     RULE_VERSION,
     Evidence,
     Facts,
-    Golden,
     Link,
     Observed,
     SourcePatient,
@@ -87,20 +84,6 @@ def root(patient: SourcePatient, by_id: Mapping[int, SourcePatient]) -> int:
     return patient.merged_into or patient.id
 
 
-def golden(person_id: UUID, members: Sequence[SourcePatient], changed_at: datetime) -> Golden:
-    """Return a person's golden record: for each fact the newest word of a number still in use, else of a
-    retired one.
-
-    A real name goes before a placeholder, a valid ID card before an invalid one.
-    """
-    ranked = sorted(members, key=lambda m: (m.merged_into is not None, -m.changed_at.timestamp(), m.id))
-    said: dict[str, Any] = {name: _first(getattr(m.facts, name) for m in ranked) for name in FACTS}
-    real = _first(m.facts.name for m in ranked if "placeholder_name" not in m.observed.evidence)
-    card = _first(m.observed.card for m in ranked)
-    said |= {"name": real or said["name"], "id_card": card or said["id_card"]}
-    return Golden(person_id, Facts(**said), bool(members), changed_at)
-
-
 def _linking(patient: SourcePatient) -> tuple[object, ...]:
     return patient.observed, patient.facts.birth_date, patient.merged_into, patient.survivor
 
@@ -148,7 +131,3 @@ def _pairs(members: Sequence[SourcePatient]) -> Iterable[tuple[int, int]]:
     for same in by_card.values():
         for index, left in enumerate(same):
             yield from ((left.id, right.id) for right in same[index + 1 :] if agree(left, right))
-
-
-def _first(values: Iterable[Any]) -> Any:
-    return next((value for value in values if value is not None), None)
