@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import Connection
 
 from api.failures import Failure, FailureError
 from api.platform import Platform, platform, request_id
@@ -65,6 +66,10 @@ class Caller:
         """Put a read of persons, or a change, in the audit; committed before the answer goes out."""
         self._note(action or self.action, "allowed", reason, persons, what)
 
+    def note_in(self, connection: Connection, reason: str, persons: Sequence[UUID], what: str) -> None:
+        """Put a change in the audit in the change's own transaction, as its last statement: others wait."""
+        audit.append(connection, self._entry(self.action, "allowed", reason, persons, what))
+
     def _note(
         self,
         action: Action,
@@ -73,7 +78,18 @@ class Caller:
         persons: Sequence[UUID],
         what: str | None = None,
     ) -> None:
-        entry = audit.entry(
+        with self.parts.statements.connect() as connection:
+            audit.append(connection, self._entry(action, outcome, reason, persons, what))
+
+    def _entry(
+        self,
+        action: Action,
+        outcome: audit.Outcome,
+        reason: str,
+        persons: Sequence[UUID],
+        what: str | None,
+    ) -> audit.Entry:
+        return audit.entry(
             self.user,
             action,
             self.purpose,
@@ -83,8 +99,6 @@ class Caller:
             request_id=self.request_id,
             persons=persons,
         )
-        with self.parts.statements.connect() as connection:
-            audit.append(connection, entry)
 
 
 class Gate:

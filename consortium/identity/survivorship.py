@@ -1,4 +1,5 @@
-"""The golden record: for each field, whose word survives, and why. Pure; the rules are `survivorship.yaml`.
+"""The golden record: for each field, whose word survives, and why. Pure; the rules are
+`rules/identity/survivorship.yaml`, read once in a process.
 
 The record is computed from the linked numbers whenever one of them changes or moves, and never edited.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from importlib import resources
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -130,5 +131,5 @@ CRITERIA: Mapping[str, Criterion] = {
     "trusted": lambda member, _word, rules: _trust(member, rules),
     "most_recent": lambda member, _word, _rules: -member.changed_at.timestamp(),
 }
-RULES = parse(resources.files("consortium.identity").joinpath("survivorship.yaml").read_text("utf-8"))
+RULES = parse((Path(__file__).parents[2] / "rules" / "identity" / "survivorship.yaml").read_text("utf-8"))
 """The rules in force."""
