@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from api.caller import Caller, gate
-from bus.registrations import registrations, speeds
+from bus.identity.registrations import registrations, speeds
 from bus.rules.destinations import load_destinations
 from consortium.access.model import GROUP, SHARED, Action, Resource
 from consortium.identity.figures import figures
