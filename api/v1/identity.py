@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.v1 import identity_figures, identity_persons, identity_reviews
+from api.v1 import identity_figures, identity_persons, identity_relations, identity_reviews
 
 router = APIRouter(prefix="/identity", tags=["identity"])
-for part in (identity_reviews, identity_persons, identity_figures):
+for part in (identity_reviews, identity_persons, identity_relations, identity_figures):
     router.include_router(part.router)

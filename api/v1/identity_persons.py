@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.caller import Caller, gate
 from api.failures import not_found
+from api.v1.identity_relations import ShownRelation, shown
 from api.v1.identity_reviews import TAKEN, touching
 from api.v1.identity_shapes import (
     LinkedNumber,
@@ -21,6 +22,7 @@ from api.v1.identity_shapes import (
     Sentence,
     Value,
     Why,
+    find_number,
     linked_number,
     sentence,
 )
@@ -90,6 +92,7 @@ class Person(BaseModel):
     numbers: list[LinkedNumber]
     ledger: list[LedgerLine] = Field(description="oldest first")
     decisions: list[Decision] = Field(description="oldest first, those taken back included")
+    relations: list[ShownRelation] = Field(description="mother and children, by any of the numbers")
     successors: list[UUID] = Field(description="people to whom numbers went from here")
 
 
@@ -153,7 +156,7 @@ def separate(caller: Decider, id: UUID, body: Split) -> Done:  # noqa: A002 - th
     """Split a person: the numbers leave together, and no automation brings them back."""
     with caller.parts.engine.begin() as connection:
         touching(caller, tuple(one.facility for one in body.numbers))
-        found = [_number(connection, one) for one in body.numbers]
+        found = [find_number(connection, one) for one in body.numbers]
         ids = [one.patient.id for one in found]
         made = stewardship.separate(connection, id, ids, body.why, caller.user.username)
         return _done(caller, connection, made, ids, f"separated: {body.why}", [id])
@@ -164,7 +167,7 @@ def decide(caller: Decider, body: Pair) -> Done:
     """Decide without a review. It outranks automation, and takes effect before this answers."""
     with caller.parts.engine.begin() as connection:
         touching(caller, (body.left.facility, body.right.facility))
-        pair = [_number(connection, body.left), _number(connection, body.right)]
+        pair = [find_number(connection, body.left), find_number(connection, body.right)]
         ids = [one.patient.id for one in pair]
         made = stewardship.decide(connection, (ids[0], ids[1]), body.says, body.why, caller.user.username)
         before = [one.person_id for one in pair]
@@ -222,13 +225,6 @@ def _done(
     return Done(decisions=list(made), persons=now)
 
 
-def _number(connection: sa.Connection, wanted: Number) -> reading.Linked:
-    found = reading.find(connection, wanted.facility, wanted.number)
-    if found is None:
-        raise not_found("number at that campus")
-    return found
-
-
 def _verdict(caller: Caller, connection: sa.Connection, id_: int) -> stewardship.Verdict:
     one = stewardship.verdict(connection, id_)
     if one is None:
@@ -253,6 +249,7 @@ def _shown(one: Dossier) -> Person:
         numbers=[linked_number(linked) for linked in one.numbers],
         ledger=[LedgerLine(**_columns(moved, LedgerLine)) for moved in one.ledger],
         decisions=[_decision(verdict) for verdict in one.verdicts],
+        relations=[shown(relation) for relation in one.relations],
         successors=list(one.successors),
     )
 

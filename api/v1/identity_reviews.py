@@ -26,7 +26,7 @@ Decider = Annotated[Caller, Depends(gate(Action.IDENTITY_DECIDE))]
 TAKEN: dict[int | str, dict[str, Any]] = {
     409: {"description": "another claimed or decided it, or it is not in that state; the detail says which"}
 }
-REASONS = Literal["probable", "card_conflict", "placeholder", "overlay", "verdict_conflict"]
+REASONS = Literal["probable", "card_conflict", "twin", "placeholder", "overlay", "verdict_conflict"]
 
 
 class ReviewLine(BaseModel):

@@ -7,9 +7,11 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
-from consortium.identity import telling
+from api.failures import not_found
+from consortium.identity import reading, telling
 from consortium.identity.candidates import Candidate
 from consortium.identity.model import SourcePatient
 from consortium.identity.reading import Linked
@@ -115,6 +117,14 @@ def steps(evidence: Sequence[Mapping[str, Any]]) -> list[Step]:
 def number(patient: SourcePatient) -> Number:
     """Show a number."""
     return Number(facility=patient.facility, number=patient.number)
+
+
+def find_number(connection: sa.Connection, wanted: Number) -> Linked:
+    """Return a campus's number. Raises that there is none."""
+    found = reading.find(connection, wanted.facility, wanted.number)
+    if found is None:
+        raise not_found("number at that campus")
+    return found
 
 
 def linked_number(linked: Linked) -> LinkedNumber:

@@ -9,9 +9,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from consortium.identity import reading, search, stewardship, store, survivorship
+from consortium.identity import reading, relations, search, stewardship, store, survivorship
 from consortium.identity.model import Golden
 from consortium.identity.reading import Linked
+from consortium.identity.relations import Relation
 from consortium.identity.stewardship import Move, Verdict
 from consortium.identity.survivorship import Choice
 
@@ -33,6 +34,8 @@ class Dossier:
     """What happened to this person and to the numbers that are theirs now, oldest first."""
     verdicts: Sequence[Verdict]
     """What people decided about these numbers, taken back or not, oldest first."""
+    relations: Sequence[Relation]
+    """Mother and children, by any of these numbers."""
     successors: Sequence[UUID]
     """People to whom numbers went that were this person's once."""
 
@@ -53,6 +56,7 @@ def dossier(connection: sa.Connection, id_: UUID) -> Dossier | None:
         numbers=numbers,
         ledger=moves,
         verdicts=stewardship.verdicts(connection, concerned),
+        relations=relations.relations(connection, [one.patient.id for one in numbers]),
         successors=search.successors(connection, id_),
     )
 

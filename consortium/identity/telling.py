@@ -33,6 +33,10 @@ REASONS: Mapping[str, Told] = {
         "身份证号相同而姓名、出生日期不一致：证件可能是借用或父母的",
         "the same ID card with another name and birth date: it may be borrowed, or a parent's",
     ),
+    "twin": Told(
+        "同日出生、同一地址或电话而名字不同：可能是双胞胎",
+        "born on one day, at one address or phone, by other given names: they may be twins",
+    ),
     "placeholder": Told(
         "其中一方没有真实姓名（新生儿、无名氏或匿名）",
         "one of them has no real name: newborn, unknown or anonymous",

@@ -238,16 +238,43 @@ async def test_a_split_that_cannot_be_is_refused(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_a_newborn_has_a_mother_and_is_not_her(
+    client: httpx.AsyncClient, as_: As, engine: sa.Engine
+) -> None:
+    with engine.begin() as connection:
+        mother = register(connection, 1, "MAIN", OUYANG.as_patient("M1"))
+        child = register(connection, 2, "MAIN", OUYANG.as_patient("M2"))
+        assert person_of(connection, mother) == person_of(connection, child), "under her name and card"
+    me = as_("coordinator.main")
+    body = {
+        "child": {"facility": "MAIN", "number": "M2"},
+        "mother": {"facility": "MAIN", "number": "M1"},
+        "why": "产科登记",
+    }
+    made = await post(client, "/relations", me, **body)
+    assert made["child_person"] != made["mother_person"]
+    await post(client, "/relations", me, 409, **body)
+    await post(client, "/relations", as_("coordinator.huiya"), 403, **body)
+    for side in ("child_person", "mother_person"):
+        shown = (await client.get(f"{PATH}/persons/{made[side]}", headers=me)).json()
+        assert [one["id"] for one in shown["relations"]] == [made["id"]]
+    ended = await post(client, f"/relations/{made['id']}/end", me, why="登记错误")
+    assert ended["ended_by"] == "coordinator.main"
+    await post(client, f"/relations/{made['id']}/end", me, 409, why="x")
+    shown = (await client.get(f"{PATH}/persons/{made['mother_person']}", headers=me)).json()
+    assert (shown["relations"], [one["says"] for one in shown["decisions"]]) == ([], ["different"])
+
+
 async def test_the_dashboard_counts(
     client: httpx.AsyncClient, app: FastAPI, as_: As, engine: sa.Engine, queue: Queue
 ) -> None:
     app.state.platform = replace(app.state.platform, now=lambda: NOW + timedelta(days=1))
+    await post(client, f"/reviews/{queue.review}/decide", as_("admin"), says="different", why="x")
     with engine.begin() as connection:
         register(connection, 10, "MAIN", PEOPLE[2].as_patient("M7"))
         register(connection, 11, "MAIN", PEOPLE[2].as_patient("M8"))
         register(connection, 12, "HY", PEOPLE[2].as_patient("Y7"))
         register(connection, 13, "HP", PEOPLE[4].as_patient("H1", id_card=None))
-    await post(client, f"/reviews/{queue.review}/decide", as_("admin"), says="different", why="x")
     shown = (await client.get(f"{PATH}/dashboard", headers=as_("manager.group"))).json()
     main = {one["facility"]: one for one in shown["campuses"]}["MAIN"]
     assert (main["numbers"], main["people"], main["duplicates"]) == (3, 2, 1)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
+from api.v1.identity_reviews import REASONS
 from consortium.identity import telling
 from consortium.identity.matching.model import LEVELS, MISSING
 from consortium.identity.survivorship import AGREED, CRITERIA, FIRST, ONLY
@@ -45,6 +48,11 @@ def test_every_criterion_has_a_sentence(code: str) -> None:
     told = telling.criterion(code)
     assert told is not None
     assert code not in (told.zh, told.en)
+
+
+@pytest.mark.parametrize("code", get_args(REASONS))
+def test_every_reason_has_a_sentence(code: str) -> None:
+    assert telling.reason(code) == telling.REASONS[code]
 
 
 def test_an_unknown_word_is_told_as_it_is() -> None:
