@@ -36,6 +36,7 @@ def identity_main(argv: Sequence[str]) -> int:
         options = _parser().parse_args(argv)
     except SystemExit as end:
         return int(end.code or 0)
+    options.by = getattr(options, "by", None) or getpass.getuser()
     return with_database(lambda engine: int(options.run(engine, options)))
 
 
@@ -129,7 +130,7 @@ def _why(parser: argparse.ArgumentParser) -> None:
 def _by(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--by",
-        default=getpass.getuser(),
+        default=None,
         help=words("who does this; by default the user of this machine", "操作人；默认为本机当前用户"),
     )
 
@@ -152,7 +153,7 @@ def _show(engine: sa.Engine, options: argparse.Namespace) -> int:
         one = _found(connection, options.id)
         sides = candidates(connection, [one.left_id, one.right_id])
         persons = sorted({side.linked.person_id for side in sides.values()})
-        _note(connection, Action.IDENTITY_READ, f"review {one.id}", getpass.getuser(), "shown", persons)
+        _note(connection, Action.IDENTITY_READ, f"review {one.id}", options.by, "shown", persons)
     return printing.review(one, sides, as_json=options.json)
 
 
@@ -197,7 +198,7 @@ def _person(engine: sa.Engine, options: argparse.Namespace) -> int:
         one = dossier.dossier(connection, id_)
         if one is None:
             raise PermanentError(words(f"there is no person {id_}", f"没有编号为 {id_} 的人员"))
-        _note(connection, Action.IDENTITY_READ, f"person {id_}", getpass.getuser(), "shown", [id_])
+        _note(connection, Action.IDENTITY_READ, f"person {id_}", options.by, "shown", [id_])
     return printing.person(one, as_json=options.json)
 
 

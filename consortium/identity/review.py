@@ -57,7 +57,7 @@ _DECIDED = sa.text(
     "UPDATE identity.review SET state = 'decided', decided_by = :by_user, decided_at = clock_timestamp(),"
     " verdict_id = :verdict_id"
     " WHERE id = :id AND (state = 'open' OR (state = 'claimed' AND claimed_by = :by_user)"
-    " OR verdict_id = :verdict_id)"
+    " OR (verdict_id = :verdict_id AND decided_by = :by_user))"
 )
 _REOPEN = sa.text(
     "INSERT INTO identity.review (left_id, right_id, reason, weight, model_version, evidence, message_id)"

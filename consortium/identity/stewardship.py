@@ -42,9 +42,12 @@ _ALONG = sa.text(
     " AND message_id IS NOT DISTINCT FROM :message_id"
     " AND from_person = :from_person AND to_person = :to_person"
 )
-_BEHIND = sa.text(
-    "SELECT v.id FROM identity.verdict v WHERE v.revoked_at IS NULL AND v.at = :at AND v.by_user = :by_user"
-    " ORDER BY v.id"
+_MADE = sa.text(
+    "SELECT id FROM identity.verdict WHERE revoked_at IS NULL AND at = :at AND by_user = :by_user ORDER BY id"
+)
+_REVOKED = sa.text(
+    "SELECT left_id, right_id, says FROM identity.verdict WHERE revoked_at = :at AND revoked_by = :by_user"
+    " ORDER BY id"
 )
 
 
@@ -167,8 +170,9 @@ def undo(connection: sa.Connection, moved: Move, reason: str, by_user: str) -> l
     """Undo one line of the ledger, for all numbers that went the same way with it; returns the decisions
     that were made, or taken back, for it.
 
-    What people decided is taken back. What automation did is outranked by a decision: the numbers are kept
-    apart from those they had joined, and with those they had left.
+    What people decided is taken back, and what they took back is decided again. What automation did is
+    outranked by a decision: the numbers are kept apart from those they had joined, and with those they had
+    left.
 
     Raises:
         ConflictError: it was a registration, or the numbers have moved on since.
@@ -192,13 +196,17 @@ def undo(connection: sa.Connection, moved: Move, reason: str, by_user: str) -> l
 
 
 def _take_back(connection: sa.Connection, moved: Move, reason: str, by_user: str) -> list[int]:
-    """Take back the decisions that moved it: those made at that moment about numbers that went along."""
-    standing = list(connection.execute(_BEHIND, _together(moved)).scalars())
-    if not standing:
-        raise ConflictError("the decision behind it was taken back already")
-    for id_ in standing:
+    """Take back the decisions that were made at that moment by that person; where they took some back then,
+    decide so again.
+    """
+    made = list(connection.execute(_MADE, _together(moved)).scalars())
+    for id_ in made:
         service.revoke(connection, id_, by_user, reason)
-    return standing
+    revoked = connection.execute(_REVOKED, _together(moved)).all()
+    again = [decide(connection, (row.left_id, row.right_id), row.says, reason, by_user) for row in revoked]
+    if not made and not again:
+        raise ConflictError("the decision behind it was taken back already")
+    return made + again
 
 
 def _together(moved: Move) -> dict[str, object]:

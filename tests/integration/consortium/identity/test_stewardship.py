@@ -109,6 +109,10 @@ def test_a_decided_merge_is_undone_by_its_line(connection: sa.Connection, three:
     assert persons(connection, [*three, other]) == before
     with pytest.raises(ConflictError, match="taken back"):
         stewardship.undo(connection, moved, "再来", "chen")
+    revoking = stewardship.moves(connection, before[-1], [*three, other])[-1]
+    assert (revoking.by_user, revoking.reason) == ("chen", "看错了")
+    stewardship.undo(connection, revoking, "没看错", "lin")
+    assert len(set(persons(connection, [*three, other]))) == 1
 
 
 def test_a_registration_is_no_merge(connection: sa.Connection, three: list[int]) -> None:
