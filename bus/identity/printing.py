@@ -123,8 +123,8 @@ def registrations(found: Sequence[Registration], heard: Sequence[Speed], *, as_j
     if not heard:
         write(
             words(
-                "no rule tells another campus of new people: docs/identity.md says how",
-                "尚无规则将新建档患者告知其他院区：请参见 docs/identity.md",
+                "no rule tells another campus of new people: docs/decide-who-is-who.md says how",
+                "尚无规则将新建档患者告知其他院区：请参见 docs/decide-who-is-who.md",
             )
         )
     return 0

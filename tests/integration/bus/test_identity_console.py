@@ -99,7 +99,7 @@ def test_figures_are_told(run: Run, waiting: UUID) -> None:
     assert (shown["people"], shown["load"]["open"]) == (2, 1)
     assert run("dashboard")[1].splitlines()[-1].startswith("reviews: 1 open")
     assert told(run, "registrations") == {"registrations": [], "campuses": []}
-    assert "docs/identity.md" in run("registrations")[1]
+    assert "docs/decide-who-is-who.md" in run("registrations")[1]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from tests.integration.bus.delivery.queue import delivering, mllp, states, until
 from tests.integration.bus.delivery.receivers import MllpReceiver
 from tests.integration.bus.delivery.rulebook import rulebook
 
-PAGE = CHECKOUT / "docs" / "identity.md"
+PAGE = CHECKOUT / "docs" / "decide-who-is-who.md"
 SINCE = datetime(2000, 1, 1, tzinfo=UTC)
 
 
