@@ -37,7 +37,7 @@ class CampusFigures(BaseModel):
 
 
 class SuspectedOverlay(BaseModel):
-    """A number whose name, date of birth and sex changed at once."""
+    """A number whose name and date of birth or card changed at once."""
 
     source_patient_id: int
     facility: str

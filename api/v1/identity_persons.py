@@ -16,9 +16,9 @@ from api.failures import not_found
 from api.v1.identity_relations import ShownRelation, shown
 from api.v1.identity_reviews import TAKEN, touching
 from api.v1.identity_shapes import (
+    Given,
     LinkedNumber,
     Number,
-    Reason,
     Sentence,
     Value,
     Why,
@@ -185,7 +185,7 @@ def show_decision(caller: Reader, id: Id) -> Decision:  # noqa: A002 - the path'
 
 
 @router.post("/decisions/{id}/revoke", summary="Take a decision back", responses=TAKEN)
-def revoke(caller: Decider, id: Id, body: Reason) -> Done:  # noqa: A002 - the path's name of it
+def revoke(caller: Decider, id: Id, body: Given) -> Done:  # noqa: A002 - the path's name of it
     """Link both numbers as if it had not been decided."""
     with caller.parts.engine.begin() as connection:
         one = _verdict(caller, connection, id)
@@ -196,7 +196,7 @@ def revoke(caller: Decider, id: Id, body: Reason) -> Done:  # noqa: A002 - the p
 
 
 @router.post("/ledger/{id}/undo", summary="Undo a merge or a split", responses=TAKEN)
-def undo(caller: Decider, id: Id, body: Reason) -> Done:  # noqa: A002 - the path's name of it
+def undo(caller: Decider, id: Id, body: Given) -> Done:  # noqa: A002 - the path's name of it
     """Undo a line of the ledger, with all numbers that went the same way: what people decided is taken back,
     what automation did is outranked by a decision.
     """

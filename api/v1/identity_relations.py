@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.caller import Caller, gate
 from api.failures import not_found
 from api.v1.identity_reviews import TAKEN, touching
-from api.v1.identity_shapes import Number, Reason, Why, find_number
+from api.v1.identity_shapes import Given, Number, Why, find_number
 from consortium.access.model import Action
 from consortium.identity import relations
 from consortium.identity.relations import Relation
@@ -73,7 +73,7 @@ def say(caller: Decider, body: MotherOf) -> ShownRelation:
 
 
 @router.post("/{id}/end", summary="Say that a relation was wrong", responses=TAKEN)
-def end(caller: Decider, id: Id, body: Reason) -> ShownRelation:  # noqa: A002 - the path's name of it
+def end(caller: Decider, id: Id, body: Given) -> ShownRelation:  # noqa: A002 - the path's name of it
     """End it. That both are two people stays: take back that decision if it was wrong, too."""
     with caller.parts.engine.begin() as connection:
         one = relations.get(connection, id)

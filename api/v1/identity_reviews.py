@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -13,11 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.caller import Caller, gate
 from api.failures import not_found
-from api.v1.identity_shapes import Reason, Sentence, Side, Step, Value, Why, sentence, side, steps
+from api.v1.identity_shapes import Given, Sentence, Side, Step, Value, Why, sentence, side, steps
 from consortium.access import policy
 from consortium.access.model import GROUP, Action, Resource
 from consortium.identity import review, telling
 from consortium.identity.candidates import Candidate, candidates, compared
+from consortium.identity.matching.judging import Reason
 from consortium.identity.review import Review, Says, State
 
 router = APIRouter(prefix="/reviews")
@@ -26,7 +27,6 @@ Decider = Annotated[Caller, Depends(gate(Action.IDENTITY_DECIDE))]
 TAKEN: dict[int | str, dict[str, Any]] = {
     409: {"description": "another claimed or decided it, or it is not in that state; the detail says which"}
 }
-REASONS = Literal["probable", "card_conflict", "twin", "placeholder", "overlay", "verdict_conflict"]
 
 
 class ReviewLine(BaseModel):
@@ -93,7 +93,7 @@ class DecisionOfReview(BaseModel):
 def list_reviews(
     caller: Reader,
     state: Annotated[list[State] | None, Query(description="without it what is open or claimed")] = None,
-    reason: Annotated[REASONS | None, Query()] = None,
+    reason: Annotated[Reason | None, Query()] = None,
     facility: Annotated[str | None, Query(max_length=20, description="a campus of either number")] = None,
     mine: Annotated[bool, Query(description="only what the caller claimed or decided")] = False,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -156,7 +156,7 @@ def decide(caller: Decider, id: UUID, body: DecisionOfReview) -> ShownReview:  #
 
 
 @router.post("/{id}/undo", summary="Take the decision back", responses=TAKEN)
-def undo(caller: Decider, id: UUID, body: Reason) -> ShownReview:  # noqa: A002 - as above
+def undo(caller: Decider, id: UUID, body: Given) -> ShownReview:  # noqa: A002 - as above
     """Link as if it had not been decided; returns the review that is open for the pair now."""
     return _change(
         caller,

@@ -86,7 +86,7 @@ class Side(LinkedNumber):
     )
 
 
-class Reason(BaseModel):
+class Given(BaseModel):
     """Why something is done."""
 
     model_config = ConfigDict(

@@ -5,12 +5,17 @@ They name no patient, and are counted from the tables when asked for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+
+from consortium.identity import decide
+from consortium.identity.model import Facts
 
 _CAMPUSES = sa.text("""
 WITH held AS (
@@ -31,8 +36,9 @@ SELECT count(*) AS people, count(*) FILTER (WHERE campuses > 1) AS linked_across
          GROUP BY l.person_id) AS each
  WHERE CAST(:facility AS text) IS NULL OR ours
 """)
-_OVERLAYS = sa.text("""
-SELECT h.source_patient_id, s.facility, h.message_id, h.replaced_at AS at, l.person_id
+_REPLACED = sa.text("""
+SELECT h.source_patient_id, s.facility, h.message_id, h.replaced_at AS at, l.person_id,
+       h.facts AS before, CASE WHEN n.version IS NULL THEN to_jsonb(s) ELSE n.facts END AS after
   FROM identity.source_patient_history h
   JOIN identity.source_patient s ON s.id = h.source_patient_id
   JOIN identity.link l ON l.source_patient_id = s.id
@@ -40,11 +46,7 @@ SELECT h.source_patient_id, s.facility, h.message_id, h.replaced_at AS at, l.per
          ON n.source_patient_id = h.source_patient_id AND n.version = h.version + 1
  WHERE h.replaced_at >= :since AND (CAST(:facility AS text) IS NULL OR s.facility = :facility)
    AND h.facts ->> 'name_key' <> CASE WHEN n.version IS NULL THEN s.name_key ELSE n.facts ->> 'name_key' END
-   AND h.facts ->> 'birth_date'
-       <> CASE WHEN n.version IS NULL THEN s.birth_date::text ELSE n.facts ->> 'birth_date' END
-   AND h.facts ->> 'sex' <> CASE WHEN n.version IS NULL THEN s.sex ELSE n.facts ->> 'sex' END
-   AND NOT h.facts -> 'evidence' @> '["placeholder_name"]'
- ORDER BY h.replaced_at DESC, h.source_patient_id LIMIT :limit
+ ORDER BY h.replaced_at DESC, h.source_patient_id
 """)
 # S608 below: constants of this module are joined.
 _TOUCHING = """
@@ -100,7 +102,7 @@ class Campus:
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """A number whose name, date of birth and sex changed at once: it may have become another person's."""
+    """A number whose name and date of birth or card changed at once: it may have become another person's."""
 
     source_patient_id: int
     facility: str
@@ -164,11 +166,25 @@ def figures(connection: sa.Connection, facility: str | None, now: datetime, days
         people=people.people,
         linked_across=people.linked_across,
         campuses=[Campus(**row) for row in connection.execute(_CAMPUSES, values).mappings()],
-        overlays=[
-            Overlay(**row) for row in connection.execute(_OVERLAYS, {**values, "limit": OVERLAYS}).mappings()
-        ],
+        overlays=_overlays(connection, values),
         load=_load(connection, values),
     )
+
+
+def _overlays(connection: sa.Connection, values: dict[str, object]) -> list[Overlay]:
+    """Return the numbers that seem to have been given to somebody else, as linking judges it too."""
+    rows = connection.execute(_REPLACED, values)
+    suspected = (row for row in rows if decide.overlaid(_facts(row.before), _facts(row.after)))
+    return [
+        Overlay(row.source_patient_id, row.facility, row.message_id, row.at, row.person_id)
+        for row in islice(suspected, OVERLAYS)
+    ]
+
+
+def _facts(version: Mapping[str, Any]) -> Facts:
+    said = {name: version.get(name) for name in decide.FACTS}
+    born = said["birth_date"]
+    return Facts(**said | {"birth_date": date.fromisoformat(born) if born else None})
 
 
 def _load(connection: sa.Connection, values: dict[str, object]) -> Load:

@@ -42,8 +42,8 @@ REASONS: Mapping[str, Told] = {
         "one of them has no real name: newborn, unknown or anonymous",
     ),
     "overlay": Told(
-        "姓名、出生日期、性别同时改变：该患者编号可能被另一人占用",
-        "name, date of birth and sex changed at once: the number may have been given to somebody else",
+        "姓名与出生日期或身份证号同时改变：该患者编号可能被另一人占用",
+        "name and date of birth or card changed at once: the number may be somebody else's now",
     ),
     "verdict_conflict": Told("与已有的人工裁定相矛盾", "it contradicts what a person decided"),
 }

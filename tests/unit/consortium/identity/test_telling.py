@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
-from api.v1.identity_reviews import REASONS
 from consortium.identity import telling
+from consortium.identity.matching.judging import Reason
 from consortium.identity.matching.model import LEVELS, MISSING
 from consortium.identity.survivorship import AGREED, CRITERIA, FIRST, ONLY
 
@@ -50,7 +50,7 @@ def test_every_criterion_has_a_sentence(code: str) -> None:
     assert code not in (told.zh, told.en)
 
 
-@pytest.mark.parametrize("code", get_args(REASONS))
+@pytest.mark.parametrize("code", get_args(Reason))
 def test_every_reason_has_a_sentence(code: str) -> None:
     assert telling.reason(code) == telling.REASONS[code]
 
