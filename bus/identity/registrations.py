@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -140,7 +139,7 @@ def speeds(
 
 
 def _registration(
-    row: sa.RowMapping, told: Sequence[Mapping[str, Any]], destinations: Mapping[str, str]
+    row: sa.RowMapping, told: Sequence[sa.RowMapping], destinations: Mapping[str, str]
 ) -> Registration:
     values = {name: value for name, value in row.items() if name != "rule"}
     elsewhere = [one for one in told if destinations[one["destination"]] != row["facility"]]
@@ -151,7 +150,7 @@ def _registration(
     )
 
 
-def _told(row: Mapping[str, Any], received_at: datetime, destinations: Mapping[str, str]) -> Told:
+def _told(row: sa.RowMapping, received_at: datetime, destinations: Mapping[str, str]) -> Told:
     answered = row["answered_at"]
     taken = row["state"] == "delivered" and answered is not None
     times = {name: row[name] for name in ("destination", "state", "queued_at", "sent_at", "answered_at")}

@@ -171,7 +171,7 @@ def figures(connection: sa.Connection, facility: str | None, now: datetime, days
     )
 
 
-def _overlays(connection: sa.Connection, values: dict[str, object]) -> list[Overlay]:
+def _overlays(connection: sa.Connection, values: Mapping[str, object]) -> list[Overlay]:
     """Return the numbers that seem to have been given to somebody else, as linking judges it too."""
     rows = connection.execute(_REPLACED, values)
     suspected = (row for row in rows if decide.overlaid(_facts(row.before), _facts(row.after)))
@@ -187,7 +187,7 @@ def _facts(version: Mapping[str, Any]) -> Facts:
     return Facts(**said | {"birth_date": date.fromisoformat(born) if born else None})
 
 
-def _load(connection: sa.Connection, values: dict[str, object]) -> Load:
+def _load(connection: sa.Connection, values: Mapping[str, object]) -> Load:
     reasons = connection.execute(_REASONS, values)
     days = connection.execute(_DAYS, values).mappings()
     return Load(

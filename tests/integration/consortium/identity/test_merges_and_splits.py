@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 )
 
 from consortium.identity import service
+from consortium.identity.review import Says
 from consortium.records import query
 from consortium.records import service as records
 from consortium.records.model import Change, Encounter, Kind, Merge
@@ -113,7 +114,7 @@ class MergesAndSplits(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.known) > 1)
     @rule(data=st.data(), says=st.sampled_from(["same", "different"]))
-    def a_person_decides(self, data: st.DataObject, says: str) -> None:
+    def a_person_decides(self, data: st.DataObject, says: Says) -> None:
         ids = data.draw(st.lists(st.sampled_from(sorted(self.known)), min_size=2, max_size=2, unique=True))
         left, right = sorted(ids)
         if not self.reasonable((left, right), says):

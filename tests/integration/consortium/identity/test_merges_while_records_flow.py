@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from consortium.errors import ConflictError
 from consortium.identity import service
+from consortium.identity.review import Says
 from consortium.records import service as records
 from consortium.records.model import Change, Encounter, Kind
 from tests.integration.consortium.identity.pairs import PEOPLE, provenance, register, stale_goldens
@@ -71,7 +72,7 @@ class Day:
             left, right = sorted(one.id for one in chance.sample(self.numbers, 2))
             try:
                 with self.engine.begin() as connection:
-                    says = chance.choice(["same", "different"])
+                    says: Says = chance.choice(["same", "different"])
                     made = service.decide(connection, left, right, says, "看过", f"decider {seed}")
             except ConflictError:
                 continue  # the other decided this pair, or it contradicts what stands
