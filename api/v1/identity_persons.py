@@ -30,6 +30,7 @@ from consortium.access.model import Action
 from consortium.identity import reading, stewardship, telling
 from consortium.identity.dossier import Dossier, dossier
 from consortium.identity.review import Says
+from consortium.identity.settling import settled
 from consortium.identity.survivorship import Choice
 
 router = APIRouter()
@@ -154,24 +155,30 @@ def show_person(caller: Reader, id: UUID) -> Person:  # noqa: A002 - the path's 
 )
 def separate(caller: Decider, id: UUID, body: Split) -> Done:  # noqa: A002 - the path's name of it
     """Split a person: the numbers leave together, and no automation brings them back."""
-    with caller.parts.engine.begin() as connection:
+
+    def work(connection: sa.Connection) -> Done:
         touching(caller, tuple(one.facility for one in body.numbers))
         found = [find_number(connection, one) for one in body.numbers]
         ids = [one.patient.id for one in found]
         made = stewardship.separate(connection, id, ids, body.why, caller.user.username)
         return _done(caller, connection, made, ids, f"separated: {body.why}", [id])
 
+    return settled(caller.parts.engine, work)
+
 
 @router.post("/decisions", summary="Say whether two numbers are one person", responses=TAKEN)
 def decide(caller: Decider, body: Pair) -> Done:
     """Decide without a review. It outranks automation, and takes effect before this answers."""
-    with caller.parts.engine.begin() as connection:
+
+    def work(connection: sa.Connection) -> Done:
         touching(caller, (body.left.facility, body.right.facility))
         pair = [find_number(connection, body.left), find_number(connection, body.right)]
         ids = [one.patient.id for one in pair]
         made = stewardship.decide(connection, (ids[0], ids[1]), body.says, body.why, caller.user.username)
         before = [one.person_id for one in pair]
         return _done(caller, connection, [made], ids, f"decided {body.says}: {body.why}", before)
+
+    return settled(caller.parts.engine, work)
 
 
 @router.get("/decisions/{id}", summary="Show a decision")
@@ -187,12 +194,15 @@ def show_decision(caller: Reader, id: Id) -> Decision:  # noqa: A002 - the path'
 @router.post("/decisions/{id}/revoke", summary="Take a decision back", responses=TAKEN)
 def revoke(caller: Decider, id: Id, body: Given) -> Done:  # noqa: A002 - the path's name of it
     """Link both numbers as if it had not been decided."""
-    with caller.parts.engine.begin() as connection:
+
+    def work(connection: sa.Connection) -> Done:
         one = _verdict(caller, connection, id)
         ids = [one.left_id, one.right_id]
         before = [each.person_id for each in reading.by_id(connection, ids).values()]
         stewardship.revoke(connection, one, body.why, caller.user.username)
         return _done(caller, connection, [id], ids, f"taken back: {body.why}", before)
+
+    return settled(caller.parts.engine, work)
 
 
 @router.post("/ledger/{id}/undo", summary="Undo a merge or a split", responses=TAKEN)
@@ -200,7 +210,8 @@ def undo(caller: Decider, id: Id, body: Given) -> Done:  # noqa: A002 - the path
     """Undo a line of the ledger, with all numbers that went the same way: what people decided is taken back,
     what automation did is outranked by a decision.
     """
-    with caller.parts.engine.begin() as connection:
+
+    def work(connection: sa.Connection) -> Done:
         moved = stewardship.move(connection, id)
         if moved is None:
             raise not_found("line of the ledger")
@@ -208,6 +219,8 @@ def undo(caller: Decider, id: Id, body: Given) -> Done:  # noqa: A002 - the path
         made = stewardship.undo(connection, moved, body.why, caller.user.username)
         before = [one for one in (moved.from_person, moved.to_person) if one is not None]
         return _done(caller, connection, made, [moved.source_patient_id], f"undone: {body.why}", before)
+
+    return settled(caller.parts.engine, work)
 
 
 def _done(

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +17,7 @@ from api.v1.identity_shapes import Given, Number, Why, find_number
 from consortium.access.model import Action
 from consortium.identity import relations
 from consortium.identity.relations import Relation
+from consortium.identity.settling import settled
 
 router = APIRouter(prefix="/relations")
 Decider = Annotated[Caller, Depends(gate(Action.IDENTITY_DECIDE))]
@@ -63,19 +65,23 @@ class ShownRelation(BaseModel):
 def say(caller: Decider, body: MotherOf) -> ShownRelation:
     """Relate a child's number to its mother's; no automation links the two from then on."""
     touching(caller, (body.child.facility, body.mother.facility))
-    with caller.parts.engine.begin() as connection:
+
+    def work(connection: sa.Connection) -> Relation:
         child, mother = find_number(connection, body.child), find_number(connection, body.mother)
         ids = child.patient.id, mother.patient.id
         made = relations.say(connection, *ids, body.why, caller.user.username)
         persons = [made.child_person, made.mother_person]
         caller.note_in(connection, f"mother said: {body.why}", persons, f"relation {made.id}")
-    return shown(made)
+        return made
+
+    return shown(settled(caller.parts.engine, work))
 
 
 @router.post("/{id}/end", summary="Say that a relation was wrong", responses=TAKEN)
 def end(caller: Decider, id: Id, body: Given) -> ShownRelation:  # noqa: A002 - the path's name of it
     """End it. That both are two people stays: take back that decision if it was wrong, too."""
-    with caller.parts.engine.begin() as connection:
+
+    def work(connection: sa.Connection) -> Relation:
         one = relations.get(connection, id)
         if one is None:
             raise not_found("relation")
@@ -83,7 +89,9 @@ def end(caller: Decider, id: Id, body: Given) -> ShownRelation:  # noqa: A002 - 
         ended = relations.end(connection, one, body.why, caller.user.username)
         persons = [one.child_person, one.mother_person]
         caller.note_in(connection, f"relation ended: {body.why}", persons, f"relation {id}")
-    return shown(ended)
+        return ended
+
+    return shown(settled(caller.parts.engine, work))
 
 
 def shown(one: Relation) -> ShownRelation:

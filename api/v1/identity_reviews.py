@@ -20,6 +20,7 @@ from consortium.identity import review, telling
 from consortium.identity.candidates import Candidate, candidates, compared
 from consortium.identity.matching.judging import Reason
 from consortium.identity.review import Review, Says, State
+from consortium.identity.settling import settled
 
 router = APIRouter(prefix="/reviews")
 Reader = Annotated[Caller, Depends(gate(Action.IDENTITY_READ))]
@@ -170,14 +171,17 @@ def _change(
     caller: Caller, id_: UUID, what: str, change: Callable[[sa.Connection, Review], Review]
 ) -> ShownReview:
     """Do something to a review, and put it in the audit, in one transaction."""
-    with caller.parts.engine.begin() as connection:
+
+    def work(connection: sa.Connection) -> ShownReview:
         before = _found(caller, connection, id_)
         persons = _persons(candidates(connection, [before.left_id, before.right_id]))
         one = change(connection, before)
         sides = candidates(connection, [one.left_id, one.right_id])
         concerned = sorted({*persons, *_persons(sides)})
         caller.note_in(connection, what, concerned, f"review {id_}")
-    return _shown(one, sides)
+        return _shown(one, sides)
+
+    return settled(caller.parts.engine, work)
 
 
 def _found(caller: Caller, connection: sa.Connection, id_: UUID) -> Review:

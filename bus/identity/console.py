@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 from uuid import UUID
@@ -22,6 +23,7 @@ from consortium.identity import dossier, reading, review, stewardship
 from consortium.identity.candidates import candidates
 from consortium.identity.figures import figures
 from consortium.identity.review import Review
+from consortium.identity.settling import settled
 from runtime import settings
 from runtime.words import words
 
@@ -183,12 +185,16 @@ def _change(
     change: Callable[[sa.Connection, Review], Review],
     what: str,
 ) -> int:
-    with engine.begin() as connection:
+
+    def work(connection: sa.Connection) -> Review:
         before = _found(connection, options.id)
         one = change(connection, before)
         linked = reading.by_id(connection, [one.left_id, one.right_id]).values()
         persons = sorted({each.person_id for each in linked})
         _note(connection, Action.IDENTITY_DECIDE, f"review {before.id}", options.by, what, persons)
+        return one
+
+    one = settled(engine, work)
     return printing.reviews(review.Reviews([one], None), as_json=options.json)
 
 
@@ -203,22 +209,29 @@ def _person(engine: sa.Engine, options: argparse.Namespace) -> int:
 
 
 def _pair(engine: sa.Engine, options: argparse.Namespace) -> int:
-    with engine.begin() as connection:
+
+    def work(connection: sa.Connection) -> Done:
         pair = _number(connection, options.left).patient.id, _number(connection, options.right).patient.id
         made = stewardship.decide(connection, pair, options.says, options.why, options.by)
         return _done(connection, [made], pair, options)
 
+    return _tell(settled(engine, work), options)
+
 
 def _separate(engine: sa.Engine, options: argparse.Namespace) -> int:
-    with engine.begin() as connection:
+
+    def work(connection: sa.Connection) -> Done:
         found = [_number(connection, text) for text in options.numbers]
         ids = [one.patient.id for one in found]
         made = stewardship.separate(connection, found[0].person_id, ids, options.why, options.by)
         return _done(connection, made, ids, options)
 
+    return _tell(settled(engine, work), options)
+
 
 def _revoke(engine: sa.Engine, options: argparse.Namespace) -> int:
-    with engine.begin() as connection:
+
+    def work(connection: sa.Connection) -> Done:
         one = stewardship.verdict(connection, options.decision)
         if one is None:
             raise PermanentError(
@@ -227,9 +240,12 @@ def _revoke(engine: sa.Engine, options: argparse.Namespace) -> int:
         stewardship.revoke(connection, one, options.why, options.by)
         return _done(connection, [one.id], [one.left_id, one.right_id], options)
 
+    return _tell(settled(engine, work), options)
+
 
 def _undo_move(engine: sa.Engine, options: argparse.Namespace) -> int:
-    with engine.begin() as connection:
+
+    def work(connection: sa.Connection) -> Done:
         moved = stewardship.move(connection, options.move)
         if moved is None:
             raise PermanentError(
@@ -237,6 +253,8 @@ def _undo_move(engine: sa.Engine, options: argparse.Namespace) -> int:
             )
         made = stewardship.undo(connection, moved, options.why, options.by)
         return _done(connection, made, [moved.source_patient_id], options)
+
+    return _tell(settled(engine, work), options)
 
 
 def _registrations(engine: sa.Engine, options: argparse.Namespace) -> int:
@@ -270,16 +288,29 @@ def _recompute(engine: sa.Engine, options: argparse.Namespace) -> int:
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a decision did: the decisions made or taken back, and the people whose the numbers are now."""
+
+    decisions: Sequence[int]
+    persons: Sequence[UUID]
+
+
 def _done(
     connection: sa.Connection, made: Sequence[int], ids: Sequence[int], options: argparse.Namespace
-) -> int:
+) -> Done:
     persons = sorted({one.person_id for one in reading.by_id(connection, ids).values()})
-    told = ", ".join(map(str, made))
-    what = f"{options.command}: {options.why}"
-    _note(connection, Action.IDENTITY_DECIDE, f"decision {told}", options.by, what, persons)
+    what = "decision " + ", ".join(map(str, made))
+    reason = f"{options.command}: {options.why}"
+    _note(connection, Action.IDENTITY_DECIDE, what, options.by, reason, persons)
+    return Done(made, persons)
+
+
+def _tell(done: Done, options: argparse.Namespace) -> int:
     if options.json:
-        return show_json({"decisions": list(made), "persons": persons})
-    write(words(f"decision {told}; persons now: ", f"裁定 {told}；现属人员：") + ", ".join(map(str, persons)))
+        return show_json(asdict(done))
+    made, persons = (", ".join(map(str, each)) for each in (done.decisions, done.persons))
+    write(words(f"decision {made}; persons now: {persons}", f"裁定 {made}；现属人员：{persons}"))
     return 0
 
 

@@ -88,7 +88,7 @@ def _former(versions: Sequence[sa.RowMapping], patient: SourcePatient) -> list[F
     now = {name: getattr(patient.facts, name) for name in decide.FACTS} | {
         "birth_date": patient.facts.birth_date.isoformat() if patient.facts.birth_date else None
     }
-    following = [row["facts"] for row in versions[1:]] + [now]
+    following = [*(row["facts"] for row in versions), now][1:]
     return [
         Former(name, row["facts"].get(name), row["replaced_at"], row["message_id"])
         for row, after in zip(versions, following, strict=True)

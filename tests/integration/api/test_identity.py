@@ -195,28 +195,23 @@ async def test_a_registrar_decides_without_a_review(
     assert (await client.get(f"{PATH}/persons/{UUID(int=3)}", headers=me)).status_code == 404
 
 
-async def test_a_line_of_the_ledger_is_undone(
-    client: httpx.AsyncClient, as_: As, engine: sa.Engine, queue: Queue
-) -> None:
-    me = as_("admin")
-    number = {"facility": "HP", "number": "H1"}
-    pair: dict[str, Any] = {
-        "left": number,
-        "right": {"facility": "MAIN", "number": "M1"},
-        "says": "same",
-        "why": "x",
-    }
-    [person] = (await post(client, "/decisions", me, **pair))["persons"]
-    separated = await post(client, f"/persons/{person}/separate", me, numbers=[number], why="不是本人")
-    assert separated["persons"] != [person]
-    left, right = persons(engine, queue)
-    assert left != right
+async def test_a_line_of_the_ledger_is_undone(client: httpx.AsyncClient, as_: As, engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        left = register(connection, 1, "MAIN", WANG.as_patient("M1"))
+        right = register(connection, 2, "HP", WANG.as_patient("H1"))
+        person = person_of(connection, left)
+        assert person_of(connection, right) == person, "by the card"
+    me, number = as_("admin"), {"facility": "HP", "number": "H1"}
+    separated = await post(client, f"/persons/{person}/separate", me, numbers=[number], why="借用证件")
+    assert separated["persons"] != [str(person)]
+    pair: dict[str, Any] = {"left": number, "right": {"facility": "MAIN", "number": "M1"}}
+    late = await post(client, "/decisions", me, 409, **pair, says="same", why="x")
+    assert "says the opposite" in late["detail"]
     shown = (await client.get(f"{PATH}/persons/{person}", headers=me)).json()
     line = [one for one in shown["ledger"] if one["from_person"]][-1]
-    await post(client, f"/ledger/{line['id']}/undo", me, why="是本人")
-    left, right = persons(engine, queue)
-    assert left == right
     await post(client, f"/ledger/{line['id']}/undo", as_("coordinator.huiya"), 403, why="x")
+    undone = await post(client, f"/ledger/{line['id']}/undo", me, why="是本人")
+    assert undone == {"decisions": separated["decisions"], "persons": [str(person)]}
     await post(client, f"/ledger/{10**9}/undo", me, 404, why="x")
 
 

@@ -10,6 +10,7 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
@@ -18,8 +19,9 @@ import sqlalchemy as sa
 from consortium.errors import ConflictError
 from consortium.identity import service
 from consortium.identity.review import Says
+from consortium.identity.settling import settled
 from consortium.records import service as records
-from consortium.records.model import Change, Encounter, Kind
+from consortium.records.model import Change, Encounter, Kind, Provenance
 from tests.integration.consortium.identity.pairs import PEOPLE, provenance, register, stale_goldens
 
 DECISIONS = int(os.environ.get("YILIAN_TEST_MERGES", "200"))
@@ -61,9 +63,13 @@ class Day:
             visit = Encounter(number=f"V{message}", class_="outpatient", status="finished")
             patient = PEOPLE[one.who].as_patient(one.number, address=f"{chance.randrange(9)} 号")
             change = Change(kind=Kind.ENCOUNTER, patient=patient, encounter=visit)
-            with self.engine.begin() as connection:
-                records.apply(connection, change, provenance(message, one.facility))
+            said = provenance(message, one.facility)
+            again(lambda change=change, said=said: self.record(change, said))
             self.written[visit.number] = one.id
+
+    def record(self, change: Change, said: Provenance) -> None:
+        with self.engine.begin() as connection:
+            records.apply(connection, change, said)
 
     def decide(self, seed: int) -> None:
         """Merge and split at random, and take half of it back at once."""
@@ -71,9 +77,7 @@ class Day:
         for _ in range(DECISIONS // DECIDERS):
             left, right = sorted(one.id for one in chance.sample(self.numbers, 2))
             try:
-                with self.engine.begin() as connection:
-                    says: Says = chance.choice(["same", "different"])
-                    made = service.decide(connection, left, right, says, "看过", f"decider {seed}")
+                made = settled(self.engine, self.deciding(left, right, chance, f"decider {seed}"))
             except ConflictError:
                 continue  # the other decided this pair, or it contradicts what stands
             with self._lock:
@@ -82,13 +86,26 @@ class Day:
             if chance.random() < 0.5:
                 self.take_back(made)
 
+    def deciding(
+        self, left: int, right: int, chance: random.Random, by: str
+    ) -> Callable[[sa.Connection], int]:
+        says: Says = chance.choice(["same", "different"])
+        return lambda connection: service.decide(connection, left, right, says, "看过", by)
+
     def take_back(self, made: int) -> None:
-        try:
-            with self.engine.begin() as connection:
-                service.revoke(connection, made, "decider", "看错了")
-        except ConflictError:
-            pass  # a later decision of the other took its place
+        with suppress(ConflictError):  # the other decided just the same, and took it back already
+            settled(self.engine, lambda connection: service.revoke(connection, made, "decider", "看错了"))
         self.standing.discard(made)
+
+
+def again(work: Callable[[], None]) -> None:
+    """Begin again after a deadlock, as the router does with a batch."""
+    while True:
+        try:
+            return work()
+        except sa.exc.OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != "40P01":
+                raise
 
 
 def run(*parts: Callable[[], None]) -> None:
