@@ -16,7 +16,10 @@ from consortium.identity.relations import Relation
 from consortium.identity.stewardship import Move, Verdict
 from consortium.identity.survivorship import Choice
 
-_PERSONS = sa.text("SELECT id FROM identity.person WHERE id > :after ORDER BY id LIMIT :limit FOR UPDATE")
+_PERSONS = sa.text(
+    "SELECT id, name, sex, birth_date, id_card, phone, address, deceased, active FROM identity.person"
+    " WHERE id > :after ORDER BY id LIMIT :limit FOR UPDATE"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +69,17 @@ def recompute(connection: sa.Connection, after: UUID, limit: int, now: datetime)
 
     Returns how many differed, and the last id; None: there are no more.
     """
-    ids = list(connection.execute(_PERSONS, {"after": after, "limit": limit}).scalars())
-    members: dict[UUID, list[Linked]] = {id_: [] for id_ in ids}
-    for one in reading.of_persons(connection, ids):
+    rows = connection.execute(_PERSONS, {"after": after, "limit": limit}).mappings()
+    before = {row["id"]: dict(row) for row in rows}
+    members: dict[UUID, list[Linked]] = {id_: [] for id_ in before}
+    for one in reading.of_persons(connection, list(before)):
         members[one.person_id].append(one)
-    before = {row["id"]: row for row in (search.person(connection, id_) for id_ in ids) if row is not None}
-    changed = [
-        golden
-        for id_, linked in members.items()
-        if _differs(golden := survivorship.golden(id_, [one.patient for one in linked], now), before[id_])
-    ]
+    computed = (
+        survivorship.golden(id_, [one.patient for one in linked], now) for id_, linked in members.items()
+    )
+    changed = [golden for golden in computed if _differs(golden, before[golden.id])]
     store.write_persons(connection, changed)
-    return len(changed), ids[-1] if ids else None
+    return len(changed), max(before) if before else None
 
 
 def _differs(golden: Golden, row: search.Row) -> bool:

@@ -53,6 +53,17 @@ PEOPLE = (
 """So different that nothing but a person's decision makes two of them one."""
 
 
+SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许"
+GIVEN = ("建国", "秀兰", "志强", "桂英", "晓东", "雪梅", "海涛", "丽华", "文博", "思远")
+
+
+def somebody(n: int) -> Somebody:
+    """One of 200 people, none like another."""
+    born = date(1930, 1, 1) + timedelta(days=n * 397)
+    name = SURNAMES[n % len(SURNAMES)] + GIVEN[n * 3 // len(SURNAMES) % len(GIVEN)]
+    return Somebody(name, "male" if n % 2 else "female", born, f"13{n * 7919:09}", "440106")
+
+
 def provenance(message: int, facility: str) -> Provenance:
     return Provenance(message_id=message, facility=facility, received_at=NOW + timedelta(seconds=message))
 
