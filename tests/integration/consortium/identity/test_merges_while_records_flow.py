@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -72,7 +73,7 @@ class Day:
             patient = somebody(one.who).as_patient(one.number, address=f"{chance.randrange(9)} 号")
             change = Change(kind=Kind.ENCOUNTER, patient=patient, encounter=visit)
             said = provenance(message, one.facility)
-            again(lambda change=change, said=said: self.record(change, said))
+            again(partial(self.record, change, said))
             self.written[visit.number] = one.id
 
     def record(self, change: Change, said: Provenance) -> None:
