@@ -28,6 +28,7 @@ from api.v1 import (
     documents,
     forms,
     health,
+    identity,
     master_data,
     messages,
     recognition,
@@ -67,6 +68,7 @@ TAGS = [
     {"name": "alerts", "description": "告警: what is wrong with the bus"},
     {"name": "critical values", "description": "危急值: what must be known at once, and who took note"},
     {"name": "documents", "description": "共享文档: clinical documents as pages"},
+    {"name": "identity", "description": "患者主索引: who is who, reviews, ledger, register once"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
     {
         "name": "upload",
@@ -119,6 +121,7 @@ def create_app(settings: Settings) -> FastAPI:
         critical_values,
         documents,
         recognition,
+        identity,
         audit,
     )
     for part in v1:

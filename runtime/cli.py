@@ -26,6 +26,7 @@ VERBS = (
     "master",
     "alerts",
     "systems",
+    "identity",
     "gateway",
     "bench",
 )

@@ -98,7 +98,8 @@ def refuse_written(message_id: int, message_type: str) -> None:
         raise held.NotHeldError(
             f"message {message_id} was fed by HL7 v3 and recorded before it was answered: nothing of it"
             " waits; let its sender send the corrected message",
-            zh=f"消息 {message_id} 由 HL7 v3 送入，应答前已入库，没有等待处理的内容；请由发送方重发更正后的消息",
+            zh=f"消息 {message_id} 由 HL7 v3 送入，应答前已入库，没有等待处理的内容；"
+            "请由发送方重发更正后的消息",
         )
     if message_type.startswith(TYPE):
         raise held.NotHeldError(

@@ -70,6 +70,12 @@ class Action(enum.StrEnum):
     """The worklist of codes that no table knows."""
     CODE_MAP_WRITE = "code-map.write"
     """Say what a campus's code means, which lets go on what waited for it."""
+    IDENTITY_READ = "identity.read"
+    """The review queue, and who a person is at which campus, by whose word and decision."""
+    IDENTITY_DECIDE = "identity.decide"
+    """Saying that two numbers are one person, or are not, and taking that back."""
+    IDENTITY_FIGURES_READ = "identity-figures.read"
+    """How many duplicates there are, and how fast campuses hear of new people: no patient."""
     AUDIT_READ = "audit.read"
     UPLOAD = "upload"
 

@@ -175,6 +175,27 @@ TABLE = (
         "engineers and ops take note of alerts",
     ),
     Line(
+        frozenset({Role.COORDINATOR}),
+        frozenset({Action.IDENTITY_READ, Action.IDENTITY_DECIDE, Action.IDENTITY_FIGURES_READ}),
+        frozenset({Relation.CAMPUS}),
+        frozenset({Purpose.TREATMENT, Purpose.OPERATIONS}),
+        "coordinators decide who is who among the patients of their campus",
+    ),
+    Line(
+        frozenset({Role.ADMIN}),
+        frozenset({Action.IDENTITY_READ, Action.IDENTITY_DECIDE}),
+        frozenset({Relation.CAMPUS, Relation.GROUP}),
+        frozenset({Purpose.ADMINISTRATION, Purpose.OPERATIONS}),
+        "administrators decide who is who at every campus of theirs",
+    ),
+    Line(
+        frozenset({Role.ADMIN, Role.ENGINEER, Role.OPS, Role.MANAGER}),
+        frozenset({Action.IDENTITY_FIGURES_READ}),
+        frozenset({Relation.CAMPUS, Relation.GROUP, Relation.SHARED}),
+        frozenset({Purpose.ADMINISTRATION, Purpose.OPERATIONS}),
+        "those who run the consortium see how well its people are told apart",
+    ),
+    Line(
         frozenset({Role.ADMIN}),
         frozenset({Action.AUDIT_READ}),
         frozenset({Relation.SHARED}),

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from consortium.identity import blocks, decide, store
+from consortium.identity import blocks, decide, store, survivorship
 from consortium.identity.agenda import agenda
 from consortium.identity.cause import Cause
 from consortium.identity.matching import Model, active
@@ -333,7 +333,7 @@ class Census:
         for id_, link in sorted(after.items()):
             if link is not None and link.person_id in members:
                 members[link.person_id].append(self._patients[id_])
-        return [decide.golden(id_, linked, self._cause().at) for id_, linked in members.items()]
+        return [survivorship.golden(id_, linked, self._cause().at) for id_, linked in members.items()]
 
     def _ledger_row(self, id_: int, link: Link, cause: Cause) -> dict[str, Any]:
         patient, score = self._patients[id_], link.score

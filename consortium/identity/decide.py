@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +23,6 @@ from consortium.identity.model import (
     Evidence,
     Facts,
     Former,
-    Golden,
     Link,
     Observed,
     Score,
@@ -109,20 +107,6 @@ def root(patient: SourcePatient, by_id: Mapping[int, SourcePatient]) -> int:
     while patient.merged_into is not None and patient.merged_into in by_id:
         patient = by_id[patient.merged_into]
     return patient.merged_into or patient.id
-
-
-def golden(person_id: UUID, members: Sequence[SourcePatient], changed_at: datetime) -> Golden:
-    """Return a person's golden record: for each fact the newest word of a number still in use, else of a
-    retired one.
-
-    A real name goes before a placeholder, a valid ID card before an invalid one.
-    """
-    ranked = sorted(members, key=lambda m: (m.merged_into is not None, -m.changed_at.timestamp(), m.id))
-    said: dict[str, Any] = {name: _first(getattr(m.facts, name) for m in ranked) for name in FACTS}
-    real = _first(m.facts.name for m in ranked if "placeholder_name" not in m.observed.evidence)
-    card = _first(m.observed.card for m in ranked)
-    said |= {"name": real or said["name"], "id_card": card or said["id_card"]}
-    return Golden(person_id, Facts(**said), bool(members), changed_at)
 
 
 def remember(former: Former, before: Facts, after: Facts) -> Former:
@@ -230,7 +214,3 @@ def _person(group: Sequence[SourcePatient], fixed: Mapping[int, UUID]) -> UUID:
         return fixed[followed[0]]
     anchor = min(group, key=lambda m: (m.merged_into is not None, not m.survivor, m.id))
     return own_person(anchor.facility, anchor.number)
-
-
-def _first(values: Iterable[Any]) -> Any:
-    return next((value for value in values if value is not None), None)

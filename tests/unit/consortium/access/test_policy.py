@@ -85,6 +85,21 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
         for where in ("campus", "group", "shared")
     },
     Action.CODE_MAP_WRITE: {("engineer", where, "operations") for where in ("campus", "group")},
+    Action.IDENTITY_READ: {("coordinator", "campus", purpose) for purpose in ("treatment", "operations")}
+    | {
+        ("admin", where, purpose)
+        for where in ("campus", "group")
+        for purpose in ("administration", "operations")
+    },
+    Action.IDENTITY_FIGURES_READ: {
+        ("coordinator", "campus", purpose) for purpose in ("treatment", "operations")
+    }
+    | {
+        (role, where, purpose)
+        for role in ("admin", "engineer", "ops", "manager")
+        for where in ("campus", "group", "shared")
+        for purpose in ("administration", "operations")
+    },
     Action.AUDIT_READ: {("admin", "shared", "audit")},
     Action.UPLOAD: {("system", "campus", "operations")},
     Action.RECORD_WRITE: {("system", "campus", "operations")},
@@ -92,6 +107,7 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
 }
 ALLOWED[Action.RECORD_READ] = ALLOWED[Action.DOCUMENT_READ] = ALLOWED[Action.PATIENT_READ]
 ALLOWED[Action.PATIENT_QUERY] = ALLOWED[Action.PATIENT_READ]
+ALLOWED[Action.IDENTITY_DECIDE] = ALLOWED[Action.IDENTITY_READ]
 for everyones in (Action.ME_READ, Action.CAPABILITIES_READ):
     ALLOWED[everyones] = {
         (role.value, where.value, purpose.value)

@@ -152,16 +152,3 @@ def test_what_contradicts_the_card_is_kept_as_evidence() -> None:
     assert set(observed.evidence) == {"card_birth_differs", "card_sex_differs", "placeholder_name"}
     assert decide.observe(Facts(id_card="123")).evidence == ("card_invalid",)
     assert decide.observe(Facts(name="王珅", id_card=CARD, birth_date=BORN, sex="female")).evidence == ()
-
-
-def test_the_golden_record_takes_the_newest_word_of_a_number_in_use() -> None:
-    older = patient(1, name="王珅", phone="1", id_card=CARD)
-    newer = patient(2, name="无名氏", phone="2", id_card="假的")
-    retired = replace(patient(3, phone="3", address="广州"), merged_into=2)
-    golden = decide.golden(UUID(int=1), [older, newer, retired], NOW)
-    assert golden.facts == Facts(name="王珅", phone="2", id_card=CARD, address="广州")
-    assert golden.active
-
-
-def test_a_person_whom_everybody_left_is_not_active() -> None:
-    assert not decide.golden(UUID(int=1), [], NOW).active
