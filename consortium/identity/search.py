@@ -36,6 +36,12 @@ class PersonSearch:
     """Born before this day."""
     sex: str | None = None
     phone: str | None = None
+    name_like: str | None = None
+    """Pattern of LIKE for a name as it is compared (`names.key`)."""
+    address_like: tuple[str, ...] = ()
+    """Patterns of LIKE, each of which the address fits."""
+    known_at: tuple[str, ...] = ()
+    """Campuses, of one of which they have a number in use."""
     limit: int = 50
     after: UUID | None = None
     """`People.after` of the page before."""
@@ -89,6 +95,7 @@ _SOURCE = sa.table(
             "birth_date",
             "id_card",
             "phone",
+            "address",
             "card",
             "name_key",
             "merged_into",
@@ -152,6 +159,12 @@ def _matching(wanted: PersonSearch) -> list[sa.ColumnElement[bool]]:
             _LINK, _SOURCE, _SOURCE.c.id == _LINK.c.source_patient_id
         )
         conditions.append(_PERSON.c.id.in_(linked.where(*said)))
+    if wanted.known_at:
+        numbered = sa.select(_LINK.c.person_id).join_from(
+            _LINK, _SOURCE, _SOURCE.c.id == _LINK.c.source_patient_id
+        )
+        in_use = (_SOURCE.c.facility.in_(wanted.known_at), _SOURCE.c.merged_into.is_(None))
+        conditions.append(_PERSON.c.id.in_(numbered.where(*in_use)))
     return conditions
 
 
@@ -166,8 +179,10 @@ def _said(wanted: PersonSearch) -> list[sa.ColumnElement[bool]]:
         (wanted.birth_before, lambda day: c.birth_date < day),
         (wanted.sex, lambda sex: c.sex == sex),
         (wanted.phone, lambda phone: c.phone == phone),
+        (wanted.name_like, lambda pattern: c.name_key.like(pattern, escape="\\")),
     )
-    return [condition(value) for value, condition in criteria if value is not None]
+    found = [condition(value) for value, condition in criteria if value is not None]
+    return found + [c.address.like(pattern, escape="\\") for pattern in wanted.address_like]
 
 
 def _named(key: str, match: str) -> sa.ColumnElement[bool]:
