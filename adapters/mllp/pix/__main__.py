@@ -20,6 +20,8 @@ from bus.heartbeat import beat
 from bus.inbox import Inbox
 from bus.logging import configure
 from bus.pix.manager import Manager
+from bus.pix.notices.notifier import Notifier
+from bus.pix.notices.running import Files, notify
 from consortium.errors import PermanentError
 from runtime.settings import Settings, load
 
@@ -50,13 +52,17 @@ async def serve(settings: Settings) -> None:
     async with Inbox(settings.database_url, settings.routing_key, patience=told.patience) as inbox:
         listener = Listener(told, inbox, replies=lambda one: PixReplies(one, manager))
         await listener.start()
-        beating = asyncio.create_task(beat(settings.database_url, "pix", listener.detail))
+        tasks = [
+            asyncio.create_task(beat(settings.database_url, "pix", listener.detail)),
+            asyncio.create_task(notify(Notifier(settings, engine), Files(settings.rules_dir))),
+        ]
         try:
             await stop.wait()
         finally:
             await listener.stop()
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             engine.dispose()
 
 

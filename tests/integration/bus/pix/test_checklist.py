@@ -1,4 +1,4 @@
-"""PIX and PDQ over HL7 v2, line by line of the conformance checklist (numbers of the NIST toolkit's groups)."""
+"""PIX and PDQ over HL7 v2, line by line of the conformance checklist."""
 
 from __future__ import annotations
 
