@@ -209,7 +209,7 @@ class Settings(BaseSettings):
     )
     alert_process_seconds: float = Field(default=30.0, ge=0, description="age of a process's sign of life")
     alert_processes: tuple[str, ...] = Field(
-        default=("relay", "router", "mllp", "tables", "delivery", "api", "worker"),
+        default=("relay", "router", "mllp", "pix", "tables", "delivery", "api", "worker"),
         description="those that must live",
     )
     alert_gateway_minutes: float = Field(

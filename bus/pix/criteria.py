@@ -69,6 +69,8 @@ def wanted(qpd: Segment, domains: Domains) -> PersonSearch:
                 TABLE_VALUE, ("QPD", 1, 3, place), "unknown_criterion", f"QPD-3: @PID.{path[0]} {reason}"
             )
             raise FaultsError(fault)
+        if path in said.values:
+            raise said.fault(path, DATA_TYPE, "bad_criterion", "is given twice")
         said.values[path], said.places[path] = value, place
     search = _identified(PersonSearch(), said, domains)
     search = replace(search, name_like=_name(said), sex=_sex(said), phone=_phone(said))
