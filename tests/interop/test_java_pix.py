@@ -19,7 +19,7 @@ from tests.interop.peers import Peers, build
 
 pytestmark = pytest.mark.timeout(600)  # the first one builds
 
-CARD = "440106198001011233^^^&2.16.156.10011.1.3&ISO^NI"
+CARD = "440106198001011230^^^&2.16.156.10011.1.3&ISO^NI"
 MAIN, HP = "MAIN/1.2.156.10011.99.1", "HP/1.2.156.10011.99.2"
 
 

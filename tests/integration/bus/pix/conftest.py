@@ -13,7 +13,7 @@ from tests.integration.bus.clinic import KEY, engine_of, rows
 
 OIDS = {"MAIN": "1.2.156.10011.99.1", "HP": "1.2.156.10011.99.2", "HY": "1.2.156.10011.99.3"}
 CONSORTIUM = "CONSORTIUM&1.2.156.10011.99.0&ISO"
-CARD = "440106198001011233"
+CARD = "440106198001011230"
 
 
 def cx(number: str, facility: str = "MAIN") -> str:

@@ -101,7 +101,7 @@ class TestLine03Replayed:
     def test_an_a08_relinks(self, desk: Desk) -> None:
         linked(desk)
         assert identifiers(desk.cross(cx("M1"), "^^^HP")) == [cx("H1", "HP")]
-        desk.feed("H1", "HP", event="A08", name="李^红", birth="19700202", sex="F", card="440106197002021229")
+        desk.feed("H1", "HP", event="A08", name="李^红", birth="19700202", sex="F", card="440106197002021225")
         assert codes(desk.cross(cx("M1"), "^^^HP")) == ("AA", "NF")
         desk.feed("H1", "HP", event="A08", name="王^珅", birth="19800101", sex="M", card=CARD)
         assert identifiers(desk.cross(cx("M1"), "^^^HP")) == [cx("H1", "HP")]
@@ -167,7 +167,7 @@ class TestLine05PatientIdentityManagement:
 
     def test_a47_to_a_number_that_is_another_patient_s_is_refused(self, desk: Desk) -> None:
         desk.feed("M1")
-        desk.feed("M2", name="李^红")
+        desk.feed("M2", name="李^红", birth="19700202", sex="F")
         answer = desk.merge("M2", "M1", event="A47")
         assert (answer.get("MSA-1"), errors(answer)) == ("AE", [("PID^1^3^1^1", "205")])
         answer = desk.merge("M3", "M8", event="A47")
@@ -349,8 +349,8 @@ class TestLine12Demographics:
 class TestLine13Continuation:
     @pytest.fixture
     def crowd(self, desk: Desk) -> Desk:
-        for n in range(5):
-            desk.feed(f"M{n}", name="王^珅")
+        for n, given in enumerate(("珅", "芳", "建国", "思远", "秀英")):
+            desk.feed(f"M{n}", name=f"王^{given}", birth=f"19{n + 5}4060{n + 1}")
         return desk
 
     def test_pages_of_the_size_asked_for_until_the_end(self, crowd: Desk) -> None:

@@ -58,6 +58,12 @@ def board(desk: Desk) -> Board:
     return board
 
 
+def parted(desk: Desk) -> None:
+    """Say of H1 that it is somebody else."""
+    other = {"name": "李^红", "birth": "19700202", "sex": "F", "card": "440106197002021225"}
+    desk.feed("H1", "HP", event="A08", **other)
+
+
 def told(found: Sequence[tuple[str, Message]]) -> list[tuple[str, list[str]]]:
     """Return destination and PID-3 of each notice."""
     result = []
@@ -111,18 +117,14 @@ class TestLine11Notified:
         linked(board.desk)
         to = subscriber("MAIN", "HP")
         board.news(to)
-        board.desk.feed(
-            "H1", "HP", event="A08", name="李^红", birth="19700202", sex="F", card="440106197002021229"
-        )
+        parted(board.desk)
         assert sorted(told(board.news(to))) == [("ward", [cx("H1", "HP")]), ("ward", [cx("M1")])]
 
     def test_a_parting_of_what_was_linked_before_anybody_subscribed(self, board: Board) -> None:
         linked(board.desk)
         board.news()
         to = subscriber("MAIN", "HP")
-        board.desk.feed(
-            "H1", "HP", event="A08", name="李^红", birth="19700202", sex="F", card="440106197002021229"
-        )
+        parted(board.desk)
         assert sorted(told(board.news(to))) == [("ward", [cx("H1", "HP")]), ("ward", [cx("M1")])]
 
     def test_a_retired_number_leaves_the_list_though_no_link_moved(self, board: Board) -> None:
@@ -165,7 +167,7 @@ class TestDocumentRegistry:
 
     def test_a43_when_a_number_moves_to_another_person(self, board: Board) -> None:
         board.desk.feed("M1", card=CARD)
-        board.desk.feed("H1", "HP")
+        parted(board.desk)
         to = subscriber("MAIN", "HP", links=False, registry=True)
         assert board.news(to) == []
         before = person_of(board.desk, "H1", "HP")
@@ -180,7 +182,7 @@ class TestDocumentRegistry:
 
     def test_a_merged_number_is_named_beside_the_id_before(self, board: Board) -> None:
         board.desk.feed("M1")
-        board.desk.feed("M9", name="李^红")
+        board.desk.feed("M9", name="李^红", birth="19700202", sex="F")
         to = subscriber("MAIN", links=False, registry=True)
         board.news(to)
         before = person_of(board.desk, "M9")
