@@ -17,6 +17,7 @@ POLLER = "pix-notices"
 MOST = 500
 """Changes in one transaction."""
 
+_STANDS = sa.text("SELECT value FROM bus.watermark WHERE poller = :poller")
 _LOCKED = sa.text("SELECT value FROM bus.watermark WHERE poller = :poller FOR UPDATE")
 _BEGIN = sa.text(
     "INSERT INTO bus.watermark (poller, value) VALUES (:poller, CAST(:value AS jsonb))"
@@ -77,6 +78,15 @@ class Cursor:
     def done(self) -> bool:
         """Whether everything that was noted is read."""
         return self.links == self.links_upto and self.retirements == self.retirements_upto
+
+
+def idle(connection: sa.Connection) -> bool:
+    """Whether nothing is new, without a write: what is asked every second."""
+    row = connection.execute(_STANDS, {"poller": POLLER}).one_or_none()
+    if row is None:
+        return False
+    cursor, now = Cursor(**row.value), connection.execute(_NOW).one()
+    return cursor.done and (now.links, now.retirements) == (cursor.links, cursor.retirements)
 
 
 def locked(connection: sa.Connection) -> Cursor:

@@ -68,6 +68,9 @@ class Notifier:
 
         Errors of the database pass; nothing is told then, and it is told in a later step.
         """
+        with self._engine.connect() as connection:
+            if changes.idle(connection):
+                return False
         with self._engine.begin() as connection:
             before = changes.locked(connection)
             found, after = changes.settled(connection, before)
