@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -20,9 +21,45 @@ _NUMBER = sa.text(
     " WHERE s.facility = :facility AND s.number = :number"
 )
 _STANDING = sa.text(
-    "SELECT id FROM identity.verdict"
-    " WHERE left_id = :left AND right_id = :right AND says = 'same' AND revoked_at IS NULL"
+    "SELECT id, says, by_user FROM identity.verdict"
+    " WHERE left_id = :left AND right_id = :right AND revoked_at IS NULL"
 )
+_PERSON = sa.text("SELECT person_id FROM identity.link WHERE source_patient_id = :id")
+
+BY = "pix:"
+"""Before MSH-3|MSH-4 in the verdicts of applications, which another may take back; a reviewer's it may not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Deed:
+    """Two source patients, and who says what of them."""
+
+    connection: sa.Connection
+    left: int
+    right: int
+    who: str
+    reason: str
+
+    def standing(self) -> tuple[int, str] | None:
+        """Return the verdict that stands, its id and what it says. Raises FaultsError for a reviewer's."""
+        values = {"left": self.left, "right": self.right}
+        row = self.connection.execute(_STANDING, values).one_or_none()
+        if row is None:
+            return None
+        if not row.by_user.startswith(BY):
+            reason = "a reviewer decided of these two patients already: they take it back, or you agree"
+            raise FaultsError(Fault(UNKNOWN_KEY, ("PID", 2, 3), "verdict_conflict", reason))
+        return int(row.id), str(row.says)
+
+    def one_person(self) -> bool:
+        """Whether they are one person now."""
+        return len({_person(self.connection, id_) for id_ in (self.left, self.right)}) == 1
+
+    def decide(self, says: Literal["same", "different"]) -> None:
+        identity.decide(self.connection, self.left, self.right, says, self.reason, self.who)
+
+    def revoke(self, verdict: int) -> None:
+        identity.revoke(self.connection, verdict, self.who, self.reason)
 
 
 def apply(
@@ -30,7 +67,7 @@ def apply(
 ) -> tuple[dict[str, Any], tuple[uuid.UUID, ...]]:
     """Link or unlink two patients; returns what the trace shows, and the people they are now.
 
-    A37 revokes what an A24 (or a reviewer) decided. Where automation alone would link the two all the same,
+    A37 revokes what an A24 decided. Where automation alone would link the two all the same,
     it decides that they are different people, which outranks automation.
 
     Raises:
@@ -38,33 +75,35 @@ def apply(
     """
     left, right = sorted(_known(connection, side, n) for n, side in enumerate((linked.left, linked.right), 1))
     event = "A24" if linked.same else "A37"
-    reason = f"ADT^{event}, control id {control_id}"
+    deed = _Deed(connection, left, right, f"{BY}{who}", f"ADT^{event}, control id {control_id}")
     try:
-        if linked.same:
-            done = _link(connection, left, right, who, reason)
-        else:
-            done = _unlink(connection, left, right, who, reason)
+        done = _link(deed) if linked.same else _unlink(deed)
+    except FaultsError:
+        raise
     except PermanentError as error:
         raise FaultsError(Fault(UNKNOWN_KEY, ("PID", 2, 3), "verdict_conflict", str(error))) from error
     persons = tuple(dict.fromkeys(_person(connection, id_) for id_ in (left, right)))
     return {"link": done}, persons
 
 
-def _link(connection: sa.Connection, left: int, right: int, who: str, reason: str) -> str:
-    if _standing(connection, left, right) is not None:
+def _link(deed: _Deed) -> str:
+    standing = deed.standing()
+    if standing is not None and standing[1] == "same":
         return "linked before"
-    identity.decide(connection, left, right, "same", reason, who)
+    if standing is not None:
+        deed.revoke(standing[0])
+    deed.decide("same")
     return "linked"
 
 
-def _unlink(connection: sa.Connection, left: int, right: int, who: str, reason: str) -> str:
+def _unlink(deed: _Deed) -> str:
     done = "not linked"
-    standing = _standing(connection, left, right)
-    if standing is not None:
-        identity.revoke(connection, standing, who, reason)
+    standing = deed.standing()
+    if standing is not None and standing[1] == "same":
+        deed.revoke(standing[0])
         done = "link revoked"
-    if _person(connection, left) == _person(connection, right):
-        identity.decide(connection, left, right, "different", reason, who)
+    if deed.one_person():
+        deed.decide("different")
         done = "parted"
     return done
 
@@ -81,14 +120,6 @@ def _known(connection: sa.Connection, side: Identifier, occurrence: int) -> int:
     return int(row.id)
 
 
-def _standing(connection: sa.Connection, left: int, right: int) -> int | None:
-    found = connection.execute(_STANDING, {"left": left, "right": right}).scalar_one_or_none()
-    return None if found is None else int(found)
-
-
 def _person(connection: sa.Connection, source_patient_id: int) -> uuid.UUID:
-    found = connection.execute(
-        sa.text("SELECT person_id FROM identity.link WHERE source_patient_id = :id"),
-        {"id": source_patient_id},
-    ).scalar_one()
-    return uuid.UUID(str(found))
+    found: uuid.UUID = connection.execute(_PERSON, {"id": source_patient_id}).scalar_one()
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bus.hl7.message import Message
+from consortium.identity import service as identity
 from tests.integration.bus.pix.conftest import (
     CARD,
     CONSORTIUM,
@@ -149,6 +150,18 @@ class TestLine04Merged:
         assert [where for where, _ in errors(answer)] == [place]
 
 
+def two_people(desk: Desk) -> None:
+    """Register two people: at MAIN as M1, at Huangpu as H1."""
+    desk.feed("M1")
+    desk.feed("H1", "HP", name="李^红", birth="19700202", sex="F")
+
+
+def couple(desk: Desk, event: str) -> Message:
+    """Link (A24) or unlink (A37) M1 and H1."""
+    pids = [f"PID|||{cx('M1')}||王^珅", f"PID|||{cx('H1', 'HP')}||李^红"]
+    return desk.say(f"ADT^{event}^ADT_{event}", "EVN||20261125090000", *pids)
+
+
 class TestLine05PatientIdentityManagement:
     @pytest.mark.parametrize("event", ["A28", "A31"])
     def test_a28_and_a31(self, desk: Desk, event: str) -> None:
@@ -172,6 +185,45 @@ class TestLine05PatientIdentityManagement:
         assert (answer.get("MSA-1"), errors(answer)) == ("AE", [("PID^1^3^1^1", "205")])
         answer = desk.merge("M3", "M8", event="A47")
         assert (answer.get("MSA-1"), errors(answer)) == ("AE", [("MRG^1^1^1^1", "204")])
+
+    def test_a24_links_and_a37_takes_it_back(self, desk: Desk) -> None:
+        two_people(desk)
+        assert codes(desk.cross(cx("M1"), "^^^HP")) == ("AA", "NF")
+        assert couple(desk, "A24").get("MSA-1") == "AA"
+        assert identifiers(desk.cross(cx("M1"), "^^^HP")) == [cx("H1", "HP")]
+        assert couple(desk, "A24").get("MSA-1") == "AA"  # again, under another control id
+        desk.feed("H1", "HP", event="A08", name="李^红梅", birth="19700202", sex="F")
+        assert identifiers(desk.cross(cx("M1"), "^^^HP")) == [cx("H1", "HP")]
+        assert couple(desk, "A37").get("MSA-1") == "AA"
+        assert codes(desk.cross(cx("M1"), "^^^HP")) == ("AA", "NF")
+        assert couple(desk, "A37").get("MSA-1") == "AA"
+        verdicts = "SELECT says, by_user, revoked_by FROM identity.verdict"
+        assert desk.rows(verdicts) == [("same", "pix:HIS|MAIN", "pix:HIS|MAIN")]
+
+    def test_a37_parts_what_automation_linked_and_a24_joins_it_again(self, desk: Desk) -> None:
+        linked(desk)
+        assert couple(desk, "A37").get("MSA-1") == "AA"
+        assert codes(desk.cross(cx("M1"), "^^^HP")) == ("AA", "NF")
+        desk.feed("M1", event="A08", card=CARD)
+        assert codes(desk.cross(cx("M1"), "^^^HP")) == ("AA", "NF")
+        assert couple(desk, "A24").get("MSA-1") == "AA"
+        assert identifiers(desk.cross(cx("M1"), "^^^HP")) == [cx("H1", "HP")]
+
+    def test_what_a_reviewer_decided_an_application_does_not_take_back(self, desk: Desk) -> None:
+        two_people(desk)
+        ids = sorted(int(str(id_)) for (id_,) in desk.rows("SELECT id FROM identity.source_patient"))
+        with desk.engine.begin() as connection:
+            identity.decide(connection, ids[0], ids[1], "different", "两个人", "reviewer")
+        answer = couple(desk, "A24")
+        assert (answer.get("MSA-1"), answer.get("ERR-5")) == ("AE", "verdict_conflict")
+        assert desk.audited()[-1] == ("ITI-30", "refused")
+
+    def test_a_link_is_in_the_journey_and_in_the_audit(self, desk: Desk) -> None:
+        two_people(desk)
+        couple(desk, "A24")
+        [(detail,)] = desk.rows("SELECT detail FROM bus.trace ORDER BY message_id DESC LIMIT 1")
+        assert detail == {"rule": None, "kind": "ITI-30 A24", "link": "linked"}
+        assert desk.audited()[-1] == ("ITI-30", "allowed")
 
     def test_an_event_that_is_not_taken(self, desk: Desk) -> None:
         answer = desk.feed("M1", event="A02")
