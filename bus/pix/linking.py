@@ -27,7 +27,7 @@ _STANDING = sa.text(
 _PERSON = sa.text("SELECT person_id FROM identity.link WHERE source_patient_id = :id")
 
 BY = "pix:"
-"""Before MSH-3|MSH-4 in the verdicts of applications, which another may take back; a reviewer's it may not."""
+"""Before MSH-3|MSH-4 in the verdicts of applications. Another application may take them back."""
 
 
 @dataclass(frozen=True, slots=True)
