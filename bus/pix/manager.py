@@ -107,7 +107,7 @@ class Manager:
                     raise
             else:
                 break
-        log.info("fed", message_id=taken.message_id, event=event, repeated=taken.repeated)
+        log.info("fed", message_id=taken.message_id, message_type=header.message_type)
         return Reply(answers.acknowledged(header, self._stamp(), Code.ACCEPT))
 
     def _take(self, stated: feed.Feed, header: Header, raw: bytes, who: Application) -> Taken:
