@@ -109,7 +109,7 @@ def _identified(search: PersonSearch, said: _Said, domains: Domains) -> PersonSe
     if not any(authority):
         return replace(search, number=number)
     try:
-        domain = domains.named(*authority)  # type: ignore[arg-type] # three
+        domain = domains.named(*authority)
     except DomainError as error:
         path = next(p for p in ((3, 4, 1), (3, 4, 2), (3, 4, 3)) if said.get(p))
         raise said.fault(path, UNKNOWN_KEY, "unknown_domain", str(error)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from collections.abc import Callable
@@ -99,16 +100,16 @@ class Manager:
     def _feed(self, header: Header, message: Message, raw: bytes, who: Application) -> Reply:
         event = header.message_type[4:]
         stated = feed.read(message, event, self._domains, who.may_feed)
-        for last in (False,) * (TRIES - 1) + (True,):
-            try:
-                taken = self._take(stated, header, raw, who)
-            except RetryableError:
-                if last:
-                    raise
-            else:
-                break
+        taken = self._tried(stated, header, raw, who)
         log.info("fed", message_id=taken.message_id, message_type=header.message_type)
         return Reply(answers.acknowledged(header, self._stamp(), Code.ACCEPT))
+
+    def _tried(self, stated: feed.Feed, header: Header, raw: bytes, who: Application) -> Taken:
+        """Take a feed, and again where another transaction took its number at the same moment."""
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(RetryableError):
+                return self._take(stated, header, raw, who)
+        return self._take(stated, header, raw, who)
 
     def _take(self, stated: feed.Feed, header: Header, raw: bytes, who: Application) -> Taken:
         """Commit a feed's effects and its row in the audit together."""

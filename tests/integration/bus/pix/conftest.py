@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from bus.hl7.message import Message, parse
 from bus.pix.manager import Manager
 from runtime.settings import Settings
+from tests.conftest import replace_path
 from tests.integration.bus.clinic import KEY, engine_of, rows
 
 OIDS = {"MAIN": "1.2.156.10011.99.1", "HP": "1.2.156.10011.99.2", "HY": "1.2.156.10011.99.3"}
@@ -107,12 +110,39 @@ def identifiers(answer: Message, occurrence: int = 1) -> list[str]:
     return pids[occurrence - 1].raw(3).split("~") if len(pids) >= occurrence else []
 
 
+@pytest.fixture(scope="module")
+def quiet_url(postgres_url: str, template_database: str) -> Iterator[str]:
+    """URL of a database that the module's tests share, because they change nothing in it."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"'.encode())
+        yield replace_path(postgres_url, name)
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture(scope="module")
+def ward(quiet_url: str) -> Iterator[Desk]:
+    """Some patients of MAIN, for questions and for what is refused."""
+    desk = Desk(quiet_url)
+    register_ward(desk)
+    yield desk
+    desk.engine.dispose()
+
+
 @pytest.fixture
 def desk(database_url: str) -> Iterator[Desk]:
     """A manager with the sample consortium's settings."""
     desk = Desk(database_url)
     yield desk
     desk.engine.dispose()
+
+
+def register_ward(desk: Desk) -> None:
+    """Register M1 to M4 at MAIN."""
+    desk.feed("M1", name="王^珅", card=CARD, more="|||天河路1号^^广州市^广东省||13800000000")
+    desk.feed("M2", name="王^珅瑶", birth="19900303", sex="F")
+    desk.feed("M3", name="欧阳^倩", birth="19900615", sex="F", more="|||中山大道9号^^广州市^广东省")
+    desk.feed("M4", name="SMITH^JOHN", birth="19800202")
 
 
 def linked(desk: Desk) -> None:

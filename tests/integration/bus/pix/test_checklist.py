@@ -16,6 +16,7 @@ from tests.integration.bus.pix.conftest import (
     identifiers,
     linked,
     person_of,
+    register_ward,
 )
 
 
@@ -60,22 +61,22 @@ class TestLine02Domains:
             "M1^^^MAIN~X^^^NOWHERE",
         ],
     )
-    def test_a_contradictory_or_unknown_domain_is_rejected(self, desk: Desk, sent: str) -> None:
-        answer = desk.feed(sent)
+    def test_a_contradictory_or_unknown_domain_is_rejected(self, ward: Desk, sent: str) -> None:
+        answer = ward.feed(sent, name="不^存在")
         assert answer.get("MSA-1") == "AE"
         [(place, code)] = errors(answer)
         assert place in {"PID^1^3^1^4", "PID^1^3^2^4"}
         assert code == "204"
-        assert desk.rows("SELECT count(*) FROM identity.source_patient") == [(0,)]
+        assert ward.rows("SELECT count(*) FROM identity.source_patient WHERE name = '不存在'") == [(0,)]
 
-    def test_in_the_version_of_iti8_the_error_has_its_older_form(self, desk: Desk) -> None:
-        answer = desk.feed("M1^^^NOWHERE", version="2.3.1")
+    def test_in_the_version_of_iti8_the_error_has_its_older_form(self, ward: Desk) -> None:
+        answer = ward.feed("M1^^^NOWHERE", version="2.3.1")
         assert answer.get("MSA-1") == "AE"
         assert answer.get("ERR-1") == "PID^1^3^204&Unknown key identifier&HL70357"
         assert "not known" in str(answer.get("MSA-3"))
 
-    def test_a_campus_feeds_its_own_numbers_alone(self, desk: Desk) -> None:
-        answer = desk.feed(cx("H1", "HP"))
+    def test_a_campus_feeds_its_own_numbers_alone(self, ward: Desk) -> None:
+        answer = ward.feed(cx("H1", "HP"))
         assert (answer.get("MSA-1"), answer.get("ERR-5")) == ("AE", "wrong_campus")
 
     def test_national_numbers_and_those_of_others_stand_beside_the_own(self, desk: Desk) -> None:
@@ -144,8 +145,8 @@ class TestLine04Merged:
             ([f"PID|||{cx('M1')}", "MRG|M2^^^NOWHERE"], "MRG^1^1^1^4"),
         ],
     )
-    def test_what_cannot_be_merged_is_said(self, desk: Desk, segments: list[str], place: str) -> None:
-        answer = desk.say("ADT^A40", "EVN||20261125090000", *segments)
+    def test_what_cannot_be_merged_is_said(self, ward: Desk, segments: list[str], place: str) -> None:
+        answer = ward.say("ADT^A40", "EVN||20261125090000", *segments)
         assert answer.get("MSA-1") == "AE"
         assert [where for where, _ in errors(answer)] == [place]
 
@@ -225,8 +226,8 @@ class TestLine05PatientIdentityManagement:
         assert detail == {"rule": None, "kind": "ITI-30 A24", "link": "linked"}
         assert desk.audited()[-1] == ("ITI-30", "allowed")
 
-    def test_an_event_that_is_not_taken(self, desk: Desk) -> None:
-        answer = desk.feed("M1", event="A02")
+    def test_an_event_that_is_not_taken(self, ward: Desk) -> None:
+        answer = ward.feed("M1", event="A02")
         assert (answer.get("MSA-1"), errors(answer)) == ("AR", [("MSH^1^9", "201")])
 
 
@@ -276,8 +277,8 @@ class TestLine07NoCounterpart:
 
 class TestLine08UnknownNumber:
     @pytest.mark.parametrize("asked", [cx("M404"), "zzz^^^CONSORTIUM", "1^^^&2.16.156.10011.1.3&ISO"])
-    def test_an_unknown_number(self, desk: Desk, asked: str) -> None:
-        answer = desk.cross(asked)
+    def test_an_unknown_number(self, ward: Desk, asked: str) -> None:
+        answer = ward.cross(asked)
         assert codes(answer) == ("AE", "AE")
         assert errors(answer) == [("QPD^1^3^1^1", "204")]
         assert identifiers(answer) == []
@@ -285,9 +286,8 @@ class TestLine08UnknownNumber:
 
 class TestLine09UnknownSourceDomain:
     @pytest.mark.parametrize("asked", ["M1^^^NOWHERE", "M1^^^MAIN&1.2.156.10011.99.2&ISO", "M1"])
-    def test_an_unknown_source_domain(self, desk: Desk, asked: str) -> None:
-        desk.feed("M1")
-        answer = desk.cross(asked)
+    def test_an_unknown_source_domain(self, ward: Desk, asked: str) -> None:
+        answer = ward.cross(asked)
         assert codes(answer) == ("AE", "AE")
         assert errors(answer) == [("QPD^1^3^1^4", "204")]
 
@@ -306,16 +306,6 @@ def numbers(answer: Message) -> list[str]:
     return sorted(
         identifiers(answer, n)[0].partition("^")[0] for n in range(1, len(answer.segments("PID")) + 1)
     )
-
-
-@pytest.fixture
-def ward(desk: Desk) -> Desk:
-    """Some patients of MAIN."""
-    desk.feed("M1", name="王^珅", card=CARD, more="|||天河路1号^^广州市^广东省||13800000000")
-    desk.feed("M2", name="王^珅瑶", birth="19900303", sex="F")
-    desk.feed("M3", name="欧阳^倩", birth="19900615", sex="F", more="|||中山大道9号^^广州市^广东省")
-    desk.feed("M4", name="SMITH^JOHN", birth="19800202")
-    return desk
 
 
 class TestLine12Demographics:
@@ -364,7 +354,9 @@ class TestLine12Demographics:
         assert (pid.get("5.1"), pid.get("5.7")) == ("王珅", "L")
         assert identifiers(answer) == [cx("M1"), f"{person_of(ward, 'M1')}^^^{CONSORTIUM}^PI"]
 
-    def test_only_numbers_of_the_domains_asked_for_and_only_who_has_one(self, ward: Desk) -> None:
+    def test_only_numbers_of_the_domains_asked_for_and_only_who_has_one(self, desk: Desk) -> None:
+        ward = desk
+        register_ward(ward)
         ward.feed("H1", "HP", card=CARD)
         assert identifiers(ward.find("@PID.3.1^M1", "^^^HP")) == [cx("H1", "HP")]
         assert numbers(ward.find("@PID.5.1.1^王", "^^^HP")) == ["H1"]
@@ -442,8 +434,8 @@ class TestLine13Continuation:
         assert (codes(expired), errors(expired)) == (("AE", "AE"), [("DSC^1^1", "204")])
 
     @pytest.mark.parametrize("quantity", ["0^RD", "x^RD", "2^LI"])
-    def test_a_quantity_that_is_none(self, crowd: Desk, quantity: str) -> None:
-        answer = crowd.find("@PID.5.1.1^王", quantity=quantity)
+    def test_a_quantity_that_is_none(self, ward: Desk, quantity: str) -> None:
+        answer = ward.find("@PID.5.1.1^王", quantity=quantity)
         assert (codes(answer), errors(answer)) == (("AE", "AE"), [("RCP^1^2", "102")])
 
 
