@@ -7,7 +7,7 @@ what PIX answers; the triggers note it in the transaction that does it.
 from alembic import op
 
 revision = "0017_pix2"
-down_revision = "0013_observe"
+down_revision = "0015_matching"
 branch_labels = None
 depends_on = None
 
