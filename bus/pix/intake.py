@@ -133,7 +133,8 @@ def _arrival(feed: Feed, header: Header, raw: bytes, endpoint: str) -> Arrival:
     first, *others = [number for facility, number in feed.numbers if facility == header.facility]
     return Arrival(
         facility=header.facility,
-        sender=header.sender,
+        # A HIS may send one message to this endpoint and to another, which records its visit: two messages.
+        sender=f"{header.sender}/{endpoint}",
         control_id=header.control_id,
         message_type=header.message_type,
         body=raw,

@@ -6,6 +6,7 @@ import pytest
 
 from bus.hl7.message import Message
 from consortium.identity import service as identity
+from tests.integration.bus.clinic import hl7, store
 from tests.integration.bus.pix.conftest import (
     CARD,
     CONSORTIUM,
@@ -99,6 +100,12 @@ class TestLine03Replayed:
         assert (answer.get("MSA-1"), errors(answer)) == ("AE", [("MSH^1^10", "205")])
         assert desk.rows("SELECT number FROM identity.source_patient") == [("M1",)]
         assert desk.rows("SELECT count(*) FROM bus.work") == [(0,)]
+
+    def test_the_same_message_at_the_mllp_endpoint_is_another(self, desk: Desk) -> None:
+        store(desk.url, hl7("ADT^A04", control_id="R1"))
+        assert desk.feed("M1", control_id="R1").get("MSA-1") == "AA"
+        assert desk.rows("SELECT number FROM identity.source_patient") == [("M1",)]
+        assert desk.rows("SELECT sender FROM bus.inbox ORDER BY id") == [("HIS",), ("HIS/pix",)]
 
     def test_an_a08_relinks(self, desk: Desk) -> None:
         linked(desk)
