@@ -15,8 +15,8 @@ from consortium.access.audit import Entry, Outcome
 from consortium.access.model import Action, Purpose, Resource, Role, User
 from runtime.pix import PixApplication
 
-Check = Callable[[str], None]
-"""Raises HL7Error for a campus for which the connection's certificate may not speak."""
+Check = Callable[[str, str], None]
+"""Raises HL7Error for a campus (MSH-4) and application (MSH-3) whose certificate the connection's is not."""
 
 
 @dataclass(frozen=True, slots=True)

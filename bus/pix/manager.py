@@ -69,7 +69,7 @@ class Manager:
     def answer(self, raw: bytes, check: Check | None = None) -> Reply:
         """Do what a message says and return the answer; every outcome is in the audit.
 
-        `check` knows for which campuses the connection's certificate may speak.
+        `check` knows for whom the connection's certificate may speak.
 
         Raises:
             HL7Error: its MSH cannot be read.
@@ -154,7 +154,7 @@ class Manager:
 
 def _certified(check: Check, header: Header) -> None:
     try:
-        check(header.facility)
+        check(header.facility, header.sender)
     except HL7Error as error:
         raise FaultsError.of(error, Code.REJECT) from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.mllp.pix.replies import PixReplies
-from adapters.mllp.pix.settings import pix_settings
+from adapters.mllp.pix.settings import Subjects, pix_settings
 from adapters.mllp.server import Listener
 from bus.inbox import Inbox
 from bus.pix.manager import Manager
@@ -40,7 +40,7 @@ async def listening(database_url: str) -> AsyncIterator[Listener]:
         listener = Listener(
             type(told)(told.host, 0, told.campuses, told.body_limit, endpoint="pix"),
             inbox,
-            replies=lambda one: PixReplies(one, manager),
+            replies=lambda one: PixReplies(one, manager, Subjects(settings.pix.applications)),
         )
         await listener.start()
         yield listener

@@ -13,7 +13,7 @@ import structlog
 import uvloop
 
 from adapters.mllp.pix.replies import THREADS, PixReplies
-from adapters.mllp.pix.settings import pix_settings
+from adapters.mllp.pix.settings import Subjects, pix_settings
 from adapters.mllp.server import Listener
 from bus import tracing
 from bus.heartbeat import beat
@@ -49,8 +49,9 @@ async def serve(settings: Settings) -> None:
     told = pix_settings(settings)
     engine = engine_of(settings)
     manager = Manager(settings, engine, endpoint=told.endpoint)
+    subjects = Subjects(settings.pix.applications)
     async with Inbox(settings.database_url, settings.routing_key, patience=told.patience) as inbox:
-        listener = Listener(told, inbox, replies=lambda one: PixReplies(one, manager))
+        listener = Listener(told, inbox, replies=lambda one: PixReplies(one, manager, subjects))
         await listener.start()
         tasks = [
             asyncio.create_task(beat(settings.database_url, "pix", listener.detail)),

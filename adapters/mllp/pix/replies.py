@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -12,6 +13,7 @@ import structlog
 
 from adapters.mllp.batch import answerable, is_batch
 from adapters.mllp.framing import framed
+from adapters.mllp.pix.settings import Subjects
 from bus.hl7.ack import Code, Wrong
 from bus.hl7.problem import INTERNAL, SEGMENT_SEQUENCE, HL7Error
 from bus.pix.manager import Manager, Reply
@@ -30,7 +32,8 @@ THREADS = 8
 class PixReplies:
     """`adapters.mllp.server.Replies` by a manager."""
 
-    def __init__(self, listener: Listener, manager: Manager) -> None:
+    def __init__(self, listener: Listener, manager: Manager, subjects: Subjects) -> None:
+        self._subjects = subjects
         self._listener = listener
         self._manager = manager
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="pix")
@@ -64,7 +67,8 @@ class PixReplies:
         if is_batch(raw):
             reason = "this endpoint answers each message by itself: send messages one by one"
             raise HL7Error("batch", reason, SEGMENT_SEQUENCE, "BHS")
-        check = connection.sender.check if connection.sender is not None else None
+        sender = connection.sender
+        check = None if sender is None else partial(self._subjects.check, sender)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._manager.answer, raw, check)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.mllp.settings import MllpSettings
-from adapters.tls import Tls
+from adapters.tls import Sender, Tls, subject
+from bus.hl7.problem import UNKNOWN_KEY, HL7Error
+from runtime.pix import PixApplication
 from runtime.settings import Settings
 
 
@@ -18,6 +21,24 @@ def pix_settings(settings: Settings) -> MllpSettings:
         endpoint="pix",
         tls=_tls(settings),
     )
+
+
+class Subjects:
+    """Which certificate each application has."""
+
+    def __init__(self, applications: Sequence[PixApplication]) -> None:
+        """Raises TlsSettingError for what is no subject."""
+        self._held = [(one, subject(one.subject)) for one in applications if one.subject]
+
+    def check(self, sender: Sender, facility: str, application: str) -> None:
+        """Raise HL7Error, wrong_campus or wrong_application, for one whose certificate this is not."""
+        sender.check(facility)
+        held = subject(sender.name)
+        for one, theirs in self._held:
+            if theirs == held and one.facility == facility and one.application in {application, "*"}:
+                return
+        reason = f"MSH-3 names another application than the certificate of {sender.name} stands for"
+        raise HL7Error("wrong_application", reason, UNKNOWN_KEY, "MSH-3")
 
 
 def _tls(settings: Settings) -> Tls | None:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from adapters.mllp.client import Client
 from adapters.mllp.pix.replies import PixReplies
-from adapters.mllp.pix.settings import pix_settings
+from adapters.mllp.pix.settings import Subjects, pix_settings
 from adapters.mllp.server import Listener
 from adapters.tls import client_context
 from bus.hl7.message import parse
@@ -54,7 +54,9 @@ async def listening(database_url: str, **told: Any) -> AsyncIterator[Listener]:
     manager = Manager(settings, engine)
     async with Inbox(database_url, KEY, patience=0.0) as inbox:
         listener = Listener(
-            replace(pix_settings(settings), port=0), inbox, replies=lambda one: PixReplies(one, manager)
+            replace(pix_settings(settings), port=0),
+            inbox,
+            replies=lambda one: PixReplies(one, manager, Subjects(settings.pix.applications)),
         )
         await listener.start()
         yield listener
@@ -111,7 +113,9 @@ async def test_without_a_database_it_is_told_to_try_again(database_url: str) -> 
     async with Inbox(database_url, KEY, patience=0.0) as inbox:
         manager = Manager(settings, nowhere)
         listener = Listener(
-            replace(pix_settings(settings), port=0), inbox, replies=lambda one: PixReplies(one, manager)
+            replace(pix_settings(settings), port=0),
+            inbox,
+            replies=lambda one: PixReplies(one, manager, Subjects(settings.pix.applications)),
         )
         await listener.start()
         async with Client("127.0.0.1", listener.port) as client:
@@ -139,7 +143,9 @@ async def test_a_certificate_speaks_for_its_campus_alone(database_url: str, tmp_
         Client("127.0.0.1", listener.port, tls=tls, server_name="127.0.0.1") as client,
     ):
         assert (await client.send(feed("F1"))).code == "AA"
+        other = await client.send(feed("F3").replace(b"|HIS|", b"|LIS|"))
         answer = await client.send(feed("F2", "H1", "HP"))
+    assert (other.code, other.error_code) == ("AR", "wrong_application")
     assert (answer.code, answer.error_code) == ("AR", "wrong_campus")
 
 
