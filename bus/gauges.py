@@ -59,6 +59,7 @@ LATENCY = sa.text(
 )
 SILENCE = sa.text(
     "SELECT facility, extract(epoch FROM clock_timestamp() - max(last_seen))::float8 FROM bus.system"
+    " WHERE facility <> 'GROUP'"  # our own notices to others: no campus
     " GROUP BY 1 ORDER BY 1"
 )
 # The bound is found once, by a query of its own: beside a column it was sought anew for each row.

@@ -148,6 +148,8 @@ def _own(settings: Settings) -> list[Service]:
                 own.check_tcp(settings.mllp_host, settings.mllp_port)
                 for endpoint in settings.mllp_endpoints:
                     own.check_tcp(endpoint.host, endpoint.port)
+            if name == "pix":
+                own.check_tcp(settings.pix_host, settings.pix_port)
             if name == "gateway" and settings.gateway_endpoint is not None:
                 own.check_tcp(settings.gateway_endpoint.host, settings.gateway_endpoint.port)
             return beats.check(name)
@@ -159,6 +161,7 @@ def _own(settings: Settings) -> list[Service]:
 
     urls = {
         "mllp": f"{settings.mllp_host}:{settings.mllp_port}",
+        "pix": f"{settings.pix_host}:{settings.pix_port}",
         "api": f"http://{settings.api_host}:{settings.api_port}",
     }
     if settings.gateway_endpoint is not None:
@@ -268,6 +271,7 @@ def endpoints(settings: Settings) -> dict[str, str]:
             f"mllp_{endpoint.name}": f"{endpoint.host}:{endpoint.port}"
             for endpoint in settings.mllp_endpoints
         },
+        "pix": f"{settings.pix_host}:{settings.pix_port}",
         "soap_wsdl": f"{api}/soap/patient?wsdl",
         "pixv3": f"{api}/pix/v3",
         "pdqv3": f"{api}/pdq/v3",

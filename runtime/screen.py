@@ -85,6 +85,7 @@ def places(endpoints: Mapping[str, str]) -> Table:
         "docs": words("API, with interactive documentation", "API（含在线文档）"),
         "fhir": "FHIR R4",
         "mllp": "HL7 v2 MLLP",
+        "pix": words("PIX, PDQ (HL7 v2)", "患者主索引 PIX、PDQ（HL7 v2）"),
         "soap_wsdl": words("SOAP, WSDL", "SOAP（WSDL）"),
         "rabbitmq_ui": "RabbitMQ",
         "temporal_ui": "Temporal",

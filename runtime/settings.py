@@ -30,6 +30,8 @@ from pydantic_settings import (
 )
 
 from runtime import documents, gateway, mllp
+from runtime.pix import PixSettings
+from runtime.pix import check as check_pix
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -104,6 +106,8 @@ class Settings(BaseSettings):
     api_port: Port = 8080
     mllp_host: str = "127.0.0.1"
     mllp_port: Port = 2575
+    pix_host: str = "127.0.0.1"
+    pix_port: Port = 3600
     postgres_port: Port = 5432
     amqp_port: Port = 5672
     rabbitmq_ui_port: Port = 15672
@@ -205,7 +209,7 @@ class Settings(BaseSettings):
     )
     alert_process_seconds: float = Field(default=30.0, ge=0, description="age of a process's sign of life")
     alert_processes: tuple[str, ...] = Field(
-        default=("relay", "router", "mllp", "tables", "delivery", "api", "worker"),
+        default=("relay", "router", "mllp", "pix", "tables", "delivery", "api", "worker"),
         description="those that must live",
     )
     alert_gateway_minutes: float = Field(
@@ -291,6 +295,10 @@ class Settings(BaseSettings):
         default=(), description="further MLLP listeners, with TLS or other habits: see runtime/mllp.py"
     )
 
+    pix: PixSettings = Field(
+        default=PixSettings(), description="identity endpoint (PIX, PDQ): see runtime/pix.py"
+    )
+
     gateway_endpoint: gateway.GatewayEndpoint | None = Field(
         default=None, description="where gateways call; none: nobody does. See runtime/gateway.py"
     )
@@ -315,6 +323,13 @@ class Settings(BaseSettings):
         campuses: tuple[Campus, ...] = info.data.get("campuses", ())
         mllp.check(endpoints, info.data.get("mllp_port", 0), (campus.code for campus in campuses))
         return endpoints
+
+    @field_validator("pix")
+    @classmethod
+    def _knows_whom(cls, told: PixSettings, info: ValidationInfo) -> PixSettings:
+        campuses: tuple[Campus, ...] = info.data.get("campuses", ())
+        check_pix(told, info.data.get("pix_host", ""), [campus.code for campus in campuses])
+        return told
 
     @property
     def routers(self) -> tuple[str, ...]:

@@ -23,8 +23,7 @@ from bus.hl7.problem import INTERNAL, SEGMENT_SEQUENCE, HL7Error
 from consortium.errors import PermanentError, RetryableError
 
 if TYPE_CHECKING:
-    from adapters.mllp.ordered import Ordered
-    from adapters.mllp.server import Listener
+    from adapters.mllp.server import Listener, Replies
 
 
 class Turn:
@@ -121,10 +120,10 @@ class Connection(asyncio.Protocol):
 
     def _message(self, raw: bytes) -> None:
         listener = self.listener
-        if listener.ordered is not None:
+        if listener.replies is not None:
             turn = Turn(self, b"", None)
             self._turns.append(turn)
-            listener.spawn(self._numbered(turn, listener.ordered, raw))
+            listener.spawn(self._replied(turn, listener.replies, raw))
             return
         try:
             header, arrival = read(raw, listener.settings.campuses, listener.settings.endpoint, self.sender)
@@ -138,8 +137,8 @@ class Connection(asyncio.Protocol):
         self._turns.append(turn)
         listener.inbox.take(arrival, turn.stored)
 
-    async def _numbered(self, turn: Turn, ordered: Ordered, raw: bytes) -> None:
-        turn.answer = await ordered.answer(self, raw)
+    async def _replied(self, turn: Turn, replies: Replies, raw: bytes) -> None:
+        turn.answer = await replies.answer(self, raw)
         self.flush()
 
     def _batch(self, raw: bytes) -> None:

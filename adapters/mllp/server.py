@@ -38,6 +38,13 @@ class Store(Protocol):
         """Keep what was refused."""
 
 
+class Replies(Protocol):
+    """Answers messages by itself, instead of the inbox's commit."""
+
+    async def answer(self, connection: Connection, raw: bytes) -> bytes:
+        """Return the framed answer to a message; b"" for none."""
+
+
 class Listener:
     """Listens until it is stopped. What it answered AA is committed."""
 
@@ -47,17 +54,21 @@ class Listener:
         inbox: Store,
         *,
         ledger: Ledger | None = None,
+        replies: Callable[[Listener], Replies] | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        """`ledger` keeps sequence numbers, for an endpoint with `sequence`. `clock` counts seconds for
-        time-outs; it is the event loop's unless a test gives another.
+        """`ledger` keeps sequence numbers, for an endpoint with `sequence`. `replies` makes what answers in
+        place of the inbox. `clock` counts seconds for time-outs; it is the event loop's unless a test gives
+        another.
         """
         if settings.sequence and ledger is None:
             raise ValueError("an endpoint with sequence numbers needs a ledger to keep them")
         self.settings = settings
         self.inbox = inbox
         self.answers = Answers(enhanced=settings.enhanced)
-        self.ordered = Ordered(self, ledger) if settings.sequence and ledger else None
+        self.replies: Replies | None = Ordered(self, ledger) if settings.sequence and ledger else None
+        if replies is not None:
+            self.replies = replies(self)
         self.clock = clock or asyncio.get_running_loop().time
         self.accepted = 0
         """Messages answered AA (or CA) since the start."""

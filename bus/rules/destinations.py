@@ -9,7 +9,7 @@ from pathlib import Path
 from bus.rules.marks import Marked, RuleError, checked, read_marked
 from bus.rules.sending.base import Breaker, Destination, Order, Retry, Tls
 from bus.rules.sending.http import WebhookDestination
-from bus.rules.sending.mllp import Acknowledgement, MllpDestination
+from bus.rules.sending.mllp import Acknowledgement, MllpDestination, PixNotices
 from bus.rules.sending.pins import SUMS, read_pinned
 from bus.rules.sending.rest import RestDestination
 from bus.rules.sending.shape import outer_paths
@@ -26,6 +26,7 @@ __all__ = [
     "Destinations",
     "MllpDestination",
     "Order",
+    "PixNotices",
     "RestDestination",
     "Retry",
     "SoapDestination",

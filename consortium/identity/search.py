@@ -57,6 +57,12 @@ class PersonSearch:
     """Born before this day."""
     sex: str | None = None
     phone: str | None = None
+    name_like: str | None = None
+    """Pattern of LIKE for a name as it is compared (`names.key`)."""
+    address_like: tuple[str, ...] = ()
+    """Patterns of LIKE, each of which the address fits."""
+    known_at: tuple[str, ...] = ()
+    """Campuses, of one of which they have a number in use."""
     limit: int = 50
     after: UUID | None = None
     """`People.after` of the page before."""
@@ -182,6 +188,12 @@ def _matching(wanted: PersonSearch) -> list[sa.ColumnElement[bool]]:
         )
         conditions.append(_PERSON.c.id.in_(linked.where(*said)))
     conditions += [sa.or_(*map(_holds, group)) for group in wanted.held]
+    if wanted.known_at:
+        numbered = sa.select(_LINK.c.person_id).join_from(
+            _LINK, _SOURCE, _SOURCE.c.id == _LINK.c.source_patient_id
+        )
+        in_use = (_SOURCE.c.facility.in_(wanted.known_at), _SOURCE.c.merged_into.is_(None))
+        conditions.append(_PERSON.c.id.in_(numbered.where(*in_use)))
     return conditions
 
 
@@ -210,9 +222,11 @@ def _said(wanted: PersonSearch) -> list[sa.ColumnElement[bool]]:
         (wanted.sex, lambda sex: c.sex == sex),
         (wanted.phone, lambda phone: c.phone == phone),
         (wanted.family, lambda family: surnames.family(c.name_key, family, wanted.family_exact)),
+        (wanted.name_like, lambda pattern: c.name_key.like(pattern, escape="\\")),
     )
     found = [condition(value) for value, condition in criteria if value is not None]
     found += [surnames.given(c.name_key, given, wanted.given_exact) for given in wanted.given]
+    found += [c.address.like(pattern, escape="\\") for pattern in wanted.address_like]
     return found + [_texts(c.address, text, match) for text, match in wanted.address]
 
 

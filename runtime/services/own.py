@@ -52,6 +52,7 @@ PROCESSES = (
     Own("router", "bus.router", ("schema", "rabbitmq")),
     Own("delivery", "bus.delivery", ("schema",)),
     Own("mllp", "adapters.mllp", ("schema",)),
+    Own("pix", "adapters.mllp.pix", ("schema",)),
     Own("tables", "adapters.tables", ("schema",)),
     Own("files", "adapters.files", ("schema",)),
     Own("gateway", "adapters.gateway.hub", ("schema",)),

@@ -20,6 +20,7 @@ ENDPOINTS = {
     "api",
     "fhir",
     "mllp",
+    "pix",
     "soap_wsdl",
     "web",
     "temporal_ui",

@@ -27,6 +27,27 @@ class Batch(Closed):
     wait_seconds: PositiveFloat = Field(default=0.5, description="how long the first waits for others")
 
 
+class PixNotices(Closed):
+    """What it is told of patients' identifiers (IHE PIX): docs/patient-identity-feeds.md."""
+
+    domains: tuple[str, ...] = Field(
+        min_length=1,
+        description="campus codes whose numbers it is told of, and CONSORTIUM for the consortium's ids",
+    )
+    links: bool = Field(
+        default=True, description="ADT^A31 when the numbers that are one person change (ITI-10)"
+    )
+    document_registry: bool = Field(
+        default=False, description="ADT^A43 when a number moves to another consortium id (ITI-64)"
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.links and not self.document_registry:
+            raise ValueError("pix: links, document_registry or both: otherwise leave pix out")
+        return self
+
+
 class MllpDestination(Destination):
     """HL7 v2 over MLLP."""
 
@@ -45,6 +66,7 @@ class MllpDestination(Destination):
     )
     batch: Batch | None = Field(default=None, description="absent: each message in its own frame")
     tls: Tls | None = Field(default=None, description="absent: in the clear")
+    pix: PixNotices | None = Field(default=None, description="absent: it is told of no links")
 
     @model_validator(mode="before")
     @classmethod

@@ -85,9 +85,17 @@ def test_status_for_programs_has_health_url_and_detail_of_each_service() -> None
     assert told["services"]["api"]["detail"] == "answers"
     assert told["services"]["api"]["memory_mib"] == 3.0
     assert told["memory_mib"] == 4.0
-    assert {"api", "fhir", "mllp", "soap_wsdl", "web", "temporal_ui", "airflow_ui", "rabbitmq_ui"} <= told[
-        "endpoints"
-    ].keys()
+    assert {
+        "api",
+        "fhir",
+        "mllp",
+        "pix",
+        "soap_wsdl",
+        "web",
+        "temporal_ui",
+        "airflow_ui",
+        "rabbitmq_ui",
+    } <= told["endpoints"].keys()
     assert {"postgres", "amqp"} <= told["endpoints"].keys()
 
 

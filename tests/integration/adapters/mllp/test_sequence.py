@@ -10,6 +10,7 @@ import pytest
 
 from adapters.mllp.client import Answer, Client
 from adapters.mllp.framing import framed
+from adapters.mllp.ordered import Ordered
 from adapters.mllp.sequence import Ledger
 from adapters.mllp.server import Listener
 from bus.hl7.message import parse
@@ -97,8 +98,8 @@ async def test_a_number_that_was_not_kept_is_not_answered_and_comes_again_as_a_d
 ) -> None:
     async with listening(database_url) as listener, Client("127.0.0.1", listener.port) as client:
         assert said(await client.send(numbered(1)))[0] == "AA"
-        keep = listener.ordered._ledger if listener.ordered else None
-        assert keep is not None
+        assert isinstance(listener.replies, Ordered)
+        keep = listener.replies._ledger
 
         async def crash(key: str, last: object) -> None:
             await type(keep)("postgresql://nobody@127.0.0.1:1/none").forget(key)

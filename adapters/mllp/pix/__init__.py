@@ -1,0 +1,1 @@
+"""The identity endpoint `pix`: PIX and PDQ over MLLP, answered after the effects are committed."""

@@ -1,0 +1,130 @@
+"""Identifier domains (assigning authorities): each has a namespace, an object identifier, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from bus.fhir.systems import ID_CARD
+from bus.hl7.build import escape, subcomponents
+from bus.hl7.message import Segment
+from runtime.settings import Settings
+
+Kind = Literal["patient", "person", "id_card", "national"]
+CONSORTIUM = "CONSORTIUM"
+"""Namespace of the consortium's own ids of people."""
+_NATIONAL = "2.16.156.10011.1."
+"""Arc of the national identifiers of people (WS 445): of health card, passport, military card …"""
+
+
+class DomainError(ValueError):
+    """An assigning authority that is missing, not known, or contradicts itself. The text quotes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """One assigning authority."""
+
+    kind: Kind
+    """patient: a campus's numbers; person: the consortium's ids; id_card; national: others, not used here."""
+    namespace: str
+    oid: str
+    facility: str | None = None
+    """The campus, of patient numbers."""
+
+    @property
+    def hd(self) -> str:
+        """The domain as data type HD inside a component, complete whatever was sent."""
+        return subcomponents(self.namespace, self.oid, "ISO")
+
+    @property
+    def type(self) -> str:
+        """Identifier type code (table 0203) of what it numbers."""
+        return "NI" if self.kind == "id_card" else "PI"
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """What somebody is known by in a domain."""
+
+    domain: Domain
+    value: str
+
+    @property
+    def cx(self) -> str:
+        """The identifier as data type CX."""
+        return f"{escape(self.value)}^^^{self.domain.hd}^{self.domain.type}"
+
+
+class Domains:
+    """Every domain of one consortium."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.person = Domain("person", CONSORTIUM, settings.consortium_oid)
+        self.card = Domain("id_card", "", ID_CARD.removeprefix("urn:oid:"))
+        campuses = [Domain("patient", one.code, one.oid, one.code) for one in settings.campuses]
+        self.answerable = (*campuses, self.person)
+        """Those whose identifiers are told where none is asked for by name."""
+        self._by_namespace = {one.namespace: one for one in self.answerable}
+        self._by_oid = {one.oid: one for one in (*self.answerable, self.card)}
+        self._of_campus = {one.facility: one for one in campuses}
+
+    def of(self, facility: str) -> Domain:
+        """Return the domain of a campus's patient numbers; of one that is no longer in the settings, too."""
+        return self._of_campus.get(facility) or Domain("patient", facility, "", facility)
+
+    def named(self, namespace: str | None, oid: str | None, type_: str | None) -> Domain:
+        """Return the domain that a namespace, an object identifier or both name.
+
+        Raises DomainError.
+        """
+        if not namespace and not oid:
+            raise DomainError(
+                "the assigning authority (component 4) is missing: give namespace, OID, or both"
+            )
+        if oid and type_ not in {"ISO", None}:
+            raise DomainError("the assigning authority's identifier is no OID: its type must be ISO")
+        by_namespace = self._by_namespace.get(namespace) if namespace else None
+        by_oid = (self._by_oid.get(oid) or self._national(oid, namespace)) if oid else None
+        known = ", ".join(sorted(self._by_namespace))
+        if (oid and by_oid is None) or (namespace and by_namespace is None and not _nameless(by_oid)):
+            raise DomainError(f"the assigning authority is not known here; known are {known} and their OIDs")
+        if by_namespace and by_oid and by_namespace is not by_oid:
+            raise DomainError("namespace and OID of the assigning authority name two different domains")
+        found = by_oid or by_namespace
+        if found is None:
+            raise DomainError(f"the assigning authority is not known here; known are {known} and their OIDs")
+        return found
+
+    def _national(self, oid: str, namespace: str | None) -> Domain | None:
+        return Domain("national", namespace or "", oid) if oid.startswith(_NATIONAL) else None
+
+
+def _nameless(domain: Domain | None) -> bool:
+    """Whether a domain is known by its OID alone, whatever namespace it is given."""
+    return domain is not None and domain.kind in {"id_card", "national"}
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """One repetition of a field of data type CX, as sent."""
+
+    place: int
+    value: str | None
+    authority: tuple[str | None, str | None, str | None]
+    type: str | None
+
+    def domain(self, domains: Domains) -> Domain:
+        """Return its domain. Raises DomainError."""
+        return domains.named(*self.authority)
+
+
+def repetitions(segment: Segment, field: int) -> Iterator[Repetition]:
+    """Give each repetition of a field of data type CX that says anything."""
+    for place, whole in enumerate(segment.repetitions(str(field)), 1):
+        if whole.strip():
+            at = f"{field}({place})"
+            authority = tuple(segment.get(f"{at}.4.{n}") for n in (1, 2, 3))
+            value = (segment.get(f"{at}.1") or "").strip() or None
+            yield Repetition(place, value, authority, segment.get(f"{at}.5"))  # type: ignore[arg-type] # three

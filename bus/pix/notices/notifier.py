@@ -1,0 +1,178 @@
+"""Queueing notices: changes read, views compared, deliveries queued, all in one transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+
+from bus.delivery.queue import Queued
+from bus.envelope import Arrival
+from bus.hl7.charset import codec_for
+from bus.hl7.digest import digest
+from bus.inbox import accept_in
+from bus.partition import patient_key
+from bus.pix.domains import CONSORTIUM, Domains, Identifier
+from bus.pix.notices import changes, compose
+from bus.pix.notices.changes import Change
+from bus.pix.notices.views import View, news, remember, view
+from bus.router.verdicts import Verdicts
+from bus.router.work import READY, Row
+from bus.rules.sending.mllp import MllpDestination
+from bus.rules.spec import Form
+from consortium.access.model import GROUP
+from runtime.settings import Settings
+
+ENDPOINT = "pix-notices"
+SENDER = "YILIAN"
+
+
+@dataclass(frozen=True, slots=True)
+class _Notice:
+    """One message to one destination."""
+
+    transaction: str
+    event: str
+    to: MllpDestination
+    persons: tuple[uuid.UUID, ...]
+    control_id: str
+    body: bytes
+    cause: int | None
+
+
+class Notifier:
+    """Tells destinations of changed links."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: sa.Engine,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        name: Callable[[], str] = lambda: f"N{uuid.uuid4().hex[:19].upper()}",
+    ) -> None:
+        """`name` gives a control id, new in each call."""
+        self._engine = engine
+        self._domains = Domains(settings)
+        self._key = settings.routing_key
+        self._window = timedelta(days=settings.dedupe_days)
+        self._clock = clock
+        self._name = name
+
+    def step(self, destinations: Sequence[MllpDestination]) -> bool:
+        """Queue what is to be told now; returns whether there may be more at once.
+
+        Errors of the database pass; nothing is told then, and it is told in a later step.
+        """
+        with self._engine.connect() as connection:
+            if changes.idle(connection):
+                return False
+        with self._engine.begin() as connection:
+            before = changes.locked(connection)
+            found, after = changes.settled(connection, before)
+            for to in destinations:
+                if to.pix is not None:
+                    self._tell(connection, to, found)
+            if after != before:
+                changes.save(connection, after)
+        return not after.done
+
+    def _tell(self, connection: sa.Connection, to: MllpDestination, found: Sequence[Change]) -> None:
+        assert to.pix is not None  # noqa: S101 - narrows: the caller looked
+        mine = [one for one in found if one.facility in to.pix.domains]
+        notices: list[_Notice] = []
+        if to.pix.document_registry:
+            notices += self._person_changes(to, mine)
+        if to.pix.links:
+            notices += self._link_changes(connection, to, mine)
+        for one in notices:
+            self._queue(connection, one)
+
+    def _link_changes(
+        self, connection: sa.Connection, to: MllpDestination, mine: Sequence[Change]
+    ) -> Iterator[_Notice]:
+        assert to.pix is not None  # noqa: S101 - narrows: as above
+        facilities = [domain for domain in to.pix.domains if domain != CONSORTIUM]
+        for person, (change, parted) in _people(mine).items():
+            seen = view(connection, person, facilities, with_person=CONSORTIUM in to.pix.domains)
+            if not news(connection, to.name, seen, parted=parted):
+                continue
+            remember(connection, to.name, seen)
+            others = {change.to_person, change.from_person} - {person, None}
+            control_id = self._name()
+            body = compose.link_changed(self._identifiers(seen), to, control_id, self._clock())
+            persons = (person, *(one for one in others if one is not None))
+            yield _Notice("ITI-10", "A31", to, persons, control_id, body, change.message_id)
+
+    def _person_changes(self, to: MllpDestination, mine: Sequence[Change]) -> Iterator[_Notice]:
+        for one in mine:
+            if one.from_person is None or one.from_person == one.to_person:
+                continue
+            domain = self._domains.of(one.facility)
+            local = Identifier(domain, one.survivor or one.number)
+            new = [Identifier(self._domains.person, str(one.to_person)), local]
+            old = [Identifier(self._domains.person, str(one.from_person))]
+            if one.survivor is not None:
+                old.append(Identifier(domain, one.number))
+            control_id = self._name()
+            body = compose.person_changed(new, old, to, control_id, self._clock())
+            persons = (one.to_person, one.from_person)
+            yield _Notice("ITI-64", "A43", to, persons, control_id, body, one.message_id)
+
+    def _identifiers(self, seen: View) -> list[Identifier]:
+        found = [Identifier(self._domains.of(facility), number) for _, facility, number in seen.members]
+        if seen.with_person:
+            found.append(Identifier(self._domains.person, str(seen.person)))
+        return found
+
+    def _queue(self, connection: sa.Connection, notice: _Notice) -> None:
+        """Keep a notice as a message of our own and queue its delivery."""
+        driver: Any = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)  # noqa: S101 - narrows: our engines are psycopg's
+        arrival = _arrival(notice)
+        [receipt] = accept_in(driver, [arrival], routing_key=self._key, window=self._window)
+        keys = tuple(patient_key(CONSORTIUM, str(person), self._key) for person in notice.persons[:2])
+        verdicts = Verdicts()
+        row = Row(receipt.id, keys, READY, 0, None, False, 0, self._clock(), receipt.id)
+        detail: Mapping[str, Any] = {
+            "kind": f"{notice.transaction} {notice.event}",
+            "caused_by": notice.cause,
+        }
+        verdicts.record(row, None, detail)
+        verdicts.deliver(Queued(notice.to.name, receipt.id, keys, Form.RAW, None))
+        verdicts.write(connection)
+
+
+def _people(mine: Sequence[Change]) -> dict[uuid.UUID, tuple[Change, bool]]:
+    """Return the people whose links changed, each with its last change and whether a number left or was
+    retired.
+    """
+    found: dict[uuid.UUID, tuple[Change, bool]] = {}
+    for one in mine:
+        for person in (one.from_person, one.to_person):
+            if person is not None:
+                parted = one.before or (person in found and found[person][1])
+                found[person] = (one, parted)
+    return found
+
+
+def _arrival(notice: _Notice) -> Arrival:
+    codec = codec_for(notice.to.hl7.charset)
+    head, _, rest = notice.body.partition(b"\r")
+    return Arrival(
+        facility=GROUP,
+        sender=SENDER,
+        control_id=notice.control_id,
+        message_type=f"ADT^{notice.event}",
+        body=notice.body,
+        charset=codec,
+        protocol="mllp",
+        endpoint=ENDPOINT,
+        digest=digest(head.decode(codec).split("|"), rest),
+        patient_number=str(notice.persons[0]),
+        other_patient_number=str(notice.persons[1]) if len(notice.persons) > 1 else None,
+    )

@@ -1,0 +1,1 @@
+"""PIX and PDQ over HL7 v2."""
