@@ -45,6 +45,17 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """What the campus said earlier of the same number, newest first: linking compares it too."""
+
+    name: tuple[str, ...] = ()
+    birth_date: tuple[date, ...] = ()
+    id_card: tuple[str, ...] = ()
+    phone: tuple[str, ...] = ()
+    address: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """What linking reads from the facts."""
 
