@@ -10,9 +10,9 @@ from simulators.population.naming import Draw, load
 
 _NAME_SLIPS = Draw(
     ("homophone", "traditional", "shape", "spaced", "dropped", "turned", "remark", "unreadable"),
-    (45, 18, 12, 8, 4, 4, 5, 4),
+    (45, 18, 12, 8, 4, 4, 5, 40),
 )
-"""What a variant of a name is, by how often."""
+"""What a variant of a name is, by how often. Few names have what is unreadable: rare characters."""
 _DOTS = "•・‧. "
 """What is written for the dot of a minority name."""
 
@@ -97,6 +97,15 @@ def _replaced(rng: random.Random, true: str, alike: dict[str, str]) -> str | Non
     return true[:place] + rng.choice(alike[true[place]]) + true[place + 1 :]
 
 
+def _is_rare(character: str) -> bool:
+    """Whether an old system lacks the character: it is not in GB 2312."""
+    try:
+        character.encode("gb2312")
+    except UnicodeEncodeError:
+        return character != "·"
+    return False
+
+
 def _safe(year: int, month: int, day: int) -> date:
     return date(year, month, min(day, 28) if month == 2 else min(day, 30))
 
@@ -108,6 +117,6 @@ _NAME = {
     "spaced": lambda _rng, true: f"{true[0]}{' ' if len(true) > 2 else '　'}{true[1:]}",
     "dropped": lambda _rng, true: true[:-1] if len(true) > 2 else None,
     "turned": lambda _rng, true: true[0] + true[:0:-1] if len(true) > 2 else None,
-    "remark": lambda rng, true: true + rng.choice(("(女)", "(医保)", "1", "(重)", "*")),
-    "unreadable": lambda _rng, true: f"{true[:-1]}?",
+    "remark": lambda rng, true: true + rng.choice(("(女)", "(医保)", "1", "(重)", "-2")),
+    "unreadable": lambda _rng, true: "".join("?" if _is_rare(c) else c for c in true),
 }

@@ -1,0 +1,105 @@
+"""From a sample of source patients to a model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from consortium.identity.matching import FIELDS, LEVELS, Comparable, Level, Model, compare
+from consortium.identity.matching.blocking import hashed
+from consortium.identity.training.estimate import Chance, Field, Plan, estimate
+
+_KEYS: Mapping[str, Callable[[Comparable], object]] = {
+    "card_key": lambda c: c.card,
+    "name_key": lambda c: c.name and c.name.text,
+    "birth_key": lambda c: c.birth_date,
+    "phone_key": lambda c: min(c.phones, default=None),
+    "address_key": lambda c: c.address and c.address.text,
+}
+_KEY_OF = {"card": "card_key", "name": "name_key", "birth_date": "birth_key"}
+_KEY_OF |= {"phone": "phone_key", "address": "address_key"}
+_OFTEN = 5
+"""Names borne by more source patients of a sample than this have a frequency of their own."""
+_SHARED = 50
+"""So many with one telephone: it is the hospital's, or made up, and nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How to train."""
+
+    random_pairs: int = 2_000_000
+    pass_pairs: int = 500_000
+    seed: int = 20261101
+
+
+def train(
+    sample: Sequence[Comparable], base: Model, version: str, how: Training, population: int = 0
+) -> Model:
+    """Return the model of a sample. What the sample does not show, and the thresholds, are the base's.
+
+    `population`: how many source patients the sample is taken from, all those of a person or none; 0: it is
+    all of them. The more there are, the less likely are two of them one person.
+
+    Raises:
+        SampleError: nothing in the sample is certain to be one person.
+    """
+    keys = {name: [_hashed(of(c)) for c in sample] for name, of in _KEYS.items()}
+    found = estimate(keys, lambda left, right: compare(sample[left], sample[right]), _plan(how))
+    fields = {
+        field: {
+            level: _level(found.fields[field][level], base.fields[field][level], how)
+            for level in LEVELS[field]
+        }
+        for field in FIELDS
+    }
+    prior = found.prior * len(sample) / max(population, len(sample))
+    return replace(
+        base, version=version, prior=_figure(prior), fields=fields, frequencies=frequencies(sample)
+    )
+
+
+def frequencies(sample: Iterable[Comparable]) -> dict[str, dict[str, float]]:
+    """Return how frequent names and telephones are: as shares of the sample, the most frequent first."""
+    people = [c for c in sample if c.name is not None]
+    names = [c.name for c in people if c.name is not None]
+    phones = Counter(phone for c in people for phone in c.phones)
+    return {
+        "surname": _shares(Counter(n.surname for n in names), _OFTEN),
+        "given": _shares(Counter(n.given for n in names), _OFTEN),
+        "name": _shares(Counter(n.text for n in names), _OFTEN),
+        "phone": _shares(phones, _SHARED),
+    }
+
+
+def _plan(how: Training) -> Plan:
+    fields = {field: Field(LEVELS[field], _KEY_OF.get(field, "")) for field in FIELDS}
+    return Plan(
+        fields, (("card_key",), ("name_key", "birth_key")),
+        (("card_key", "birth_key"), ("name_key", "birth_key", "phone_key")),
+        how.random_pairs, how.pass_pairs, how.seed,
+    )  # fmt: skip
+
+
+def _hashed(value: object) -> int | None:
+    return None if value is None else hashed(str(value))
+
+
+def _level(chance: Chance, base: Level, how: Training) -> Level:
+    """Return a level as it was estimated; what was not met among random pairs is rarer than one of them."""
+    u = min(base.u, 1 / how.random_pairs) if chance.u is None else chance.u
+    return Level(_figure(base.m if chance.m is None else chance.m), _figure(u))
+
+
+def _figure(value: float) -> float:
+    return float(f"{min(max(value, 1e-12), 1.0):.4g}")
+
+
+def _shares(counted: Counter[str], least: int) -> dict[str, float]:
+    """Return the shares of what is met often; "" is the mean share of the rest."""
+    total = max(counted.total(), 1)
+    listed = {value: n for value, n in counted.most_common() if n > least}
+    rest = [n for value, n in counted.items() if value not in listed]
+    other = (sum(n * n for n in rest) / max(sum(rest), 1)) / total if rest else 1 / total
+    return {"": _figure(other)} | {value: _figure(n / total) for value, n in listed.items()}
