@@ -6,15 +6,22 @@ writes what they change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from consortium.identity import decide, store
+from consortium.identity import blocks, decide, store
+from consortium.identity.agenda import agenda
+from consortium.identity.cause import Cause
+from consortium.identity.matching import Model, active
+from consortium.identity.matching import blocks as keys_of
 from consortium.identity.model import Facts, Golden, Link, MergeError, SourcePatient, own_person
+from consortium.identity.neighbours import Neighbours
+from consortium.identity.pairs import Suspect, evidence, prepared
+from consortium.identity.standing import open_reviews, standing, withdraw
 from consortium.identity.store import Number
 from consortium.records.model import Merge, Patient, Provenance
 from consortium.records.versions import Version
@@ -49,23 +56,38 @@ class Statement:
 class Census:
     """One pass over some statements; see the module."""
 
-    def __init__(self, connection: sa.Connection, statements: Sequence[Statement]) -> None:
-        """Load and lock what the statements are about."""
+    def __init__(
+        self,
+        connection: sa.Connection,
+        statements: Sequence[Statement],
+        *,
+        reconsider: Collection[int] = (),
+        model: Model | None = None,
+    ) -> None:
+        """Load and lock what the statements are about, and the source patients to look at anew."""
         self._connection = connection
+        self._model = model or active()
         self._patients: dict[int, SourcePatient] = {}
         self._ids: dict[Number, int] = {}
         self._closed: set[int] = set()
         self._locked: set[tuple[str, ...]] = set()
+        self._reconsider = set(reconsider)
+        self._standing = standing(connection, ())
+        self._neighbours = Neighbours(connection, self._model)
         numbers = sorted({number for s in statements for number in s.numbers})
         self._remember(store.by_number(connection, numbers))
+        if self._reconsider:
+            self._remember(store.by_id(connection, sorted(self._reconsider)))
         self._follow_merges()
-        if changing := [s for s in statements if self._changes(s)]:
+        changing = [s for s in statements if self._changes(s)]
+        if changing or self._reconsider:
             self._close(changing)
         missing = [n for n in numbers if n not in self._ids]
         self._reserved = dict(zip(missing, store.next_ids(connection, len(missing)), strict=True))
         self._loaded = dict(self._patients)
         self._replaced: list[tuple[SourcePatient, SourcePatient]] = []
-        self._causes: dict[int, Provenance] = {}
+        self._causes: dict[int, Cause] = {}
+        self._last: Cause | None = None
 
     def current(self, facility: str, number: str) -> SourcePatient:
         """Return a source patient that is registered, as the statements taken so far leave it."""
@@ -112,7 +134,7 @@ class Census:
             MergeError: see `check`.
         """
         self.check(statement)
-        self._last = statement.provenance
+        self._last = Cause.of(statement.provenance)
         patient = self._state(statement, statement.patient)
         if statement.merge is not None:
             self._merge(statement, statement.merge)
@@ -124,27 +146,34 @@ class Census:
         Raises:
             MergeError: the number is not merged.
         """
-        self._last = statement.provenance
+        self._last = Cause.of(statement.provenance)
         patient = self.current(statement.provenance.facility, statement.patient.number)
         if patient.merged_into is None:
             raise MergeError("not_merged", "the number is not merged into another")
         version = Version(statement.provenance.message_id, patient.source_version)
         self._replace(patient, statement, version, merged_into=None)
 
+    def reconsider(self, cause: Cause) -> None:
+        """Say why the source patients of `reconsider` are looked at anew."""
+        self._last = cause
+
     def finish(self) -> dict[str, int]:
         """Write everything; returns how many source patients were written and links moved."""
         touched = [p for p in self._patients.values() if p != self._loaded.get(p.id)]
         new = [p for p in touched if p.id not in self._loaded]
         changed = [p for p in touched if p.id not in self._loaded or p.version != self._loaded[p.id].version]
-        relevant = any(decide.relevant(self._loaded.get(p.id), p) for p in touched)
-        moves = self._relink() if relevant else {}
+        compared = {p.id for p in touched if decide.relevant(self._loaded.get(p.id), p)} | self._reconsider
         store.insert(self._connection, new)
         store.update(self._connection, [p for p in touched if p.id in self._loaded])
         store.keep(self._connection, self._replaced)
-        if changed or moves:
-            store.write_persons(self._connection, self._goldens(changed, moves))
-        self._move(moves)
-        return {what: n for what, n in (("patient", len(changed)), ("link", len(moves))) if n}
+        links, suspects = self._relink(compared) if compared else ({}, [])
+        if changed or links:
+            store.write_persons(self._connection, self._goldens(changed, links))
+        self._move(links)
+        if compared:
+            self._write_blocks(compared)
+            self._write_reviews(suspects, compared)
+        return {what: n for what, n in (("patient", len(changed)), ("link", len(links))) if n}
 
     def _remember(self, patients: Iterable[SourcePatient]) -> None:
         for patient in patients:
@@ -175,12 +204,17 @@ class Census:
     def _close(self, statements: Sequence[Statement]) -> None:
         """Lock and load all that the statements' links may depend on, until nothing more comes to light."""
         numbers = {n for s in statements for n in s.numbers}
-        cards = {c for s in statements if (c := decide.observe(Facts(id_card=s.patient.id_card)).card)}
+        prospects = self._prospects(statements)
+        cards = {c for p in prospects if (c := p.observed.card)}
         people = {own_person(*n) for n in numbers}
-        locks = {("number", *n) for n in numbers if n not in self._ids}
+        locks = {("number", *n) for n in numbers if n not in self._ids} | _names(prospects)
         closure = [self._patients[self._ids[n]] for n in numbers if n in self._ids]
+        closure += [self._patients[id_] for id_ in self._reconsider]
+        beyond: set[int] = set()
         seen: tuple[int, ...] | None = None
-        while seen != (seen := (len(cards | _cards(closure)), len(people | _people(closure)), len(closure))):
+        while seen != (
+            seen := (len(cards | _cards(closure)), len(people | _people(closure)), len(closure), len(beyond))
+        ):
             cards |= _cards(closure)
             people |= _people(closure)
             wanted = {("card", c) for c in cards} | {("person", str(p)) for p in people} | locks
@@ -188,50 +222,55 @@ class Census:
             self._locked |= wanted
             ids = {p.id for p in closure} | {p.merged_into for p in closure if p.merged_into is not None}
             closure = store.related(
-                self._connection, sorted(numbers), sorted(ids), sorted(cards), sorted(people)
+                self._connection, sorted(numbers), sorted(ids | beyond), sorted(cards), sorted(people)
             )
+            beyond |= self._beyond(closure, prospects)
         self._remember(closure)
         self._closed = {p.id for p in closure}
+
+    def _beyond(self, closure: Sequence[SourcePatient], prospects: Sequence[SourcePatient]) -> set[int]:
+        """Return on whom else the links depend: by a person's verdict, and by what the model finds alike."""
+        here = {p.id for p in closure}
+        self._standing = standing(self._connection, here)
+        alike = self._neighbours.alike(prospects)
+        return (self._standing.partners(here) | alike) - here
+
+    def _prospects(self, statements: Sequence[Statement]) -> list[SourcePatient]:
+        """Return the source patients as the statements will leave them, if all are taken."""
+        prospects: dict[Number, SourcePatient] = {
+            (p.facility, p.number): p for p in map(self._patients.__getitem__, sorted(self._reconsider))
+        }
+        for statement in statements:
+            number = (statement.provenance.facility, statement.patient.number)
+            known = prospects.get(number) or self.get(*number)
+            prospects[number] = (
+                _registered(0, number[1], _facts(statement.patient), statement)
+                if known is None
+                else _told(known, statement)
+            )
+        return list(prospects.values())
 
     def _state(self, statement: Statement, said: Patient) -> SourcePatient:
         """Register the number or change what is known of it."""
         facility = statement.provenance.facility
         known = self.get(facility, said.number)
         if known is None:
-            facts = Facts(**{name: getattr(said, name) for name in decide.FACTS})
-            return self._new(statement, said.number, facts)
-        facts, version = _said(known, statement)
-        if facts != known.facts:
-            return self._replace(known, statement, version, facts=facts, observed=decide.observe(facts))
-        self._patients[known.id] = replace(
-            known, message_id=version.message_id, source_version=version.source
-        )
-        return self._patients[known.id]
+            return self._new(statement, said.number, _facts(said))
+        told = _told(known, statement)
+        if told.facts != known.facts:
+            changes = {"facts": told.facts, "observed": told.observed, "former": told.former}
+            version = Version(told.message_id, told.source_version)
+            return self._replace(known, statement, version, **changes)
+        self._patients[known.id] = told
+        return told
 
     def _new(self, statement: Statement, number: str, facts: Facts) -> SourcePatient:
-        provenance = statement.provenance
-        patient = SourcePatient(
-            id=self._reserved.pop((provenance.facility, number)),
-            facility=provenance.facility,
-            number=number,
-            message_id=provenance.message_id,
-            changed_at=provenance.received_at,
-            facts=facts,
-            observed=decide.observe(facts),
-            source_version=statement.version.source,
-        )
+        id_ = self._reserved.pop((statement.provenance.facility, number))
+        patient = _registered(id_, number, facts, statement)
         self._remember([patient])
         self._closed.add(patient.id)
-        self._causes[patient.id] = provenance
+        self._causes[patient.id] = Cause.of(statement.provenance)
         return patient
-
-    def _move(self, moves: Mapping[int, Link]) -> None:
-        store.write_links(
-            self._connection,
-            [self._ledger_row(id_, link, self._causes.get(id_, self._last)) for id_, link in moves.items()],
-        )
-        for id_, link in moves.items():
-            self._patients[id_] = replace(self._patients[id_], link=link)
 
     def _replace(
         self, known: SourcePatient, statement: Statement, version: Version, **changes: Any
@@ -245,7 +284,7 @@ class Census:
             **changes,
         )
         self._replaced.append((known, new))
-        self._causes[known.id] = statement.provenance
+        self._causes[known.id] = Cause.of(statement.provenance)
         self._patients[known.id] = new
         return new
 
@@ -265,10 +304,47 @@ class Census:
             version = Version(statement.provenance.message_id, known.source_version)
             self._replace(known, statement, version, merged_into=surviving.id)
 
-    def _relink(self) -> dict[int, Link]:
-        """Return the links that move."""
-        links = decide.assign([self._patients[id_] for id_ in sorted(self._closed)])
-        return {id_: link for id_, link in links.items() if _moves(self._patients[id_], link)}
+    def _relink(self, compared: set[int]) -> tuple[Mapping[int, Link], Sequence[Suspect]]:
+        """Return the links that move, and the pairs that a person should look at."""
+        members = [self._patients[id_] for id_ in sorted(self._closed)]
+        resolved = decide.resolve(members, self._standing.verdicts, self._model)
+        moves = {id_: link for id_, link in resolved.links.items() if _moves(self._patients[id_], link)}
+        changed = [self._patients[id_] for id_ in sorted(compared)]
+        beyond = self._neighbours.suspects(changed, self._closed)
+        overlaid = decide.overlays(self._replaced, members, self._model)
+        return moves, [*resolved.suspects, *beyond, *overlaid]
+
+    def _move(self, moves: Mapping[int, Link]) -> None:
+        rows = [
+            self._ledger_row(id_, link, self._causes.get(id_) or self._cause()) for id_, link in moves.items()
+        ]
+        store.write_links(self._connection, rows)
+        for id_, link in moves.items():
+            self._patients[id_] = replace(self._patients[id_], link=link)
+
+    def _write_blocks(self, compared: set[int]) -> None:
+        known = compared - self._reconsider  # of the others nobody knows whether their keys were ever written
+        before = {id_: keys_of(prepared(p)) for id_ in known if (p := self._loaded.get(id_)) is not None}
+        after = {id_: keys_of(prepared(self._patients[id_])) for id_ in compared}
+        blocks.change(self._connection, before, after)
+        crowded = {(key, id_) for id_, keys in after.items() for key in keys & self._neighbours.crowded}
+        blocks.note_crowded(self._connection, crowded)
+
+    def _write_reviews(self, suspects: Sequence[Suspect], compared: set[int]) -> None:
+        linked = {id_: link.person_id for id_ in self._closed if (link := self._patients[id_].link)}
+        persons = {**self._neighbours.persons, **linked}
+        judged = {id_ for id_ in compared if self._number(id_) in self._neighbours.searched}
+        asked = agenda(suspects, persons, self._standing.reviews, self._standing.verdicts, judged)
+        withdraw(self._connection, asked.withdrawn)
+        open_reviews(self._connection, asked.opened, self._model.version, self._cause().message_id)
+
+    def _number(self, id_: int) -> Number:
+        return self._patients[id_].facility, self._patients[id_].number
+
+    def _cause(self) -> Cause:
+        if self._last is None:
+            raise ValueError("nothing was taken: say why links are looked at anew")
+        return self._last
 
     def _goldens(self, changed: Sequence[SourcePatient], moves: Mapping[int, Link]) -> list[Golden]:
         """Return the golden records of everybody whom a change or a move touches."""
@@ -281,10 +357,10 @@ class Census:
         for id_, link in sorted(after.items()):
             if link is not None and link.person_id in members:
                 members[link.person_id].append(self._patients[id_])
-        return [decide.golden(id_, linked, self._last.received_at) for id_, linked in members.items()]
+        return [decide.golden(id_, linked, self._cause().at) for id_, linked in members.items()]
 
-    def _ledger_row(self, id_: int, link: Link, cause: Provenance) -> dict[str, Any]:
-        patient = self._patients[id_]
+    def _ledger_row(self, id_: int, link: Link, cause: Cause) -> dict[str, Any]:
+        patient, score = self._patients[id_], link.score
         return {
             "source_patient_id": id_,
             "from_person": patient.link.person_id if patient.link else None,
@@ -292,9 +368,48 @@ class Census:
             "origin": link.origin,
             "rule": link.rule,
             "rule_version": link.rule_version,
-            "at": cause.received_at,
+            "at": cause.at,
             "message_id": cause.message_id,
+            "by_user": cause.by_user,
+            "reason": cause.reason,
+            "weight": score.weight if score else None,
+            "model_version": score.model_version if score else None,
+            "evidence": evidence(score.evidence) if score else None,
         }
+
+
+def _facts(said: Patient) -> Facts:
+    return Facts(**{name: getattr(said, name) for name in decide.FACTS})
+
+
+def _registered(id_: int, number: str, facts: Facts, statement: Statement) -> SourcePatient:
+    provenance = statement.provenance
+    return SourcePatient(
+        id=id_,
+        facility=provenance.facility,
+        number=number,
+        message_id=provenance.message_id,
+        changed_at=provenance.received_at,
+        facts=facts,
+        observed=decide.observe(facts),
+        source_version=statement.version.source,
+    )
+
+
+def _told(known: SourcePatient, statement: Statement) -> SourcePatient:
+    """Return a source patient as a statement leaves it, before its version is counted."""
+    facts, version = _said(known, statement)
+    spoken = replace(known, message_id=version.message_id, source_version=version.source)
+    if facts == known.facts:
+        return spoken
+    former = decide.remember(known.former, known.facts, facts)
+    return replace(spoken, facts=facts, observed=decide.observe(facts), former=former)
+
+
+def _names(patients: Iterable[SourcePatient]) -> set[tuple[str, ...]]:
+    """Return the locks of the names: who is registered twice at one moment has one of them twice."""
+    found = (prepared(p).name for p in patients)
+    return {("name", *reading) for name in found if name is not None for reading in name.read}
 
 
 def _said(known_: SourcePatient, statement: Statement) -> tuple[Facts, Version]:

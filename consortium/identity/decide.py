@@ -1,32 +1,42 @@
 """Who is who: pure decisions on what the campuses say.
 
-Two source patients are one person when they show the same valid ID card *and* agree in name or date of
-birth: a valid card may be borrowed or a parent's. A retired number is the person it was merged into. People
-are the connected groups of that relation, so the order in which campuses speak does not matter. Manual links
-stand outside: automation neither moves nor follows them.
+Two source patients are one person when a person said so, when one was merged into the other, when they show
+the same valid ID card *and* agree in name or date of birth (a valid card may be borrowed or a parent's), or
+when the model finds them alike enough. People are the connected groups of that relation, so the order in
+which campuses speak does not matter; what a person said of a pair outranks the rest, both ways. Links set by
+hand without a verdict stand outside: automation neither moves nor follows them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from consortium.identity import idcard, names
+from consortium.identity import groups, idcard, names, pairs
+from consortium.identity.groups import Grouped
+from consortium.identity.matching import Model, Weighed, comparable, compare, weigh
+from consortium.identity.matching.comparing import strangers
 from consortium.identity.model import (
     RULE_VERSION,
     Evidence,
     Facts,
+    Former,
     Golden,
     Link,
     Observed,
+    Score,
     SourcePatient,
     own_person,
 )
+from consortium.identity.pairs import RULES, Edge, Suspect, Verdicts, prepared, waterfall
 
 FACTS = tuple(f.name for f in fields(Facts))
+FORMER = tuple(f.name for f in fields(Former))
+REMEMBERED = 4
+"""Earlier values kept of each fact for comparison; `identity.source_patient_history` has them all."""
 
 
 def observe(facts: Facts) -> Observed:
@@ -47,37 +57,51 @@ def observe(facts: Facts) -> Observed:
 
 
 def relevant(before: SourcePatient | None, after: SourcePatient) -> bool:
-    """Whether a change can move links: of card, name, birth date or merge."""
+    """Whether a change can move links: of anything that is compared, or of a merge."""
     return before is None or _linking(before) != _linking(after)
 
 
-def agree(left: SourcePatient, right: SourcePatient) -> bool:
-    """Whether two source patients are one person by ID card: the same valid one, with the same name or birth
-    date.
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Who is who, and which pairs a person should look at."""
+
+    links: Mapping[int, Link]
+    """By source patient; those with a manual link that no verdict holds are not there."""
+    suspects: tuple[Suspect, ...]
+
+
+def assign(members: Sequence[SourcePatient]) -> Mapping[int, Link]:
+    """Return the links that are certain: without a model and without verdicts."""
+    return resolve(members, Verdicts(), None).links
+
+
+def resolve(members: Sequence[SourcePatient], verdicts: Verdicts, model: Model | None) -> Resolved:
+    """Return the link of every source patient; only links to another person than now matter.
+
+    `members` must be closed: with a source patient come all that show its card, all that it was merged with,
+    all of whom a person decided beside it, and all that the model finds to be the same.
     """
-    if left.observed.card is None or left.observed.card != right.observed.card:
-        return False
-    if any("placeholder_name" in side.observed.evidence for side in (left, right)):
-        return False
-    same_name = bool(left.observed.name_key) and left.observed.name_key == right.observed.name_key
-    same_birth = left.facts.birth_date is not None and left.facts.birth_date == right.facts.birth_date
-    return same_name or same_birth
-
-
-def assign(members: Sequence[SourcePatient]) -> dict[int, Link]:
-    """Return the link of every source patient without a manual one; only links to another person than now
-    matter.
-
-    `members` must be closed: with a source patient come all that show its card and all that it was merged
-    with.
-    """
-    fixed = {m.id: m.link.person_id for m in members if m.link is not None and m.link.origin == "manual"}
+    fixed = {m.id: m.link.person_id for m in members if m.link is not None and _fixed(m.link)}
+    free = [m for m in members if m.id not in fixed]
+    found = pairs.find(free, verdicts, model)
+    grouped = groups.unite(free, found.edges, verdicts)
+    reasons = _strongest(found.edges, grouped)
+    decided = {id_ for pair in (*verdicts.same, *verdicts.different) for id_ in pair}
     links: dict[int, Link] = {}
-    for group in _groups([m for m in members if m.id not in fixed]):
+    for group in grouped.groups:
         person = _person(group, fixed)
         for member in group:
-            links[member.id] = Link(person, "automatic", _rule(member, group), RULE_VERSION)
-    return links
+            links[member.id] = _link(member, person, reasons.get(member.id), member.id in decided, model)
+    here = {m.id: links[m.id].person_id for m in free}
+    suspects = [s for s in found.suspects if here[s.pair[0]] != here[s.pair[1]]]
+    if model is not None:
+        by_id = {m.id: m for m in free}
+        suspects += [
+            _refused(by_id, edge, by_verdict, model)
+            for edge, by_verdict in grouped.refused
+            if not by_verdict or edge.rule in ("verdict", "merged_number")
+        ]
+    return Resolved(links, tuple(suspects))
 
 
 def root(patient: SourcePatient, by_id: Mapping[int, SourcePatient]) -> int:
@@ -101,8 +125,101 @@ def golden(person_id: UUID, members: Sequence[SourcePatient], changed_at: dateti
     return Golden(person_id, Facts(**said), bool(members), changed_at)
 
 
+def remember(former: Former, before: Facts, after: Facts) -> Former:
+    """Return what is known of earlier values once `after` replaces `before`: none when it looks as if the
+    number was given to somebody else.
+    """
+    if overlaid(before, after):
+        return Former()
+    return Former(**{name: _earlier(name, former, before, after) for name in FORMER})
+
+
+def overlaid(before: Facts, after: Facts) -> bool:
+    """Whether a number seems to have been given to another person: the name is a stranger's, and the date of
+    birth or the card is another too.
+    """
+    one, other = comparable(before), comparable(after)
+    if one.name is None or other.name is None or not strangers(one.name, other.name):
+        return False
+    vector = compare(one, other)
+    return "differs" in (vector["birth_date"], vector["card"])
+
+
+def overlays(
+    replaced: Iterable[tuple[SourcePatient, SourcePatient]], members: Sequence[SourcePatient], model: Model
+) -> list[Suspect]:
+    """Return the questions about numbers that seem to have been given to somebody else: are they still who
+    the others of their former person are?
+    """
+    return [
+        Suspect(pairs.pair_of(new.id, other.id), "overlay", _weighed(new, other, model))
+        for old, new in replaced
+        if old.link is not None and overlaid(old.facts, new.facts)
+        for other in members
+        if other.id != old.id and other.link is not None and other.link.person_id == old.link.person_id
+    ]
+
+
+def _weighed(one: SourcePatient, other: SourcePatient, model: Model) -> Weighed:
+    left, right = prepared(one), prepared(other)
+    return weigh(compare(left, right), left, right, model)
+
+
+def _earlier(name: str, former: Former, before: Facts, after: Facts) -> tuple[Any, ...]:
+    was, now, known = getattr(before, name), getattr(after, name), getattr(former, name)
+    values = known if was is None or was == now else (was, *known)
+    return tuple(v for v in dict.fromkeys(values) if v != now)[:REMEMBERED]
+
+
 def _linking(patient: SourcePatient) -> tuple[object, ...]:
-    return patient.observed, patient.facts.birth_date, patient.merged_into, patient.survivor
+    facts = patient.facts
+    return (
+        *(facts.name, facts.sex, facts.birth_date, facts.id_card, facts.phone, facts.address),
+        *(patient.former, patient.merged_into, patient.survivor),
+    )
+
+
+def _fixed(link: Link) -> bool:
+    """Whether a person set the link by hand, without a verdict on a pair."""
+    return link.origin == "manual" and link.rule != "verdict"
+
+
+def _strongest(edges: Sequence[Edge], grouped: Grouped) -> dict[int, Edge]:
+    """Return the strongest reason of every source patient to be with its group."""
+    refused = {edge.pair for edge, _ in grouped.refused}
+    best: dict[int, Edge] = {}
+    for edge in edges:
+        if edge.pair in refused:
+            continue
+        for id_ in edge.pair:
+            if id_ not in best or _rank(edge) < _rank(best[id_]):
+                best[id_] = edge
+    return best
+
+
+def _rank(edge: Edge) -> tuple[int, float, tuple[int, int]]:
+    weight = edge.weighed.weight if edge.weighed is not None else 0.0
+    return RULES.index(edge.rule), -weight, edge.pair
+
+
+def _link(
+    member: SourcePatient, person: UUID, reason: Edge | None, decided: bool, model: Model | None
+) -> Link:
+    if decided:
+        return Link(person, "manual", "verdict", RULE_VERSION)
+    if member.merged_into is not None:
+        return Link(person, "automatic", "merged_number", RULE_VERSION)
+    if reason is None or reason.rule == "merged_number":
+        return Link(person, "automatic", "own_number", RULE_VERSION)
+    if reason.weighed is None or model is None:
+        return Link(person, "automatic", reason.rule, RULE_VERSION)
+    score = Score(reason.weighed.weight, model.version, waterfall(reason.weighed))
+    return Link(person, "automatic", reason.rule, RULE_VERSION, score)
+
+
+def _refused(by_id: Mapping[int, SourcePatient], edge: Edge, by_verdict: bool, model: Model) -> Suspect:
+    weighed = edge.weighed or _weighed(*(by_id[id_] for id_ in edge.pair), model)
+    return Suspect(edge.pair, "verdict_conflict" if by_verdict else "card_conflict", weighed)
 
 
 def _person(group: Sequence[SourcePatient], fixed: Mapping[int, UUID]) -> UUID:
@@ -112,42 +229,6 @@ def _person(group: Sequence[SourcePatient], fixed: Mapping[int, UUID]) -> UUID:
         return fixed[followed[0]]
     anchor = min(group, key=lambda m: (m.merged_into is not None, not m.survivor, m.id))
     return own_person(anchor.facility, anchor.number)
-
-
-def _rule(member: SourcePatient, group: Sequence[SourcePatient]) -> str:
-    if member.merged_into is not None:
-        return "merged_number"
-    return "id_card" if any(m is not member and agree(m, member) for m in group) else "own_number"
-
-
-def _groups(members: Sequence[SourcePatient]) -> list[list[SourcePatient]]:
-    """Return the connected groups by agreement and merge."""
-    leader = {m.id: m.id for m in members}
-
-    def find(id_: int) -> int:
-        while leader[id_] != id_:
-            id_ = leader[id_]
-        return id_
-
-    for left, right in _pairs(members):
-        leader[find(left)] = find(right)
-    groups: dict[int, list[SourcePatient]] = {}
-    for member in members:
-        groups.setdefault(find(member.id), []).append(member)
-    return list(groups.values())
-
-
-def _pairs(members: Sequence[SourcePatient]) -> Iterable[tuple[int, int]]:
-    here = {m.id for m in members}
-    by_card: dict[str, list[SourcePatient]] = {}
-    for member in members:
-        if member.merged_into in here and member.merged_into is not None:
-            yield member.id, member.merged_into
-        if member.observed.card is not None:
-            by_card.setdefault(member.observed.card, []).append(member)
-    for same in by_card.values():
-        for index, left in enumerate(same):
-            yield from ((left.id, right.id) for right in same[index + 1 :] if agree(left, right))
 
 
 def _first(values: Iterable[Any]) -> Any:

@@ -12,7 +12,7 @@ from consortium.errors import PermanentError
 NAMESPACE = uuid.UUID("0f3b6d6e-7a0c-5d39-8d2e-3b6f2a9c51d7")
 """Namespace of the ids of people."""
 
-RULE_VERSION = 1
+RULE_VERSION = 2
 """Of the linking rules in `consortium.identity.decide`; grows with every change that could link differently.
 """
 
@@ -67,14 +67,27 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """What a model gave to a pair."""
+
+    weight: float
+    """log2 of the odds that the two are one person."""
+    model_version: str
+    evidence: tuple[tuple[str, str, float], ...]
+    """The waterfall: field, level, weight."""
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """That a source patient is a person."""
 
     person_id: uuid.UUID
     origin: Origin
     rule: str
-    """own_number, id_card, merged_number; or what a person decided."""
+    """own_number, merged_number, id_card, probable, verdict; or what a person set by hand."""
     rule_version: int
+    score: Score | None = None
+    """Of the strongest pair, when the rule is probable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,7 @@ class SourcePatient:
     changed_at: datetime
     facts: Facts = field(default_factory=Facts)
     observed: Observed = field(default_factory=Observed)
+    former: Former = field(default_factory=Former)
     merged_into: int | None = None
     """The source patient that this number was retired for."""
     survivor: bool = False

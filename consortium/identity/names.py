@@ -16,13 +16,16 @@ _DOTS = re.compile(f"[{re.escape(DOTS)}]+")
 _BRACKETS = re.compile(r"[((\[【].*?[))\]】]")
 
 _PLACEHOLDER = re.compile(
-    r"(无名(氏|男|女|尸)?.*"
-    r"|未知.*|不详|不明|姓名不详|待查|未提供|佚名|匿名"
+    r"(无(姓)?名(氏|男|女|尸)?.*"
+    r"|未知.*|未命名|不详|不明|姓名不详|待查|未提供|佚名|匿名|隐名|保密.*|化名.*|测试.*"
+    r"|路人.*|患者.*|病人.*|三无.*|流浪.*|(男|女)(性)?(患者)?[一二三四甲乙0-9]*|(急诊|抢救)[0-9a-z]+"
     r"|.*(之|的)(子|女|婴|儿|幼|男|女婴|男婴|婴儿|长子|次子|长女|次女|大宝|小宝|大|小|双胞胎)[一二三四甲乙大小0-9a-z]?"
-    r"|.*(男|女|新生)婴(儿)?[一二三四甲乙大小0-9a-z]?"
-    r"|.*新生儿.*"
+    r"|.+[子女男儿][0-9a-z]"
+    r"|.*(男|女|新生)婴(儿)?[一二三四甲乙大小0-9a-z]?|.+婴(儿)?[一二三四甲乙大小0-9a-z]?|弃婴.*"
+    r"|.*新生儿.*|.*双胞胎.*|.*宝宝|毛毛|小毛头"
     r"|某某.*|.*某某?"
-    r"|(unknown|noname|anonymous|test|n/?a|x+)\d*)"
+    r"|.*[*×?□■○_#].*|.*[\u3400-\u9fff]x{1,3}"
+    r"|vip.*|(unknown|noname|anonymous|test|n/?a|x+)\d*|(john|jane) ?doe\d*)"
 )
 
 
@@ -39,8 +42,8 @@ def key(name: str) -> str:
 
 
 def is_placeholder(name: str) -> bool:
-    """Whether this is no name but a stand-in (无名氏, 某某之子, 李红之婴, 未知): it says nothing of who this
-    is.
+    """Whether this is no name but a stand-in: of a newborn (某某之子, 李红之婴, 李红女B), somebody unknown
+    (无名氏, 未知, 路人甲), or somebody who must not be known (张**, 保密). It says nothing of who this is.
     """
     bare = _BRACKETS.sub("", key(name))
     return not bare or _PLACEHOLDER.fullmatch(bare) is not None

@@ -7,17 +7,22 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from consortium.identity.census import Census, Statement
+from consortium.identity.decisions import decide, revoke
 from consortium.identity.model import MergeError, SourcePatient
+from consortium.identity.relinking import relink
 from consortium.identity.search import PersonSearch, person, search, successors
 from consortium.records.model import Merge, Patient, Provenance
 
 __all__ = [
     "PersonSearch",
+    "decide",
     "known",
     "merge",
     "person",
     "person_of",
     "register",
+    "relink",
+    "revoke",
     "search",
     "successors",
     "unmerge",

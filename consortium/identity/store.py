@@ -12,13 +12,14 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from consortium.identity.decide import FACTS
-from consortium.identity.model import Facts, Golden, Link, Observed, SourcePatient
+from consortium.identity.decide import FACTS, FORMER
+from consortium.identity.model import Facts, Former, Golden, Link, Observed, Score, SourcePatient
 
 _COLUMNS = """
 SELECT s.id, s.facility, s.number, s.name, s.sex, s.birth_date, s.id_card, s.phone, s.address, s.deceased,
        s.card, s.name_key, s.evidence, s.merged_into, s.survivor, s.version, s.message_id, s.source_version,
-       s.changed_at, l.person_id, l.origin, l.rule, l.rule_version
+       s.changed_at, s.former,
+       l.person_id, l.origin, l.rule, l.rule_version, l.weight, l.model_version, l.evidence AS waterfall
   FROM identity.source_patient s LEFT JOIN identity.link l ON l.source_patient_id = s.id
 """
 # S608 below: two constants of this module are joined.
@@ -48,6 +49,12 @@ _RELATED = (
    UNION SELECT unnest(%(ids)s::bigint[]))
 """
 )
+_UNLOCKED = (
+    _COLUMNS
+    + """
+ WHERE s.id = ANY(%(ids)s) ORDER BY s.id
+"""
+)
 _LOCK = (
     "SELECT pg_advisory_xact_lock(key) FROM (SELECT unnest(%(keys)s::bigint[]) AS key ORDER BY 1) AS sorted"
 )
@@ -62,7 +69,7 @@ UPDATE identity.source_patient s
        address = n.address, deceased = n.deceased, card = n.card, name_key = n.name_key,
        evidence = n.evidence,
        merged_into = n.merged_into, survivor = n.survivor, version = n.version, message_id = n.message_id,
-       source_version = n.source_version, changed_at = n.changed_at
+       source_version = n.source_version, changed_at = n.changed_at, former = n.former
   FROM json_populate_recordset(NULL::identity.source_patient, %(rows)s::json) n
  WHERE s.id = n.id
 """
@@ -83,16 +90,21 @@ WITH moved AS MATERIALIZED (
   SELECT * FROM json_populate_recordset(NULL::identity.ledger, %(rows)s::json)
 ), noted AS (
   INSERT INTO identity.ledger
-    (source_patient_id, from_person, to_person, origin, rule, rule_version, at, message_id, by_user, reason)
-  SELECT source_patient_id, from_person, to_person, origin, rule, rule_version, at, message_id, by_user,
-         reason
+    (source_patient_id, from_person, to_person, origin, rule, rule_version, at, message_id, by_user, reason,
+     weight, model_version, evidence)
+  SELECT source_patient_id, from_person, to_person, CASE WHEN by_user IS NULL THEN origin ELSE 'manual' END,
+         rule, rule_version, at, message_id, by_user, reason, weight, model_version, evidence
     FROM moved ORDER BY source_patient_id
 )
 INSERT INTO identity.link
-SELECT source_patient_id, to_person, origin, rule, rule_version, at, message_id FROM moved
+  (source_patient_id, person_id, origin, rule, rule_version, at, message_id, weight, model_version, evidence)
+SELECT source_patient_id, to_person, origin, rule, rule_version, at, message_id, weight, model_version,
+       evidence
+  FROM moved
 ON CONFLICT (source_patient_id) DO UPDATE
    SET person_id = excluded.person_id, origin = excluded.origin, rule = excluded.rule,
-       rule_version = excluded.rule_version, at = excluded.at, message_id = excluded.message_id
+       rule_version = excluded.rule_version, at = excluded.at, message_id = excluded.message_id,
+       weight = excluded.weight, model_version = excluded.model_version, evidence = excluded.evidence
 """
 
 _SURVIVOR = """
@@ -103,7 +115,7 @@ SELECT id FROM chain WHERE merged_into IS NULL
 """
 
 _OBSERVED = tuple(each.name for each in fields(Observed))
-_OWN = tuple(e.name for e in fields(SourcePatient) if e.name not in {"facts", "observed", "link"})
+_OWN = tuple(e.name for e in fields(SourcePatient) if e.name not in {"facts", "observed", "former", "link"})
 
 Number = tuple[str, str]
 """Facility and patient number."""
@@ -117,6 +129,11 @@ def by_number(connection: sa.Connection, numbers: Collection[Number]) -> list[So
 def by_id(connection: sa.Connection, ids: Collection[int]) -> list[SourcePatient]:
     """Load and lock source patients, in one order."""
     return _load(connection, _BY_ID, {"ids": list(ids)})
+
+
+def as_they_are(connection: sa.Connection, ids: Collection[int]) -> list[SourcePatient]:
+    """Load source patients without a lock."""
+    return _load(connection, _UNLOCKED, {"ids": list(ids)}) if ids else []
 
 
 def related(
@@ -195,7 +212,9 @@ def _load(connection: sa.Connection, statement: str, parameters: dict[str, Any])
 
 def _patient(row: sa.RowMapping) -> SourcePatient:
     person = row["person_id"]
-    link = None if person is None else Link(person, row["origin"], row["rule"], row["rule_version"])
+    link = (
+        None if person is None else Link(person, row["origin"], row["rule"], row["rule_version"], _score(row))
+    )
     return SourcePatient(
         id=row["id"],
         facility=row["facility"],
@@ -204,6 +223,7 @@ def _patient(row: sa.RowMapping) -> SourcePatient:
         changed_at=row["changed_at"],
         facts=Facts(**{name: row[name] for name in FACTS}),
         observed=Observed(row["card"], row["name_key"], tuple(row["evidence"])),
+        former=_former(row["former"]),
         merged_into=row["merged_into"],
         survivor=row["survivor"],
         version=row["version"],
@@ -212,9 +232,22 @@ def _patient(row: sa.RowMapping) -> SourcePatient:
     )
 
 
+def _score(row: sa.RowMapping) -> Score | None:
+    if row["weight"] is None:
+        return None
+    steps = tuple((step["field"], step["level"], step["weight"]) for step in row["waterfall"])
+    return Score(row["weight"], row["model_version"], steps)
+
+
+def _former(said: Mapping[str, Sequence[str]]) -> Former:
+    born = tuple(map(date.fromisoformat, said.get("birth_date", ())))
+    return Former(**{name: tuple(values) for name, values in said.items()} | {"birth_date": born})
+
+
 def _row(patient: SourcePatient) -> dict[str, Any]:
     own, observed = _values(patient, _OWN), _values(patient.observed, _OBSERVED)
-    return own | _values(patient.facts, FACTS) | observed
+    former = {name: values for name in FORMER if (values := getattr(patient.former, name))}
+    return own | _values(patient.facts, FACTS) | observed | {"former": former}
 
 
 def _values(of: object, names: Iterable[str]) -> dict[str, Any]:

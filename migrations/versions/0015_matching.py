@@ -18,7 +18,16 @@ ALTER TABLE identity.source_patient
 
 CREATE TABLE identity.block (
   key               bigint NOT NULL,         -- hash of a blocking key, consortium.identity.matching.blocks
-  source_patient_id bigint NOT NULL REFERENCES identity.source_patient,
+  source_patient_id bigint NOT NULL,         -- no foreign key: a check per row would cost more than the row
+  PRIMARY KEY (key, source_patient_id)
+);
+
+-- Who was not compared within a block, because it holds more than the model's limit.
+CREATE TABLE identity.crowded (
+  key               bigint NOT NULL,
+  source_patient_id bigint NOT NULL,
+  kind              text NOT NULL,           -- of the blocking key
+  at                timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (key, source_patient_id)
 );
 
@@ -71,7 +80,7 @@ CREATE INDEX review_queue ON identity.review (state, opened_at, id);
 """
 
 UNDO = """
-DROP TABLE identity.review, identity.verdict, identity.block;
+DROP TABLE identity.review, identity.verdict, identity.crowded, identity.block;
 ALTER TABLE identity.ledger DROP COLUMN weight, DROP COLUMN model_version, DROP COLUMN evidence;
 ALTER TABLE identity.link DROP COLUMN weight, DROP COLUMN model_version, DROP COLUMN evidence;
 ALTER TABLE identity.source_patient DROP COLUMN former;

@@ -59,6 +59,15 @@ def compare_names(left: Comparable, right: Comparable) -> str:
     return "surname" if same_part else "differs"
 
 
+def strangers(one: Name, other: Name) -> bool:
+    """Whether two names have so little in common that no slip of the pen explains it: less than half of the
+    characters, and not how they sound.
+    """
+    if not one.readings.isdisjoint(other.readings):
+        return False
+    return bool(DamerauLevenshtein.normalized_similarity(one.text, other.text) < 0.5)
+
+
 def compare_birth_dates(left: Comparable, right: Comparable) -> str:
     """Compare dates of birth.
 

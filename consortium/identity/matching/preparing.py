@@ -18,6 +18,7 @@ _NO_DIGIT = re.compile(r"\D+")
 _PINYIN_V = str.maketrans({"ü": "v"})
 
 
+@lru_cache(maxsize=16384)
 def comparable(facts: Facts, former: Former | None = None) -> Comparable:
     """Return what of a source patient is compared, now and formerly."""
     then = former or Former()

@@ -1,0 +1,73 @@
+"""Candidates: who else stands in the blocks of some source patients, and how alike they are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from consortium.identity import blocks, store
+from consortium.identity.matching import Model
+from consortium.identity.matching import blocks as keys_of
+from consortium.identity.model import SourcePatient
+from consortium.identity.pairs import Pairs, Suspect, prepared, weigh_pair
+from consortium.identity.store import Number
+
+
+class Neighbours:
+    """The candidates of one pass."""
+
+    def __init__(self, connection: sa.Connection, model: Model) -> None:
+        """Nobody yet."""
+        self._connection = connection
+        self._model = model
+        self._by_key: dict[str, list[SourcePatient]] = {}
+        self.searched: set[Number] = set()
+        """Whose blocks were searched."""
+        self.crowded: frozenset[str] = frozenset()
+        """Keys of blocks that hold more than the model's limit."""
+
+    @property
+    def persons(self) -> Mapping[int, UUID]:
+        """Who the candidates are now."""
+        found = (p for room in self._by_key.values() for p in room)
+        return {p.id: p.link.person_id for p in found if p.link is not None}
+
+    def alike(self, patients: Sequence[SourcePatient]) -> set[int]:
+        """Search for candidates once, and return those that are one person with some of the patients."""
+        self._search(patients)
+        pairs = Pairs()
+        for patient in patients:
+            self._weigh(patient, self._candidates(patient), pairs)
+        own = {p.id for p in patients}
+        return {id_ for edge in pairs.edges for id_ in edge.pair} - own
+
+    def suspects(self, patients: Sequence[SourcePatient], loaded: Collection[int]) -> list[Suspect]:
+        """Return the pairs of a patient and a candidate beyond those loaded that a person should look at."""
+        pairs = Pairs()
+        for patient in patients:
+            beyond = [c for c in self._candidates(patient) if c.id not in loaded]
+            self._weigh(patient, beyond, pairs)
+        late = [Suspect(e.pair, "probable", e.weighed) for e in pairs.edges if e.weighed is not None]
+        return pairs.suspects + late
+
+    def _search(self, patients: Sequence[SourcePatient]) -> None:
+        if self.searched:
+            return
+        self.searched = {(p.facility, p.number) for p in patients}
+        keys = {key for p in patients for key in keys_of(prepared(p))}
+        found = blocks.search(self._connection, keys, self._model.block_limit)
+        self.crowded = found.crowded
+        for candidate in store.as_they_are(self._connection, sorted(found.ids)):
+            for key in keys_of(prepared(candidate)) & keys:
+                self._by_key.setdefault(key, []).append(candidate)
+
+    def _candidates(self, patient: SourcePatient) -> list[SourcePatient]:
+        number = patient.facility, patient.number
+        near = (c for key in keys_of(prepared(patient)) for c in self._by_key.get(key, ()))
+        return list({c.id: c for c in near if (c.facility, c.number) != number}.values())
+
+    def _weigh(self, patient: SourcePatient, candidates: Sequence[SourcePatient], into: Pairs) -> None:
+        for candidate in candidates:
+            weigh_pair(patient, candidate, self._model, into)
