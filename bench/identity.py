@@ -116,9 +116,8 @@ def chinese(args: argparse.Namespace) -> dict[str, Any]:
         say(f"{name}: {report[name]}")
     began = time.monotonic()
     columns = columns_of(records)
-    best, threshold = splink_control.best(
-        truth, splink_control.link(columns, splink_control.chinese(args.processes))
-    )
+    pairs = splink_control.link(columns, splink_control.chinese(args.processes))
+    best, threshold = splink_control.best(truth, pairs)
     report["splink"] = best.line() | {"threshold": threshold, "seconds": round(time.monotonic() - began, 1)}
     say(f"splink: {report['splink']}")
     return report

@@ -20,8 +20,10 @@ _COUNT_SUMS = (0.38, 0.68, 0.85, 0.95, 1.0)
 NO_CARD, WRONG_CARD, NAME_VARIANT = 0.2, 0.02, 0.05
 NO_PHONE, WRONG_PHONE, OTHER_PHONE, NO_ADDRESS, OTHER_FORM = 0.04, 0.01, 0.03, 0.1, 0.1
 WRONG_BIRTH, NO_BIRTH, WRONG_SEX, NO_SEX = 0.015, 0.004, 0.002, 0.004
-UNKNOWN, ANONYMOUS, NEWBORN = 0.0005, 0.0002, 0.7
-"""Share of records (NEWBORN: of children written down within four weeks of their birth)."""
+UNKNOWN, ANONYMOUS, BORN_HERE, NEWBORN = 0.0005, 0.0002, 0.25, 0.55
+"""Shares of records; of those who were born in the time, first written down within three days; of children
+written down within four weeks, without a name of their own.
+"""
 
 
 class Record(NamedTuple):
@@ -65,7 +67,7 @@ def _of(rng: random.Random, home: Household, person: Person) -> Iterator[Record]
     first = max(FIRST_DAY, person.birth_date)
     span = max((TODAY - first).days, 1)
     days = sorted(rng.randrange(span) for _ in range(bisect(_COUNT_SUMS, rng.random()) + 1))
-    if person.birth_date >= FIRST_DAY and rng.random() < 0.35:
+    if person.birth_date >= FIRST_DAY and rng.random() < BORN_HERE:
         days[0] = rng.randrange(3)  # born here
     for place, day in enumerate(days):
         yield _written(rng, home, person, place, first + timedelta(days=day))
