@@ -48,10 +48,12 @@ def search(connection: sa.Connection, keys: Collection[str], limit: int) -> Foun
     return Found(small, frozenset(named[key] for key, ids in rows if len(ids) > limit))
 
 
-def change(connection: sa.Connection, before: Mapping[int, set[str]], after: Mapping[int, set[str]]) -> None:
+def change(
+    connection: sa.Connection, before: Mapping[int, frozenset[str]], after: Mapping[int, frozenset[str]]
+) -> None:
     """Write the keys of source patients in place of those they had."""
     gone = {id_: keys - after[id_] for id_, keys in before.items()}
-    new = {id_: keys - before.get(id_, set()) for id_, keys in after.items()}
+    new = {id_: keys - before.get(id_, frozenset()) for id_, keys in after.items()}
     for statement, what in ((_REMOVE, gone), (_ADD, new)):
         if rows := _rows((key, id_) for id_, keys in what.items() for key in keys):
             connection.exec_driver_sql(

@@ -17,10 +17,9 @@ from consortium.identity import blocks, decide, store
 from consortium.identity.agenda import agenda
 from consortium.identity.cause import Cause
 from consortium.identity.matching import Model, active
-from consortium.identity.matching import blocks as keys_of
 from consortium.identity.model import Facts, Golden, Link, MergeError, SourcePatient, own_person
 from consortium.identity.neighbours import Neighbours
-from consortium.identity.pairs import Suspect, evidence, prepared
+from consortium.identity.pairs import Suspect, evidence, keys, prepared
 from consortium.identity.standing import open_reviews, standing, withdraw
 from consortium.identity.store import Number
 from consortium.records.model import Merge, Patient, Provenance
@@ -324,10 +323,10 @@ class Census:
 
     def _write_blocks(self, compared: set[int]) -> None:
         known = compared - self._reconsider  # of the others nobody knows whether their keys were ever written
-        before = {id_: keys_of(prepared(p)) for id_ in known if (p := self._loaded.get(id_)) is not None}
-        after = {id_: keys_of(prepared(self._patients[id_])) for id_ in compared}
+        before = {id_: keys(p) for id_ in known if (p := self._loaded.get(id_)) is not None}
+        after = {id_: keys(self._patients[id_]) for id_ in compared}
         blocks.change(self._connection, before, after)
-        crowded = {(key, id_) for id_, keys in after.items() for key in keys & self._neighbours.crowded}
+        crowded = {(key, id_) for id_, mine in after.items() for key in mine & self._neighbours.crowded}
         blocks.note_crowded(self._connection, crowded)
 
     def _write_reviews(self, suspects: Sequence[Suspect], compared: set[int]) -> None:
@@ -407,9 +406,13 @@ def _told(known: SourcePatient, statement: Statement) -> SourcePatient:
 
 
 def _names(patients: Iterable[SourcePatient]) -> set[tuple[str, ...]]:
-    """Return the locks of the names: who is registered twice at one moment has one of them twice."""
-    found = (prepared(p).name for p in patients)
-    return {("name", *reading) for name in found if name is not None for reading in name.read}
+    """Return the locks of who is registered: of name and birth date, so that the same person, new at two
+    campuses at one moment, waits for themselves, and namesakes do not wait for each other.
+    """
+    found = ((prepared(p).name, p.facts.birth_date) for p in patients)
+    return {
+        ("name", *reading, str(born)) for name, born in found if name is not None for reading in name.read
+    }
 
 
 def _said(known_: SourcePatient, statement: Statement) -> tuple[Facts, Version]:

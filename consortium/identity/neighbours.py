@@ -9,9 +9,8 @@ import sqlalchemy as sa
 
 from consortium.identity import blocks, store
 from consortium.identity.matching import Model
-from consortium.identity.matching import blocks as keys_of
 from consortium.identity.model import SourcePatient
-from consortium.identity.pairs import Pairs, Suspect, prepared, weigh_pair
+from consortium.identity.pairs import Pairs, Suspect, keys, weigh_pair
 from consortium.identity.store import Number
 
 
@@ -23,6 +22,7 @@ class Neighbours:
         self._connection = connection
         self._model = model
         self._by_key: dict[str, list[SourcePatient]] = {}
+        self._alike: frozenset[int] | None = None
         self.searched: set[Number] = set()
         """Whose blocks were searched."""
         self.crowded: frozenset[str] = frozenset()
@@ -34,14 +34,18 @@ class Neighbours:
         found = (p for room in self._by_key.values() for p in room)
         return {p.id: p.link.person_id for p in found if p.link is not None}
 
-    def alike(self, patients: Sequence[SourcePatient]) -> set[int]:
-        """Search for candidates once, and return those that are one person with some of the patients."""
-        self._search(patients)
-        pairs = Pairs()
-        for patient in patients:
-            self._weigh(patient, self._candidates(patient), pairs)
-        own = {p.id for p in patients}
-        return {id_ for edge in pairs.edges for id_ in edge.pair} - own
+    def alike(self, patients: Sequence[SourcePatient]) -> frozenset[int]:
+        """Search for candidates, and return those that are one person with some of the patients; the second
+        time in a pass, the same again.
+        """
+        if self._alike is None:
+            self._search(patients)
+            pairs = Pairs()
+            for patient in patients:
+                self._weigh(patient, self._candidates(patient), pairs)
+            own = {p.id for p in patients}
+            self._alike = frozenset(id_ for edge in pairs.edges for id_ in edge.pair if id_ not in own)
+        return self._alike
 
     def suspects(self, patients: Sequence[SourcePatient], loaded: Collection[int]) -> list[Suspect]:
         """Return the pairs of a patient and a candidate beyond those loaded that a person should look at."""
@@ -53,19 +57,17 @@ class Neighbours:
         return pairs.suspects + late
 
     def _search(self, patients: Sequence[SourcePatient]) -> None:
-        if self.searched:
-            return
         self.searched = {(p.facility, p.number) for p in patients}
-        keys = {key for p in patients for key in keys_of(prepared(p))}
-        found = blocks.search(self._connection, keys, self._model.block_limit)
+        wanted = {key for p in patients for key in keys(p)}
+        found = blocks.search(self._connection, wanted, self._model.block_limit)
         self.crowded = found.crowded
         for candidate in store.as_they_are(self._connection, sorted(found.ids)):
-            for key in keys_of(prepared(candidate)) & keys:
+            for key in keys(candidate) & wanted:
                 self._by_key.setdefault(key, []).append(candidate)
 
     def _candidates(self, patient: SourcePatient) -> list[SourcePatient]:
         number = patient.facility, patient.number
-        near = (c for key in keys_of(prepared(patient)) for c in self._by_key.get(key, ()))
+        near = (c for key in keys(patient) for c in self._by_key.get(key, ()))
         return list({c.id: c for c in near if (c.facility, c.number) != number}.values())
 
     def _weigh(self, patient: SourcePatient, candidates: Sequence[SourcePatient], into: Pairs) -> None:

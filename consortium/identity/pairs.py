@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import combinations
 from typing import Literal
 
 from consortium.identity.matching import Comparable, Model, Weighed, blocks, comparable
 from consortium.identity.matching.comparing import strangers
 from consortium.identity.matching.judging import Judged, Reason, judge
-from consortium.identity.model import SourcePatient
+from consortium.identity.model import Facts, Former, SourcePatient
 
 Rule = Literal["verdict", "merged_number", "id_card", "probable"]
 RULES: tuple[Rule, ...] = ("verdict", "merged_number", "id_card", "probable")
@@ -75,6 +76,16 @@ def prepared(patient: SourcePatient) -> Comparable:
     return comparable(patient.facts, patient.former)
 
 
+def keys(patient: SourcePatient) -> frozenset[str]:
+    """Return the keys of the blocks in which a source patient stands."""
+    return _keys(patient.facts, patient.former)
+
+
+@lru_cache(maxsize=16384)
+def _keys(facts: Facts, former: Former) -> frozenset[str]:
+    return frozenset(blocks(comparable(facts, former)))
+
+
 def agree(left: SourcePatient, right: SourcePatient) -> bool:
     """Whether two source patients are one person by ID card: the same valid one, with the same name, or the
     same birth date and names that are not strangers: the date may have been read from a borrowed card.
@@ -135,4 +146,4 @@ def _rooms(member: SourcePatient, model: Model | None) -> Iterator[str]:
     if member.observed.card is not None:
         yield f"card:{member.observed.card}"
     if model is not None:
-        yield from blocks(prepared(member))
+        yield from keys(member)
