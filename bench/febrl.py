@@ -55,7 +55,7 @@ PLAN = Plan(
         ("soc_sec_id", "surname"),
         ("given_name", "surname", "postcode"),
     ),
-    random_pairs=1_000_000,
+    random_pairs=400_000,
 )
 _CROSSES = {"given_name": "surname", "surname": "given_name", "address_1": "address_2", "suburb": "address_2"}
 

@@ -63,6 +63,11 @@ class Blocks:
             left, right = (column.to_numpy(zero_copy_only=False) for column in batch.columns)
             yield left, right
 
+    def without(self) -> list[int]:
+        """Return those of `already` who stand in no block, in order."""
+        found = self._connection.execute("SELECT id FROM person ANTI JOIN block USING (id) ORDER BY id")
+        return [id_ for (id_,) in found.fetchall()]
+
     def _insert(self, table: str, rows: Iterable[tuple[int, int]]) -> None:
         for first, second in _columns(rows):
             values = pyarrow.table([pyarrow.array(first), pyarrow.array(second)], names=["a", "b"])

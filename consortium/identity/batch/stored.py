@@ -70,6 +70,7 @@ def _link(engine: sa.Engine, model: Model, memory: str, counts: Counts) -> None:
         with engine.connect() as connection:
             index.add(_rows(connection, _KEYS))
             index.already(_rows(connection, _PERSONS))
+        _consider(engine, model, index.without(), counts)  # stored before there were blocks
         for chunk in index.pairs(model.block_limit):
             _consider(engine, model, sorted(_worth_it(engine, model, chunk, counts)), counts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from consortium.identity.matching import FIELDS, LEVELS, Comparable, Level, Model, compare
@@ -20,9 +20,11 @@ _KEYS: Mapping[str, Callable[[Comparable], object]] = {
 _KEY_OF = {"card": "card_key", "name": "name_key", "birth_date": "birth_key"}
 _KEY_OF |= {"phone": "phone_key", "address": "address_key"}
 _OFTEN = 5
-"""Names borne by more source patients of a sample than this have a frequency of their own."""
+"""Surnames and given names of more source patients of a sample than this have a frequency of their own."""
+_WHOLE = 20
+"""Whole names likewise; of the others surname and given name are taken to be independent."""
 _SHARED = 50
-"""So many with one telephone: it is the hospital's, or made up, and nobody's."""
+"""So many with one telephone: it is the hospital's, or made up. No other stands in a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +58,27 @@ def train(
     }
     prior = found.prior * len(sample) / max(population, len(sample))
     return replace(
-        base, version=version, prior=_figure(prior), fields=fields, frequencies=frequencies(sample)
+        base,
+        version=version,
+        prior=_figure(prior),
+        fields=fields,
+        frequencies=_frequencies(sample, base, fields["phone"]["exact"].u),
     )
 
 
-def frequencies(sample: Iterable[Comparable]) -> dict[str, dict[str, float]]:
-    """Return how frequent names and telephones are: as shares of the sample, the most frequent first."""
-    people = [c for c in sample if c.name is not None]
-    names = [c.name for c in people if c.name is not None]
-    phones = Counter(phone for c in people for phone in c.phones)
+def _frequencies(sample: Sequence[Comparable], base: Model, shared: float) -> dict[str, dict[str, float]]:
+    """Return how frequent names and telephones are: as shares of the sample, the most frequent first.
+
+    `shared`: how often two people agree on a telephone that is not listed.
+    """
+    names = [c.name for c in sample if c.name is not None]
+    whole = _shares(Counter(n.text for n in names), _WHOLE)
+    phones = _shares(Counter(phone for c in sample for phone in c.phones), _SHARED)
     return {
         "surname": _shares(Counter(n.surname for n in names), _OFTEN),
         "given": _shares(Counter(n.given for n in names), _OFTEN),
-        "name": _shares(Counter(n.text for n in names), _OFTEN),
-        "phone": _shares(phones, _SHARED),
+        "name": whole | {"": base.frequencies["name"][""]},
+        "phone": phones | {"": shared},
     }
 
 
