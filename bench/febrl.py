@@ -147,7 +147,7 @@ def _number(left: str | None, right: str | None, levels: Sequence[str]) -> str:
 def _candidates(data: Data) -> Iterator[Pair]:
     blocks: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for place, row in enumerate(data.rows):
-        for key in _blocks(row):
+        for key in set(_blocks(row)):
             blocks[key].append(place)
     yield from {pair for places in blocks.values() if len(places) < 200 for pair in combinations(places, 2)}
 

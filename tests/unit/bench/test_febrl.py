@@ -36,3 +36,9 @@ def test_names_that_changed_places_are_seen() -> None:
 def test_numbers_are_compared_by_keystrokes(other: str, level: str) -> None:
     one = EMPTY | {"soc_sec_id": "1804974"}
     assert compare(one, EMPTY | {"soc_sec_id": other})["soc_sec_id"] == level
+
+
+def test_a_row_is_no_pair_with_itself() -> None:
+    row = EMPTY | {"given_name": "james", "surname": "james", "postcode": "2119"}
+    data = febrl.Data([row, EMPTY | {"postcode": "2119", "surname": "james"}], [1, 1])
+    assert list(febrl._candidates(data)) == [(0, 1)]
