@@ -14,7 +14,7 @@ depends_on = None
 
 SQL = """
 ALTER TABLE identity.source_patient
-  ADD COLUMN former jsonb NOT NULL DEFAULT '{}',; -- earlier values by fact, newest first
+  ADD COLUMN former jsonb NOT NULL DEFAULT '{}'; -- earlier values by fact, newest first
 
 CREATE TABLE identity.block (
   key               bigint NOT NULL,         -- hash of a blocking key, consortium.identity.matching.blocks
