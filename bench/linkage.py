@@ -96,9 +96,12 @@ def connected(count: int, links: Iterable[Pair]) -> list[int]:
 def lowest_ratio(ours: Mapping[str, Linkage], control: Mapping[str, Linkage]) -> float:
     """Return the lowest of our F1 to the control's: of pairs and clusters, of every data set."""
     return min(
-        getattr(linkage, what).f1 / max(getattr(control[name], what).f1, 1e-9)
+        one.f1 / max(other.f1, 1e-9)
         for name, linkage in ours.items()
-        for what in ("pairs", "clusters")
+        for one, other in (
+            (linkage.pairs, control[name].pairs),
+            (linkage.clusters, control[name].clusters),
+        )
     )
 
 

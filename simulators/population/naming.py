@@ -7,41 +7,18 @@ in the register.
 from __future__ import annotations
 
 import random
-from bisect import bisect
 from collections.abc import Sequence
-from itertools import accumulate
-from pathlib import Path
-from typing import Any
-
-import yaml
 
 from simulators.hazards import hazardous_ideographs
 from simulators.names import COMPOUND_SURNAMES
+from simulators.population.confusable import IN_SOUND
+from simulators.population.drawing import Draw, load
 
-_RARE_SHARE, _COMPOUND_SHARE, _MINORITY_SHARE, _RARE_CHARACTER_SHARE = 0.14, 0.003, 0.012, 0.004
+_RARE_SHARE, _COMPOUND_SHARE, _MINORITY_SHARE, _RARE_CHARACTER_SHARE = 0.155, 0.003, 0.012, 0.004
 _COMMON_SHARE = 0.22
 """Of given names of two characters: those that the decade gives again and again."""
 _FASHION_SHARE = 0.6
 """Of given names of one character: those of the time; the others are any."""
-
-
-class Draw:
-    """Draws from some things by weight, quickly."""
-
-    def __init__(self, things: Sequence[str], weights: Sequence[float]) -> None:
-        """Keep the things with their weights' running sum."""
-        self._things = things
-        self._sums = list(accumulate(weights))
-
-    def __call__(self, rng: random.Random) -> str:
-        """Return one of them."""
-        return self._things[bisect(self._sums, rng.random() * self._sums[-1])]
-
-
-def load(name: str) -> dict[str, Any]:
-    """Return one of the data files beside this module."""
-    loaded: dict[str, Any] = yaml.safe_load((Path(__file__).parent / name).read_text(encoding="utf-8"))
-    return loaded
 
 
 def _falling(things: Sequence[str], power: float) -> Draw:
@@ -93,14 +70,16 @@ def given(rng: random.Random, sex: str, year: int) -> str:
     return _FIRST[sex](rng) + _SECOND[sex](rng)
 
 
-def minority(rng: random.Random, sex: str, father: str | None) -> str:
-    """Return a name with a dot: one's own and the father's."""
-    return f"{rng.choice(_MINORITY[sex])}·{father or rng.choice(_MINORITY['male'])}"
+def minority(rng: random.Random, sex: str, father: str | None, other_than: str = "") -> str:
+    """Return a name with a dot: one's own, which is not `other_than`'s, and the father's."""
+    while (own := rng.choice(_MINORITY[sex])) == other_than.split("·")[0]:
+        pass
+    return f"{own}·{father or rng.choice(_MINORITY['male'])}"
 
 
 def twin_of(rng: random.Random, sex: str, first: str) -> str:
-    """Return the given name of a twin: of two characters, one is the first twin's."""
-    while (other := _SECOND[sex](rng)) == first[-1:]:
+    """Return the given name of a twin: of two characters, one is the first twin's. It sounds otherwise."""
+    while (other := _SECOND[sex](rng)) in first[-1:] + IN_SOUND.get(first[-1:], ""):
         pass
     return first[0] + other if len(first) > 1 else other
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from simulators import id_card
 from simulators.population import naming
-from simulators.population.naming import Draw
+from simulators.population.drawing import Draw
 from simulators.population.places import Address, address
 
 Sex = Literal["male", "female"]
@@ -63,6 +63,7 @@ class Person:
     """Her name, of a child."""
     twin: int
     """0: none; else which of the two."""
+    parent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,11 @@ class Household:
     addresses: tuple[Address, ...]
     """One, or before and after `moved`."""
     moved: date | None
+
+    @property
+    def parents(self) -> tuple[Person, ...]:
+        """Whose cards a child is registered with."""
+        return tuple(person for person in self.people if person.parent)
 
 
 @dataclass(slots=True)
@@ -113,7 +119,7 @@ def household(seed: int, index: int) -> Household:
             Person(
                 id_, member.name, member.sex, member.born, _card(rng, id_, member),
                 (own, _phone(rng)) if new else (own,), new,
-                None if member.parent else mother, member.twin,
+                None if member.parent else mother, member.twin, member.parent,
             )
         )  # fmt: skip
     return Household(tuple(people), addresses, moved)
@@ -161,7 +167,8 @@ def _name(rng: random.Random, members: list[_Member]) -> None:
     line, father = naming.surname(rng), ""
     for member in members:
         if minority:
-            member.family = naming.minority(rng, member.sex, None if member.parent else father or None)
+            twin = next((m.family for m in members if m.twin == 1), "") if member.twin == 2 else ""
+            member.family = naming.minority(rng, member.sex, None if member.parent else father or None, twin)
             father = member.family.split("·")[0] if member is man else father
             continue
         wife = member.parent and man is not None and member is not man

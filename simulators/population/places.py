@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import NamedTuple
 
-from simulators.population.naming import Draw
+from simulators.population.drawing import Draw
 
 _GUANGZHOU = "越秀9 荔湾9 海珠12 天河12 白云14 黄埔12 番禺7 花都4 南沙3 增城4 从化2"
 _DISTRICTS = Draw(

@@ -110,9 +110,9 @@ def _card(rng: random.Random, home: Household, person: Person, found: list[str])
         return None
     if chance > 1 - WRONG_CARD / 2:
         found.append("card_borrowed")
-        others = [p for p in home.people if p is not person]
-        if others and rng.random() < 0.85:
-            return rng.choice(others[:2]).id_card  # a child's desk takes a parent's
+        lenders = home.parents if person.mother else [p for p in home.people if p is not person]
+        if lenders and rng.random() < 0.85:
+            return rng.choice(lenders).id_card
         return slips.stranger_card(rng, person.birth_date)
     if chance > 1 - WRONG_CARD:
         card, slip = slips.card(rng, person.id_card)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 from simulators import id_card
-from simulators.population.naming import Draw, load
+from simulators.population.confusable import IN_SHAPE, IN_SOUND, TRADITIONAL
+from simulators.population.drawing import Draw
 
 _NAME_SLIPS = Draw(
     ("homophone", "traditional", "shape", "spaced", "dropped", "turned", "remark", "unreadable"),
@@ -15,20 +17,6 @@ _NAME_SLIPS = Draw(
 """What a variant of a name is, by how often. Few names have what is unreadable: rare characters."""
 _DOTS = "•・‧. "
 """What is written for the dot of a minority name."""
-
-
-def _others(groups: list[str]) -> dict[str, str]:
-    """Return for every character those it may be taken for."""
-    found: dict[str, str] = {}
-    for group in " ".join(groups).split():
-        for character in group:
-            found[character] = found.get(character, "") + group.replace(character, "")
-    return found
-
-
-_DATA = load("confusable.yaml")
-_SOUND, _SHAPE = _others(_DATA["sound"]), _others(_DATA["shape"])
-_TRADITIONAL = {ord(pair[0]): pair[1] for pair in " ".join(_DATA["traditional"]).split()}
 
 
 def name(rng: random.Random, true: str) -> tuple[str, str]:
@@ -88,7 +76,7 @@ def stranger_card(rng: random.Random, born: date) -> str:
     return id_card.make(f"44{rng.randrange(1, 100):02d}89", other, rng.randrange(1000))
 
 
-def _replaced(rng: random.Random, true: str, alike: dict[str, str]) -> str | None:
+def _replaced(rng: random.Random, true: str, alike: Mapping[str, str]) -> str | None:
     places = [n for n, c in enumerate(true) if c in alike]
     if not places:
         return None
@@ -110,10 +98,10 @@ def _safe(year: int, month: int, day: int) -> date:
     return date(year, month, min(day, 28) if month == 2 else min(day, 30))
 
 
-_NAME = {
-    "homophone": lambda rng, true: _replaced(rng, true, _SOUND),
-    "shape": lambda rng, true: _replaced(rng, true, _SHAPE),
-    "traditional": lambda _rng, true: true.translate(_TRADITIONAL),
+_NAME: Mapping[str, Callable[[random.Random, str], str | None]] = {
+    "homophone": lambda rng, true: _replaced(rng, true, IN_SOUND),
+    "shape": lambda rng, true: _replaced(rng, true, IN_SHAPE),
+    "traditional": lambda _rng, true: true.translate(TRADITIONAL),
     "spaced": lambda _rng, true: f"{true[0]}{' ' if len(true) > 2 else '　'}{true[1:]}",
     "dropped": lambda _rng, true: true[:-1] if len(true) > 2 else None,
     "turned": lambda _rng, true: true[0] + true[:0:-1] if len(true) > 2 else None,

@@ -31,7 +31,11 @@ class Blocks:
 
     def __init__(self, folder: Path, memory: str = "2GB", threads: int = 2) -> None:
         """Begin an empty one in a folder, which takes what `memory` does not hold."""
-        settings = {"memory_limit": memory, "threads": threads, "temp_directory": str(folder)}
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory,
+            "threads": threads,
+            "temp_directory": str(folder),
+        }
         self._connection = duckdb.connect(folder / "blocks.duckdb", config=settings)
         self._connection.execute("CREATE TABLE block (key BIGINT, id BIGINT)")
         self._connection.execute("CREATE TABLE person (id BIGINT, person BIGINT)")

@@ -90,7 +90,7 @@ def _worth_it(engine: sa.Engine, model: Model, chunk: Chunk, counts: Counts) -> 
     counts.compared += len(chunk[0])
     counts.automatic += len(found.edges)
     counts.review += len(found.suspects)
-    return {each.pair[0] for each in (*found.edges, *found.suspects)}
+    return {edge.pair[0] for edge in found.edges} | {suspect.pair[0] for suspect in found.suspects}
 
 
 def _consider(engine: sa.Engine, model: Model, ids: list[int], counts: Counts) -> None:

@@ -84,8 +84,13 @@ def estimate(keys: Mapping[str, Sequence[int | None]], compare: Compare, plan: P
     """Estimate the model of a sample: its keys by name, one for each record, and how two records compare.
 
     Raises:
-        SampleError: no pair of the sample is certain to be one person.
+        SampleError: no two records agree on the keys of one of the plan's sets.
     """
+    for each in (*plan.passes, *plan.certain):
+        if not _met(keys, each):
+            raise SampleError(
+                f"no two records of the sample agree on {' and '.join(each)}: take a larger one"
+            )
     import duckdb
     from splink import DuckDBAPI, Linker, block_on
 
@@ -95,7 +100,7 @@ def estimate(keys: Mapping[str, Sequence[int | None]], compare: Compare, plan: P
         api = DuckDBAPI(connection)
         linker = Linker(api.register(_table(keys)), _settings(plan, names), log_level="ERROR")
         train = linker.training
-        rules = [block_on(*each) for each in plan.certain]
+        rules: list[Any] = [block_on(*each) for each in plan.certain]
         train.estimate_probability_two_random_records_match(rules, recall=_RECALL)
         train.estimate_u_using_random_sampling(plan.random_pairs, plan.seed, None)
         for each in plan.passes:
@@ -108,6 +113,8 @@ def estimate(keys: Mapping[str, Sequence[int | None]], compare: Compare, plan: P
 
 def _register(connection: duckdb.DuckDBPyConnection, compare: Compare, plan: Plan) -> dict[str, str]:
     """Make each field's comparison a function of DuckDB; returns their names by field."""
+    from duckdb.func import SPECIAL
+
     remembered: dict[tuple[int, int], Mapping[str, str]] = {}
 
     def of(left: int, right: int) -> Mapping[str, str]:
@@ -125,7 +132,7 @@ def _register(connection: duckdb.DuckDBPyConnection, compare: Compare, plan: Pla
     for field, what in plan.fields.items():
         connection.create_function(
             names[field], function(field, what.levels), ["BIGINT"] * 4, "INTEGER",
-            null_handling="special", side_effects=False,
+            null_handling=SPECIAL, side_effects=False,
         )  # fmt: skip
     return names
 
@@ -173,9 +180,6 @@ def _levels(field: Field, name: str) -> Iterator[dict[str, Any]]:
 
 
 def _read(model: Mapping[str, Any], plan: Plan) -> Estimate:
-    prior = float(model["probability_two_random_records_match"])
-    if prior <= 0:
-        raise SampleError("no two records of the sample are certainly one person: take a larger sample")
     fields = {
         comparison["output_column_name"]: {
             level["label_for_charts"]: _chance(level, len(comparison["comparison_levels"]) - 1)
@@ -184,6 +188,7 @@ def _read(model: Mapping[str, Any], plan: Plan) -> Estimate:
         }
         for comparison in model["comparisons"]
     }
+    prior = float(model["probability_two_random_records_match"])
     return Estimate(prior, {field: fields[field] for field in plan.fields})
 
 
@@ -211,6 +216,16 @@ def _refined(found: Estimate, keys: Mapping[str, Sequence[int | None]], plan: Pl
                 mine = found.prior * (chance.m or 0.0)
                 fields[field][level] = replace(chance, u=max(chance.u - mine, _LEAST_LEFT * chance.u))
     return Estimate(found.prior, fields)
+
+
+def _met(keys: Mapping[str, Sequence[int | None]], names: Sequence[str]) -> bool:
+    """Return whether two records agree on all of some keys."""
+    seen: set[tuple[int | None, ...]] = set()
+    for values in zip(*(keys[name] for name in names), strict=True):
+        if None not in values and values in seen:
+            return True
+        seen.add(values)
+    return False
 
 
 def _equal(keys: Sequence[int | None]) -> float:

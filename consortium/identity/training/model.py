@@ -48,7 +48,11 @@ def train(
         SampleError: nothing in the sample is certain to be one person.
     """
     keys = {name: [_hashed(of(c)) for c in sample] for name, of in _KEYS.items()}
-    found = estimate(keys, lambda left, right: compare(sample[left], sample[right]), _plan(how))
+
+    def levels(left: int, right: int) -> dict[str, str]:
+        return {field: level for field, level in compare(sample[left], sample[right]).items()}
+
+    found = estimate(keys, levels, _plan(how))
     fields = {
         field: {
             level: _level(found.fields[field][level], base.fields[field][level], how)
@@ -83,7 +87,7 @@ def _frequencies(sample: Sequence[Comparable], base: Model, shared: float) -> di
 
 
 def _plan(how: Training) -> Plan:
-    fields = {field: Field(LEVELS[field], _KEY_OF.get(field, "")) for field in FIELDS}
+    fields: dict[str, Field] = {f: Field(LEVELS[f], _KEY_OF.get(f, "")) for f in FIELDS}
     return Plan(
         fields, (("card_key",), ("name_key", "birth_key")),
         (("card_key", "birth_key"), ("name_key", "birth_key", "phone_key")),

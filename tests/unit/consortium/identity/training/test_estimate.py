@@ -86,5 +86,5 @@ def test_a_level_that_was_not_met_has_no_estimate(found: Estimate) -> None:
 
 
 def test_a_sample_without_anybody_twice_is_refused() -> None:
-    with pytest.raises(SampleError, match="take a larger sample"):
+    with pytest.raises(SampleError, match="agree on name: take a larger one"):
         _estimate([(n, n, n) for n in range(200)])
