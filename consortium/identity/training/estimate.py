@@ -17,8 +17,8 @@ from consortium.identity.matching import MISSING
 if TYPE_CHECKING:  # heavy, and needed for training only
     import duckdb
 
-Compare = Callable[[int, int], Mapping[str, str]]
-"""From two places in the sample to the level of every field."""
+Compare = Callable[[int, int], str]
+"""From two places in the sample to the level of a field."""
 
 _RECALL = 0.8
 """Of the certain rules: the share of pairs of one person that they find. A tenth more or less moves the prior
@@ -28,8 +28,10 @@ _LEAST_LEFT = 0.1
 """Share of a count that is left at least when the pairs of one person, an estimate, are taken off it."""
 _BEST_AT_FIRST = 0.9
 """From this m of the best level expectation maximisation starts."""
-_REMEMBERED = 400_000
-"""Pairs whose levels are kept, as every field and level of a pair is asked for by itself."""
+_REMEMBERED = 10_000
+"""Pairs whose level of a field is kept: DuckDB asks for it again for each level, some thousand pairs at a
+time.
+"""
 
 
 class SampleError(ValueError):
@@ -59,8 +61,8 @@ class Plan:
     """
     certain: tuple[tuple[str, ...], ...]
     """Sets of keys by which two records are one person with certainty, for the prior."""
-    random_pairs: int = 2_000_000
-    pass_pairs: int = 500_000
+    random_pairs: int = 1_000_000
+    pass_pairs: int = 300_000
     seed: int = 20261101
 
 
@@ -80,8 +82,11 @@ class Estimate:
     fields: Mapping[str, Mapping[str, Chance]]
 
 
-def estimate(keys: Mapping[str, Sequence[int | None]], compare: Compare, plan: Plan) -> Estimate:
-    """Estimate the model of a sample: its keys by name, one for each record, and how two records compare.
+def estimate(
+    keys: Mapping[str, Sequence[int | None]], compare: Mapping[str, Compare], plan: Plan
+) -> Estimate:
+    """Estimate the model of a sample: its keys by name, one for each record, and how two records compare by
+    field.
 
     Raises:
         SampleError: no two records agree on the keys of one of the plan's sets.
@@ -111,30 +116,34 @@ def estimate(keys: Mapping[str, Sequence[int | None]], compare: Compare, plan: P
         return _refined(_read(linker.misc.save_model_to_json(), plan), keys, plan)
 
 
-def _register(connection: duckdb.DuckDBPyConnection, compare: Compare, plan: Plan) -> dict[str, str]:
+def _register(
+    connection: duckdb.DuckDBPyConnection, compare: Mapping[str, Compare], plan: Plan
+) -> dict[str, str]:
     """Make each field's comparison a function of DuckDB; returns their names by field."""
     from duckdb.func import SPECIAL
-
-    remembered: dict[tuple[int, int], Mapping[str, str]] = {}
-
-    def of(left: int, right: int) -> Mapping[str, str]:
-        if (found := remembered.get((left, right))) is None:
-            if len(remembered) >= _REMEMBERED:
-                remembered.clear()
-            found = remembered[left, right] = compare(left, right)
-        return found
-
-    def function(field: str, levels: Sequence[str]) -> Callable[[int, int, int | None, int | None], int]:
-        place = {MISSING: -1} | {level: n for n, level in enumerate(levels)}
-        return lambda left, right, _one, _other: place[of(left, right)[field]]
 
     names = {field: f"level_of_{field}" for field in plan.fields}
     for field, what in plan.fields.items():
         connection.create_function(
-            names[field], function(field, what.levels), ["BIGINT"] * 4, "INTEGER",
+            names[field], _function(compare[field], what.levels), ["BIGINT"] * 4, "INTEGER",
             null_handling=SPECIAL, side_effects=False,
         )  # fmt: skip
     return names
+
+
+def _function(compare: Compare, levels: Sequence[str]) -> Callable[[int, int, int | None, int | None], int]:
+    """Return a comparison as DuckDB calls it: with places and keys, for the place of the level."""
+    place = {MISSING: -1} | {level: n for n, level in enumerate(levels)}
+    remembered: dict[tuple[int, int], int] = {}
+
+    def level(left: int, right: int, _one: int | None, _other: int | None) -> int:
+        if (found := remembered.get((left, right))) is None:
+            if len(remembered) >= _REMEMBERED:
+                remembered.clear()
+            found = remembered[left, right] = place[compare(left, right)]
+        return found
+
+    return level
 
 
 def _table(keys: Mapping[str, Sequence[int | None]]) -> Any:

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from consortium.identity.matching import FIELDS, LEVELS, Comparable, Level, Model, compare
+from consortium.identity.matching import FIELDS, LEVELS, Comparable, Level, Model
 from consortium.identity.matching.blocking import hashed
-from consortium.identity.training.estimate import Chance, Field, Plan, estimate
+from consortium.identity.matching.comparing import BY_FIELD
+from consortium.identity.training.estimate import Chance, Compare, Field, Plan, estimate
 
 _KEYS: Mapping[str, Callable[[Comparable], object]] = {
     "card_key": lambda c: c.card,
@@ -31,8 +32,8 @@ _SHARED = 50
 class Training:
     """How to train."""
 
-    random_pairs: int = 2_000_000
-    pass_pairs: int = 500_000
+    random_pairs: int = 1_000_000
+    pass_pairs: int = 300_000
     seed: int = 20261101
 
 
@@ -49,10 +50,7 @@ def train(
     """
     keys = {name: [_hashed(of(c)) for c in sample] for name, of in _KEYS.items()}
 
-    def levels(left: int, right: int) -> dict[str, str]:
-        return {field: level for field, level in compare(sample[left], sample[right]).items()}
-
-    found = estimate(keys, levels, _plan(how))
+    found = estimate(keys, {str(f): _on(sample, of) for f, of in BY_FIELD.items()}, _plan(how))
     fields = {
         field: {
             level: _level(found.fields[field][level], base.fields[field][level], how)
@@ -68,6 +66,10 @@ def train(
         fields=fields,
         frequencies=_frequencies(sample, base, fields["phone"]["exact"].u),
     )
+
+
+def _on(sample: Sequence[Comparable], level: Callable[[Comparable, Comparable], str]) -> Compare:
+    return lambda left, right: level(sample[left], sample[right])
 
 
 def _frequencies(sample: Sequence[Comparable], base: Model, shared: float) -> dict[str, dict[str, float]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Mapping
 
 import pytest
 
@@ -43,19 +42,21 @@ def _records(people: int) -> list[tuple[int, int, int | None]]:
 
 
 def _estimate(records: list[tuple[int, int, int | None]]) -> Estimate:
-    def compare(left: int, right: int) -> Mapping[str, str]:
-        one, other = records[left], records[right]
-        near = "near" if one[0] // 10 == other[0] // 10 else "differs"
-        return {
-            "name": "exact" if one[0] == other[0] else near,
-            "birth": "exact" if one[1] == other[1] else "differs",
-            "phone": MISSING if None in (one[2], other[2]) else "exact" if one[2] == other[2] else "differs",
-        }
+    def name(left: int, right: int) -> str:
+        one, other = records[left][0], records[right][0]
+        return "exact" if one == other else "near" if one // 10 == other // 10 else "differs"
+
+    def birth(left: int, right: int) -> str:
+        return "exact" if records[left][1] == records[right][1] else "differs"
+
+    def phone(left: int, right: int) -> str:
+        one, other = records[left][2], records[right][2]
+        return MISSING if None in (one, other) else "exact" if one == other else "differs"
 
     keys = {name: [r[place] for r in records] for place, name in enumerate(("name", "birth", "phone"))}
     with warnings.catch_warnings():  # Splink's and DuckDB's own
         warnings.simplefilter("ignore")
-        return estimate(keys, compare, PLAN)
+        return estimate(keys, {"name": name, "birth": birth, "phone": phone}, PLAN)
 
 
 @pytest.fixture(scope="module")
