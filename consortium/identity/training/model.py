@@ -51,13 +51,7 @@ def train(
     keys = {name: [_hashed(of(c)) for c in sample] for name, of in _KEYS.items()}
 
     found = estimate(keys, {str(f): _on(sample, of) for f, of in BY_FIELD.items()}, _plan(how))
-    fields = {
-        field: {
-            level: _level(found.fields[field][level], base.fields[field][level], how)
-            for level in LEVELS[field]
-        }
-        for field in FIELDS
-    }
+    fields = {field: _levels(found.fields[field], base.fields[field], how) for field in FIELDS}
     prior = found.prior * len(sample) / max(population, len(sample))
     return replace(
         base,
@@ -101,10 +95,20 @@ def _hashed(value: object) -> int | None:
     return None if value is None else hashed(str(value))
 
 
-def _level(chance: Chance, base: Level, how: Training) -> Level:
-    """Return a level as it was estimated; what was not met among random pairs is rarer than one of them."""
-    u = min(base.u, 1 / how.random_pairs) if chance.u is None else chance.u
-    return Level(_figure(base.m if chance.m is None else chance.m), _figure(u))
+def _levels(found: Mapping[str, Chance], base: Mapping[str, Level], how: Training) -> dict[str, Level]:
+    """Return the levels of a field as they were estimated. A level that no pair of one person was on keeps
+    the base's m, and the others share the rest; what no random pair was on is rarer than one of them.
+    """
+    known = {level: chance.m for level, chance in found.items() if chance.m is not None}
+    left = 1 - sum(at.m for level, at in base.items() if level not in known)
+    scale = left / max(sum(known.values()), 1e-9)
+    return {
+        level: Level(
+            _figure(known[level] * scale if level in known else at.m),
+            _figure(min(at.u, 1 / how.random_pairs) if (u := found[level].u) is None else u),
+        )
+        for level, at in base.items()
+    }
 
 
 def _figure(value: float) -> float:
