@@ -7,7 +7,7 @@ writes what they change.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -21,35 +21,12 @@ from consortium.identity.model import Facts, Golden, Link, MergeError, SourcePat
 from consortium.identity.neighbours import Neighbours
 from consortium.identity.pairs import Suspect, evidence, keys, prepared
 from consortium.identity.standing import open_reviews, standing, withdraw
+from consortium.identity.statement import Statement, as_told, facts_after, facts_of, registered
 from consortium.identity.store import Number
-from consortium.records.model import Merge, Patient, Provenance
+from consortium.records.model import Merge, Patient
 from consortium.records.versions import Version
 
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What one message says of a patient."""
-
-    patient: Patient
-    provenance: Provenance
-    merge: Merge | None = None
-    authority: bool = True
-    """False: the message is about something else, and only fills what is not known."""
-    versioned: bool = True
-    """Whether `source_version` is the patient's own."""
-    reconsider: bool = False
-    """Load all that the link depends on, though the statement says nothing new."""
-
-    @property
-    def numbers(self) -> set[Number]:
-        """The numbers that this is about."""
-        merged = {self.merge.surviving, self.merge.retired} if self.merge else set()
-        return {(self.provenance.facility, number) for number in {self.patient.number, *merged}}
-
-    @property
-    def version(self) -> Version:
-        """Where this stands among other statements."""
-        return Version(self.provenance.message_id, self.provenance.source_version if self.versioned else None)
+__all__ = ["Census", "Statement"]
 
 
 class Census:
@@ -198,7 +175,7 @@ class Census:
             if retired is None or surviving is None or retired.merged_into != surviving.id:
                 return True
         patient = self.get(facility, statement.patient.number)
-        return patient is None or _said(patient, statement)[0] != patient.facts
+        return patient is None or facts_after(patient, statement)[0] != patient.facts
 
     def _close(self, statements: Sequence[Statement]) -> None:
         """Lock and load all that the statements' links may depend on, until nothing more comes to light."""
@@ -243,9 +220,9 @@ class Census:
             number = (statement.provenance.facility, statement.patient.number)
             known = prospects.get(number) or self.get(*number)
             prospects[number] = (
-                _registered(0, number[1], _facts(statement.patient), statement)
+                registered(0, number[1], facts_of(statement.patient), statement)
                 if known is None
-                else _told(known, statement)
+                else as_told(known, statement)
             )
         return list(prospects.values())
 
@@ -254,8 +231,8 @@ class Census:
         facility = statement.provenance.facility
         known = self.get(facility, said.number)
         if known is None:
-            return self._new(statement, said.number, _facts(said))
-        told = _told(known, statement)
+            return self._new(statement, said.number, facts_of(said))
+        told = as_told(known, statement)
         if told.facts != known.facts:
             changes = {"facts": told.facts, "observed": told.observed, "former": told.former}
             version = Version(told.message_id, told.source_version)
@@ -265,7 +242,7 @@ class Census:
 
     def _new(self, statement: Statement, number: str, facts: Facts) -> SourcePatient:
         id_ = self._reserved.pop((statement.provenance.facility, number))
-        patient = _registered(id_, number, facts, statement)
+        patient = registered(id_, number, facts, statement)
         self._remember([patient])
         self._closed.add(patient.id)
         self._causes[patient.id] = Cause.of(statement.provenance)
@@ -331,7 +308,7 @@ class Census:
 
     def _write_reviews(self, suspects: Sequence[Suspect], compared: set[int]) -> None:
         linked = {id_: link.person_id for id_ in self._closed if (link := self._patients[id_].link)}
-        persons = {**self._neighbours.persons, **linked}
+        persons = {**self._standing.persons, **self._neighbours.persons, **linked}
         judged = {id_ for id_ in compared if self._number(id_) in self._neighbours.searched}
         asked = agenda(suspects, persons, self._standing.reviews, self._standing.verdicts, judged)
         withdraw(self._connection, asked.withdrawn)
@@ -377,60 +354,6 @@ class Census:
         }
 
 
-def _facts(said: Patient) -> Facts:
-    return Facts(**{name: getattr(said, name) for name in decide.FACTS})
-
-
-def _registered(id_: int, number: str, facts: Facts, statement: Statement) -> SourcePatient:
-    provenance = statement.provenance
-    return SourcePatient(
-        id=id_,
-        facility=provenance.facility,
-        number=number,
-        message_id=provenance.message_id,
-        changed_at=provenance.received_at,
-        facts=facts,
-        observed=decide.observe(facts),
-        source_version=statement.version.source,
-    )
-
-
-def _told(known: SourcePatient, statement: Statement) -> SourcePatient:
-    """Return a source patient as a statement leaves it, before its version is counted."""
-    facts, version = _said(known, statement)
-    spoken = replace(known, message_id=version.message_id, source_version=version.source)
-    if facts == known.facts:
-        return spoken
-    former = decide.remember(known.former, known.facts, facts)
-    return replace(spoken, facts=facts, observed=decide.observe(facts), former=former)
-
-
-def _names(patients: Iterable[SourcePatient]) -> set[tuple[str, ...]]:
-    """Return the locks of who is registered: of name and birth date, so that the same person, new at two
-    campuses at one moment, waits for themselves, and namesakes do not wait for each other.
-    """
-    found = ((prepared(p).name, p.facts.birth_date) for p in patients)
-    return {
-        ("name", *reading, str(born)) for name, born in found if name is not None for reading in name.read
-    }
-
-
-def _said(known_: SourcePatient, statement: Statement) -> tuple[Facts, Version]:
-    """Return the facts and version of a source patient after a statement: partial, and never older over
-    newer.
-    """
-    patient = statement.patient
-    said = {
-        n: v for n in decide.FACTS if n in patient.model_fields_set and (v := getattr(patient, n)) is not None
-    }
-    before = Version(known_.message_id, known_.source_version)
-    if statement.authority and statement.version.supersedes(before):
-        return replace(known_.facts, **said), statement.version.joined(before)
-    return replace(
-        known_.facts, **{n: v for n, v in said.items() if getattr(known_.facts, n) is None}
-    ), before
-
-
 def _cards(patients: Iterable[SourcePatient]) -> set[str]:
     return {p.observed.card for p in patients if p.observed.card is not None}
 
@@ -442,3 +365,13 @@ def _people(patients: Iterable[SourcePatient]) -> set[UUID]:
 
 def _moves(patient: SourcePatient, link: Link) -> bool:
     return patient.link is None or patient.link.person_id != link.person_id
+
+
+def _names(patients: Iterable[SourcePatient]) -> set[tuple[str, ...]]:
+    """Return the locks of who is registered: of name and birth date, so that the same person, new at two
+    campuses at one moment, waits for themselves, and namesakes do not wait for each other.
+    """
+    found = ((prepared(p).name, p.facts.birth_date) for p in patients)
+    return {
+        ("name", *reading, str(born)) for name, born in found if name is not None for reading in name.read
+    }

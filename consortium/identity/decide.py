@@ -218,7 +218,8 @@ def _link(
 
 
 def _refused(by_id: Mapping[int, SourcePatient], edge: Edge, by_verdict: bool, model: Model) -> Suspect:
-    weighed = edge.weighed or _weighed(*(by_id[id_] for id_ in edge.pair), model)
+    left, right = (by_id[id_] for id_ in edge.pair)
+    weighed = edge.weighed or _weighed(left, right, model)
     return Suspect(edge.pair, "verdict_conflict" if by_verdict else "card_conflict", weighed)
 
 

@@ -6,16 +6,21 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from consortium.identity.pairs import Pair, Suspect, Verdicts, evidence, waterfall
 
 _STANDING = """
-SELECT left_id, right_id, says, NULL AS reason FROM identity.verdict
+SELECT left_id, right_id, says, NULL AS reason, NULL::uuid AS left_person, NULL::uuid AS right_person
+  FROM identity.verdict
  WHERE revoked_at IS NULL AND (left_id = ANY(%(ids)s) OR right_id = ANY(%(ids)s))
 UNION ALL
-SELECT left_id, right_id, 'review', reason FROM identity.review
+SELECT left_id, right_id, 'review', reason, l.person_id, r.person_id
+  FROM identity.review
+  LEFT JOIN identity.link l ON l.source_patient_id = left_id
+  LEFT JOIN identity.link r ON r.source_patient_id = right_id
  WHERE state IN ('open', 'claimed') AND (left_id = ANY(%(ids)s) OR right_id = ANY(%(ids)s))
 """
 _OPEN = """
@@ -42,6 +47,8 @@ class Standing:
     verdicts: Verdicts
     reviews: dict[Pair, str]
     """The reason of every review that is open or claimed."""
+    persons: dict[int, UUID]
+    """Who both sides of those reviews are."""
 
     def partners(self, ids: Collection[int]) -> set[int]:
         """Return whom their links may depend on: the other side of a verdict, or of contradicting cards."""
@@ -52,17 +59,19 @@ class Standing:
 
 def standing(connection: sa.Connection, ids: Collection[int]) -> Standing:
     """Load what stands between these source patients and anybody."""
-    if not ids:
-        return Standing(Verdicts(), {})
-    rows = connection.exec_driver_sql(_STANDING, {"ids": list(ids)}).all()
     says: dict[str, set[Pair]] = {"same": set(), "different": set()}
     reviews: dict[Pair, str] = {}
-    for left, right, said, reason in rows:
-        if said == "review":
-            reviews[left, right] = reason
-        else:
-            says[said].add((left, right))
-    return Standing(Verdicts(frozenset(says["same"]), frozenset(says["different"])), reviews)
+    persons: dict[int, UUID] = {}
+    rows = connection.exec_driver_sql(_STANDING, {"ids": list(ids)}).all() if ids else ()
+    for row in rows:
+        pair = (row.left_id, row.right_id)
+        if row.says != "review":
+            says[row.says].add(pair)
+            continue
+        reviews[pair] = row.reason
+        persons |= {row.left_id: row.left_person, row.right_id: row.right_person}
+    verdicts = Verdicts(frozenset(says["same"]), frozenset(says["different"]))
+    return Standing(verdicts, reviews, persons)
 
 
 def open_reviews(

@@ -240,8 +240,11 @@ def _score(row: sa.RowMapping) -> Score | None:
 
 
 def _former(said: Mapping[str, Sequence[str]]) -> Former:
+    names, cards, phones, addresses = (
+        tuple(said.get(fact, ())) for fact in ("name", "id_card", "phone", "address")
+    )
     born = tuple(map(date.fromisoformat, said.get("birth_date", ())))
-    return Former(**{name: tuple(values) for name, values in said.items()} | {"birth_date": born})
+    return Former(names, born, cards, phones, addresses)
 
 
 def _row(patient: SourcePatient) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log2
+from math import exp2, log2
 
 from consortium.identity.matching.comparing import Vector
 from consortium.identity.matching.model import FIELDS, MISSING, FieldName, Model
@@ -33,7 +33,7 @@ class Weighed:
     @property
     def probability(self) -> float:
         """The same as a probability."""
-        odds = 2.0 ** min(max(self.weight, -1000.0), 1000.0)
+        odds = exp2(min(max(self.weight, -1000.0), 1000.0))
         return odds / (1 + odds)
 
 

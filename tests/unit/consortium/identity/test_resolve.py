@@ -162,6 +162,13 @@ def test_a_question_is_withdrawn_when_it_no_longer_stands() -> None:
 def test_nothing_is_asked_between_persons_whom_a_verdict_keeps_apart() -> None:
     persons = {1: UUID(int=1), 2: UUID(int=1), 3: UUID(int=3)}
     assert not agenda([suspect(2, 3)], persons, {}, different((1, 3)), {3}).opened
+    standing = {(2, 3): "probable"}
+    assert agenda([suspect(2, 3)], persons, standing, different((1, 3)), {1}).withdrawn == {(2, 3)}
+
+
+def test_two_who_are_asked_about_already_are_not_asked_about_again() -> None:
+    persons = {1: UUID(int=1), 2: UUID(int=2), 3: UUID(int=2)}
+    assert not agenda([suspect(1, 3)], persons, {(1, 2): "twin"}, Verdicts(), {3}).opened
 
 
 FACTS = st.builds(
