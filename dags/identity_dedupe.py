@@ -43,7 +43,11 @@ def train() -> dict[str, Any]:
 
 
 @task(
-    multiple_outputs=False, retries=3, retry_delay=timedelta(minutes=5), execution_timeout=timedelta(hours=12)
+    multiple_outputs=False,
+    trigger_rule="all_done",  # a sample that is too small to train on keeps nobody from being linked
+    retries=3,
+    retry_delay=timedelta(minutes=5),
+    execution_timeout=timedelta(hours=12),
 )
 def link() -> dict[str, int]:
     """Link what is stored anew, by the model in force. Returns the counts."""
