@@ -70,11 +70,9 @@ def given(rng: random.Random, sex: str, year: int) -> str:
     return _FIRST[sex](rng) + _SECOND[sex](rng)
 
 
-def minority(rng: random.Random, sex: str, father: str | None, other_than: str = "") -> str:
-    """Return a name with a dot: one's own, which is not `other_than`'s, and the father's."""
-    while (own := rng.choice(_MINORITY[sex])) == other_than.split("·")[0]:
-        pass
-    return f"{own}·{father or rng.choice(_MINORITY['male'])}"
+def minority(rng: random.Random, sex: str, father: str | None) -> str:
+    """Return a name with a dot: one's own and the father's."""
+    return f"{rng.choice(_MINORITY[sex])}·{father or rng.choice(_MINORITY['male'])}"
 
 
 def twin_of(rng: random.Random, sex: str, first: str) -> str:

@@ -162,22 +162,26 @@ def _born(rng: random.Random, first: int, last: int) -> date:
 
 
 def _name(rng: random.Random, members: list[_Member]) -> None:
+    """Name everybody; no two of a household alike."""
     minority = naming.is_minority(rng)
     man = next((m for m in members if m.parent and m.sex == "male"), None)
     line, father = naming.surname(rng), ""
+    taken: set[str] = set()
     for member in members:
-        if minority:
-            twin = next((m.family for m in members if m.twin == 1), "") if member.twin == 2 else ""
-            member.family = naming.minority(rng, member.sex, None if member.parent else father or None, twin)
-            father = member.family.split("·")[0] if member is man else father
-            continue
-        wife = member.parent and man is not None and member is not man
-        member.family = naming.surname(rng) if wife else line
-        if member.twin == 2:
-            first = next(m for m in members if m.twin == 1)
-            member.given = naming.twin_of(rng, member.sex, first.given)
-        else:
-            member.given = naming.given(rng, member.sex, member.born.year)
+        if not minority:
+            wife = member.parent and man is not None and member is not man
+            member.family = naming.surname(rng) if wife else line
+        while not member.given or member.name in taken:
+            if minority:
+                member.given = naming.minority(rng, member.sex, None if member.parent else father or None)
+            elif member.twin == 2:
+                first = next(m for m in members if m.twin == 1)
+                member.given = naming.twin_of(rng, member.sex, first.given)
+            else:
+                member.given = naming.given(rng, member.sex, member.born.year)
+        taken.add(member.name)
+        if minority and member is man:
+            father = member.given.split("·")[0]
 
 
 def _phones(rng: random.Random, members: list[_Member]) -> list[str]:

@@ -93,6 +93,11 @@ def test_twins_differ_in_name_and_card_and_share_the_day() -> None:
         assert first.name != second.name
 
 
+def test_no_two_of_a_household_have_one_name() -> None:
+    for home in (household(SEED, index) for index in range(8000)):
+        assert len({p.name for p in home.people}) == len(home.people)
+
+
 def test_cards_are_valid_and_ones_own() -> None:
     people = [p for index in range(8000) for p in household(SEED, index).people]
     assert all(id_card.is_valid(p.id_card) for p in people)
