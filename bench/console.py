@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import delivery, endurance, ingest, journey, rules, search
+from bench import delivery, endurance, identity, ingest, journey, rules, search
 from bench.result import MissingError, Result
 
 _NAMES: dict[
@@ -16,6 +16,7 @@ _NAMES: dict[
 ] = {
     "delivery": (delivery.arguments, delivery.measure),
     "endurance": (endurance.arguments, endurance.measure),
+    "identity": (identity.arguments, identity.measure),
     "ingest": (ingest.arguments, ingest.measure),
     "journey": (journey.arguments, journey.measure),
     "rules": (rules.arguments, rules.measure),

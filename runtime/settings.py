@@ -190,6 +190,9 @@ class Settings(BaseSettings):
         repr=False,
         description="URLs of campuses' databases with open tables, by the name that their file uses",
     )
+    identity_sample: int = Field(
+        default=200_000, ge=1000, description="source patients that a matching model is trained on, about"
+    )
     # Alerts: thresholds above which one is raised; 0 turns it off.
     alert_queue_seconds: float = Field(default=120.0, ge=0, description="age of the oldest ready message")
     alert_error_share: float = Field(

@@ -98,6 +98,8 @@ def agree(left: SourcePatient, right: SourcePatient) -> bool:
         return True
     if left.facts.birth_date is None or left.facts.birth_date != right.facts.birth_date:
         return False
+    if {left.facts.sex, right.facts.sex} == {"male", "female"}:  # one twin with the other's card
+        return False
     one, other = prepared(left).name, prepared(right).name
     return one is None or other is None or not strangers(one, other)
 

@@ -8,7 +8,7 @@ is one row. A link and its ledger row keep the score that made it and the versio
 from alembic import op
 
 revision = "0015_matching"
-down_revision = "0013_observe"
+down_revision = "0014_split"
 branch_labels = None
 depends_on = None
 

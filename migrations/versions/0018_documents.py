@@ -9,7 +9,7 @@ bus recorded (records.document), so their ends carry no foreign keys; one servic
 from alembic import op
 
 revision = "0018_documents"
-down_revision = "0013_observe"
+down_revision = "0017_pix_feeds"
 branch_labels = None
 depends_on = None
 

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0020_repository"
-down_revision = "0018_documents"
+down_revision = "0019_pix_pages"
 branch_labels = None
 depends_on = None
 

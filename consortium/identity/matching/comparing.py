@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
@@ -22,14 +22,7 @@ PART_ALIKE = 0.8
 
 def compare(left: Comparable, right: Comparable) -> Vector:
     """Return on which level every field of a pair is; the order of the two does not matter."""
-    return {
-        "name": compare_names(left, right),
-        "sex": _sexes(left, right),
-        "birth_date": compare_birth_dates(left, right),
-        "card": compare_cards(left, right),
-        "phone": _phones(left, right),
-        "address": compare_addresses(left, right),
-    }
+    return {field: level(left, right) for field, level in BY_FIELD.items()}
 
 
 def compare_names(left: Comparable, right: Comparable) -> str:
@@ -175,3 +168,14 @@ def _alike(one: Address, other: Address) -> bool:
     if one.numbers != other.numbers or (one.area and other.area and one.area != other.area):
         return False
     return token_sort_ratio(" ".join(one.text), " ".join(other.text)) >= 85
+
+
+BY_FIELD: Mapping[FieldName, Callable[[Comparable, Comparable], str]] = {
+    "name": compare_names,
+    "sex": _sexes,
+    "birth_date": compare_birth_dates,
+    "card": compare_cards,
+    "phone": _phones,
+    "address": compare_addresses,
+}
+"""What says on which level a field of a pair is."""

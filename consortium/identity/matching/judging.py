@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from consortium.identity.matching.comparing import Vector, compare
-from consortium.identity.matching.model import Model
+from consortium.identity.matching.model import MISSING, Model
 from consortium.identity.matching.values import Comparable
 from consortium.identity.matching.weighing import Weighed, weigh
 
@@ -16,6 +16,7 @@ Reason = Literal["probable", "card_conflict", "twin", "placeholder", "overlay", 
 
 SAME_NAME = frozenset({"exact", "former", "homophone"})
 OTHER_NAME = frozenset({"near", "surname", "differs"})
+NO_NAME = frozenset({"surname", "differs", MISSING})
 SAME_PLACE = frozenset({"exact", "former", "near"})
 
 
@@ -33,6 +34,8 @@ def judge(left: Comparable, right: Comparable, model: Model) -> Judged:
     """Return what follows from comparing two source patients, neither of whom has a manual verdict."""
     vector = compare(left, right)
     weighed = weigh(vector, left, right, model)
+    if household(vector):
+        return Judged("none", "probable", vector, weighed)
     if left.stand_in or right.stand_in:
         return Judged(_at_most_review(weighed, model), "placeholder", vector, weighed)
     if twins(vector):
@@ -43,6 +46,16 @@ def judge(left: Comparable, right: Comparable, model: Model) -> Judged:
     if weighed.weight >= model.automatic and _supported(vector):
         return Judged("automatic", "probable", vector, weighed)
     return Judged(_at_most_review(weighed, model), "probable", vector, weighed)
+
+
+def household(vector: Vector) -> bool:
+    """Whether two have different names and were born on different days: at one address and telephone, with a
+    card that one of them borrowed, they are a family, and nobody need look.
+    """
+    if vector["birth_date"] != "differs":
+        return False
+    other_card = vector["card"] in ("differs", MISSING)
+    return vector["name"] in NO_NAME or (vector["name"] == "near" and other_card)
 
 
 def twins(vector: Vector) -> bool:

@@ -14,6 +14,8 @@ from consortium.identity.matching.values import Comparable, Name, Reading
 from consortium.identity.model import Facts, Former
 
 _NEXT_PHONE = re.compile(r"[/,;、|]|\s{2,}|或")
+_REMARK = re.compile(r"[((\[【][^))\]】]*[))\]】]|(?<=[\u3400-\u9fff])[-_]?\d{1,2}$")
+"""What is written behind a name and is not part of it: 张伟(女), 张伟2."""
 _NO_DIGIT = re.compile(r"\D+")
 _PINYIN_V = str.maketrans({"ü": "v"})
 
@@ -46,7 +48,7 @@ def name(text: str | None) -> Name | None:
     """Take a name apart; None for a stand-in or none."""
     if text is None or names.is_placeholder(text):
         return None
-    folded = chinese.fold(names.key(text))
+    folded = chinese.fold(names.key(_REMARK.sub("", text.strip()) or text))
     if folded.isascii() or not any(map(chinese.is_hanzi, folded)):
         return _latin(text, folded)
     if names.DOT in folded:

@@ -6,8 +6,8 @@ what PIX answers; the triggers note it in the transaction that does it.
 
 from alembic import op
 
-revision = "0017_pix2"
-down_revision = "0015_matching"
+revision = "0017_pix_feeds"
+down_revision = "0016_relations"
 branch_labels = None
 depends_on = None
 

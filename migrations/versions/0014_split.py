@@ -2,7 +2,7 @@
 
 from alembic import op
 
-revision = "0014_leftovers"
+revision = "0014_split"
 down_revision = "0013_observe"
 branch_labels = None
 depends_on = None

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0019_pix"
-down_revision = "0013_observe"
+revision = "0019_pix_pages"
+down_revision = "0018_documents"
 branch_labels = None
 depends_on = None
 

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0022_clinical"
-down_revision = "0013_observe"
+revision = "0021_clinical"
+down_revision = "0020_repository"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""Training the model of probabilistic matching, without anybody saying who is who."""
