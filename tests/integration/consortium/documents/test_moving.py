@@ -52,7 +52,7 @@ def present(connection: sa.Connection, number: str) -> PatientId:
 
 
 def test_line_29_documents_stay_with_their_number_through_merges_and_undos(connection: sa.Connection) -> None:
-    @settings(max_examples=25)
+    @settings(max_examples=15)
     @given(STEPS)
     def holds(steps: list[tuple[str, ...]]) -> None:
         with connection.begin_nested() as savepoint:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -81,7 +82,7 @@ def test_new_folders_are_stamped() -> None:
         ({"kind": "folder"}, ErrorCode.REGISTRY_METADATA_ERROR),
     ],
 )
-def test_what_cannot_be_replaced(change: dict[str, object], code: ErrorCode) -> None:
+def test_what_cannot_be_replaced(change: dict[str, Any], code: ErrorCode) -> None:
     assert refused(replacing(OLD, document()), known(replace(ORIGINAL, **change))) == {code}
 
 
