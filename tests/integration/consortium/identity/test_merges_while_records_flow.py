@@ -30,7 +30,7 @@ from tests.integration.consortium.identity.pairs import (
     stale_goldens,
 )
 
-DECISIONS = int(os.environ.get("YILIAN_TEST_MERGES", "200"))
+DECISIONS = int(os.environ.get("YILIAN_TEST_MERGES", "100"))
 CAMPUSES = ("MAIN", "HP", "HY")
 PEOPLE, TOGETHER = 60, 3
 """People are decided about within groups, as those are whom a registrar takes for each other."""
