@@ -14,7 +14,6 @@ from bus.hl7v3.elements import Element, Id, Problem
 from bus.hl7v3.heading import Heading
 from bus.hl7v3.names import INTERACTIONS, NAMESPACE, XSI, tag
 
-
 _PLAIN: dict[Any, str] = {None: NAMESPACE}
 """The namespace without a prefix, which lxml's types do not know."""
 
