@@ -84,10 +84,11 @@ def merge(surviving: str, retired: str, root: str = HP, **named: str) -> str:
 
 
 def query(trigger: str, parameters: str, query_id: str = "Q1", quantity: int | None = None) -> str:
+    realtime = '<responseModalityCode code="R"/>' if "201305" in trigger else ""
     initial = "" if quantity is None else f'<initialQuantity value="{quantity}"/>'
     return (
         f'<code code="{trigger}" codeSystem="2.16.840.1.113883.1.6"/><queryByParameter>'
-        f'{ii(f"{HP}.8", query_id, "queryId")}<statusCode code="new"/>'
+        f'{ii(f"{HP}.8", query_id, "queryId")}<statusCode code="new"/>{realtime}'
         f'<responsePriorityCode code="I"/>{initial}<parameterList>{parameters}</parameterList>'
         "</queryByParameter>"
     )

@@ -23,7 +23,6 @@ from bus.hl7v3.elements import (
     truth,
 )
 from bus.hl7v3.names import MERGE, UNKNOWN_KEY
-from consortium.identity.crossing import Identifier
 from consortium.records.model import Change, Kind, Merge, Patient, Sex
 
 EVENT = "controlActProcess/subject/registrationEvent"
@@ -62,7 +61,8 @@ def change(message: Element, interaction: str, facility: str, systems: Systems) 
 def _number(ids: Sequence[Element], where: Element, facility: str, systems: Systems) -> str:
     """Return the campus's number among the ids of a patient."""
     found = [known(identifier(one), systems) for one in ids]
-    numbers = {one.value for one in found if _of(one, facility)}
+    here = ("patient", facility)
+    numbers = {one.value for one in found if one is not None and (one.domain, one.facility) == here}
     if len(numbers) == 1 and (number := numbers.pop()):
         return number
     at = path(ids[0]) if ids else f"{path(where)}/id"
@@ -71,10 +71,6 @@ def _number(ids: Sequence[Element], where: Element, facility: str, systems: Syst
     if any(one is not None for one in found):
         raise ProblemError(Problem(UNKNOWN_KEY, "no id is of the campus that this account feeds", at))
     raise ProblemError(Problem(UNKNOWN_KEY, "the domain is not known here: give the campus's root", at))
-
-
-def _of(one: Identifier | None, facility: str) -> bool:
-    return one is not None and one.domain == "patient" and one.facility == facility
 
 
 def _said(patient: Element, systems: Systems) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from lxml import etree
 
@@ -12,6 +13,9 @@ from bus.fhir.shapes import LOCAL
 from bus.hl7v3.elements import Element, Id, Problem
 from bus.hl7v3.heading import Heading
 from bus.hl7v3.names import INTERACTIONS, NAMESPACE, XSI, tag
+
+_PLAIN: dict[Any, str] = {None: NAMESPACE}
+"""The namespace without a prefix, which lxml's types do not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Answering:
 
 def make(name: str, *children: Element, text: str | None = None, **attributes: str | None) -> Element:
     """Make an element; attributes that are None are left out."""
-    element = etree.Element(tag(name), nsmap={None: NAMESPACE})
+    element = etree.Element(tag(name), nsmap=_PLAIN)
     for key, value in attributes.items():
         if value is not None:
             element.set(key, value)
@@ -57,7 +61,7 @@ def integer(name: str, value: int) -> Element:
 def message(interaction: str, answering: Answering, *content: Element) -> Element:
     """Make an answer: the wrapper, then its content."""
     to = answering.to
-    root = etree.Element(tag(interaction), nsmap={None: NAMESPACE, "xsi": XSI}, ITSVersion="XML_1.0")
+    root = etree.Element(tag(interaction), nsmap=_PLAIN | {"xsi": XSI}, ITSVersion="XML_1.0")
     root.extend(
         [
             make("id", root=answering.message_id),

@@ -58,7 +58,7 @@ def counts(answer: v3.Element) -> tuple[int, ...]:
     """Return total, current and remaining."""
     said = (answer.xpath(f"string(.//v:result{one}Quantity/@value)", namespaces=v3.V3)
             for one in ("Total", "Current", "Remaining"))  # fmt: skip
-    return tuple(int(one) for one in said)
+    return tuple(int(str(one)) for one in said)
 
 
 def birth(value: str) -> str:

@@ -270,14 +270,14 @@ async def test_the_wsdl_is_published(client: httpx.AsyncClient) -> None:
 
 
 async def test_a_generated_client_reads_the_wsdl(client: httpx.AsyncClient) -> None:
-    class Served(zeep.Transport):  # type: ignore[misc]  # zeep is not typed
+    class Served(zeep.Transport):
         def load(self, url: str) -> bytes:
             return documents[url]
 
     documents = {
         "http://yilian.test/pix/v3?wsdl": (await client.get("/pix/v3?wsdl")).content,
     }
-    made = zeep.Client("http://yilian.test/pix/v3?wsdl", transport=Served())  # type: ignore[no-untyped-call]
+    made = zeep.Client("http://yilian.test/pix/v3?wsdl", transport=Served())
     [service] = made.wsdl.services.values()
     [port] = service.ports.values()
     assert sorted(port.binding.all()) == sorted(

@@ -31,7 +31,7 @@ class Program:
         self.headers = as_("system.huangpu")
 
     async def pix(self, source: str, *targets: str, user: str | None = None) -> httpx.Response:
-        query = [("sourceIdentifier", source), *(("targetSystem", target) for target in targets)]
+        query = {"sourceIdentifier": source, "targetSystem": targets}
         headers = self.as_(user) if user else self.headers
         return await self.client.get("/fhir/Patient/$ihe-pix", params=query, headers=headers)
 
