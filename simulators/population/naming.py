@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from pypinyin import lazy_pinyin
+
 from simulators.hazards import hazardous_ideographs
 from simulators.names import COMPOUND_SURNAMES
-from simulators.population.confusable import IN_SOUND
 from simulators.population.drawing import Draw, load
 
 _RARE_SHARE, _COMPOUND_SHARE, _MINORITY_SHARE, _RARE_CHARACTER_SHARE = 0.155, 0.003, 0.012, 0.004
@@ -76,8 +77,11 @@ def minority(rng: random.Random, sex: str, father: str | None) -> str:
 
 
 def twin_of(rng: random.Random, sex: str, first: str) -> str:
-    """Return the given name of a twin: of two characters, one is the first twin's. It sounds otherwise."""
-    while (other := _SECOND[sex](rng)) in first[-1:] + IN_SOUND.get(first[-1:], ""):
+    """Return the given name of a twin: of two characters, one is the first twin's. It sounds otherwise, as
+    parents see to.
+    """
+    sound = lazy_pinyin(first[-1])
+    while lazy_pinyin(other := _SECOND[sex](rng)) == sound:
         pass
     return first[0] + other if len(first) > 1 else other
 
