@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from bench.engines import CHECKOUT, database
 from bench.identity import conditions_of, patients, say
 from bench.result import Result
-from consortium.identity import decide, service, store
+from consortium.identity import service, store, survivorship
 from consortium.identity.matching import blocks
 from consortium.identity.matching.blocking import hashed
 from consortium.identity.model import SourcePatient, own_person
@@ -105,7 +105,7 @@ def _store(engine: sa.Engine, records: Sequence[Record]) -> None:
                 for p, r in zip(made, some, strict=True)
             }
             new = [p for p in made if persons[p.id] == own_person(p.facility, p.number)]
-            store.write_persons(connection, [decide.golden(persons[p.id], [p], _NOW) for p in new])
+            store.write_persons(connection, [survivorship.golden(persons[p.id], [p], _NOW) for p in new])
             store.write_links(connection, [_move(p, persons[p.id]) for p in made])
             for key, id_ in ((key, p.id) for p in made for key in _keys(p)):
                 keys.append(key)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from consortium.identity import decide, store, surnames
+from consortium.identity import decide, pairs, store, surnames
 from consortium.identity.model import Facts, SourcePatient
 
 Grade = Literal["certain", "probable", "possible", "certainly-not"]
@@ -71,7 +71,7 @@ def by_rules(asked: SourcePatient, known: SourcePatient) -> Weight:
     """Weigh by what agrees: a checked ID card with name or birth date is certain; without it, the share of
     what both sides say that is the same.
     """
-    if decide.agree(asked, known):
+    if pairs.agree(asked, known):
         return Weight(1.0, "certain")
     both = [name for name in POINTS if _value(asked, name) is not None and _value(known, name) is not None]
     whole = sum(POINTS[name] for name in both)
