@@ -208,7 +208,7 @@ class Census:
         """Return on whom else the links depend: by a person's verdict, and by what the model finds alike."""
         here = {p.id for p in closure}
         self._standing = standing(self._connection, here)
-        alike = self._neighbours.alike(prospects)
+        alike = self._neighbours.alike(prospects, closure)
         return (self._standing.partners(here) | alike) - here
 
     def _prospects(self, statements: Sequence[Statement]) -> list[SourcePatient]:

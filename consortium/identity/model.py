@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Literal
 
 from consortium.errors import PermanentError
@@ -130,6 +131,7 @@ class Golden:
     changed_at: datetime
 
 
+@lru_cache(maxsize=16384)
 def own_person(facility: str, number: str) -> uuid.UUID:
     """Return the id of the person whom a campus number stands for while nothing links it to another."""
     return uuid.uuid5(NAMESPACE, f"{facility}\x1f{number}")

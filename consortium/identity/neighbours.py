@@ -34,12 +34,12 @@ class Neighbours:
         found = (p for room in self._by_key.values() for p in room)
         return {p.id: p.link.person_id for p in found if p.link is not None}
 
-    def alike(self, patients: Sequence[SourcePatient]) -> frozenset[int]:
-        """Search for candidates, and return those that are one person with some of the patients; the second
-        time in a pass, the same again.
+    def alike(self, patients: Sequence[SourcePatient], loaded: Sequence[SourcePatient]) -> frozenset[int]:
+        """Search for candidates, some of whom are loaded already, and return those that are one person with
+        some of the patients; the second time in a pass, the same again.
         """
         if self._alike is None:
-            self._search(patients)
+            self._search(patients, {p.id: p for p in loaded})
             pairs = Pairs()
             for patient in patients:
                 self._weigh(patient, self._candidates(patient), pairs)
@@ -56,12 +56,13 @@ class Neighbours:
         late = [Suspect(e.pair, "probable", e.weighed) for e in pairs.edges if e.weighed is not None]
         return pairs.suspects + late
 
-    def _search(self, patients: Sequence[SourcePatient]) -> None:
+    def _search(self, patients: Sequence[SourcePatient], loaded: Mapping[int, SourcePatient]) -> None:
         self.searched = {(p.facility, p.number) for p in patients}
         wanted = {key for p in patients for key in keys(p)}
         found = blocks.search(self._connection, wanted, self._model.block_limit)
         self.crowded = found.crowded
-        for candidate in store.as_they_are(self._connection, sorted(found.ids)):
+        others = store.as_they_are(self._connection, sorted(found.ids - loaded.keys()))
+        for candidate in (*others, *(loaded[id_] for id_ in found.ids & loaded.keys())):
             for key in keys(candidate) & wanted:
                 self._by_key.setdefault(key, []).append(candidate)
 
