@@ -46,16 +46,22 @@ LINES = 12
 """Lines of text in a message, so that it is of 1.2 kB."""
 QUEUE = """
 WITH m AS (
+  SELECT nextval('bus.inbox_id_seq') AS id, clock_timestamp() AS received_at, control,
+         convert_to(replace(%(text)s, '@', control), 'UTF8') AS body
+    FROM generate_series(0, %(count)s - 1) AS n,
+      format('%%s-%%s', n %% %(patients)s, %(first)s + n / %(patients)s + 1) AS control
+), inbox AS (
   INSERT INTO bus.inbox
-    (facility, sender, control_id, message_type, protocol, endpoint, charset, digest, body)
-  SELECT 'MAIN', %(destination)s, control, 'ADT^A08', 'mllp', 'bench', 'utf-8',
-    decode(md5(control) || md5(control), 'hex'), convert_to(replace(%(text)s, '@', control), 'UTF8')
-  FROM generate_series(0, %(count)s - 1) AS n,
-    format('%%s-%%s', n %% %(patients)s, %(first)s + n / %(patients)s + 1) AS control
-  RETURNING id, control_id
+    (id, received_at, facility, sender, control_id, message_type, protocol, endpoint, charset, digest, size)
+  OVERRIDING SYSTEM VALUE
+  SELECT id, received_at, 'MAIN', %(destination)s, control, 'ADT^A08', 'mllp', 'bench', 'utf-8',
+    decode(md5(control) || md5(control), 'hex'), length(body)
+  FROM m
+), body AS (
+  INSERT INTO bus.body (id, received_at, body) SELECT id, received_at, body FROM m
 )
 INSERT INTO bus.delivery (destination, message_id, patient_key, form)
-SELECT %(destination)s, id, split_part(control_id, '-', 1)::bigint, 'raw' FROM m ORDER BY id
+SELECT %(destination)s, id, split_part(control, '-', 1)::bigint, 'raw' FROM m ORDER BY id
 """
 LEFT = "SELECT count(*) FROM bus.delivery WHERE destination = %s AND done_at IS NULL"
 TIMES = (
