@@ -66,7 +66,9 @@ class Caller:
         """Put a read of persons, or a change, in the audit; committed before the answer goes out."""
         self._note(action or self.action, "allowed", reason, persons, what)
 
-    def note_in(self, connection: Connection, reason: str, persons: Sequence[UUID], what: str) -> None:
+    def note_in(
+        self, connection: Connection, reason: str, persons: Sequence[UUID], what: str | None = None
+    ) -> None:
         """Put a change in the audit in the change's own transaction, as its last statement: others wait."""
         audit.append(connection, self._entry(self.action, "allowed", reason, persons, what))
 

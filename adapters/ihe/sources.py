@@ -44,10 +44,14 @@ class Source:
         name, timeout = self.spec.name, self.spec.timeout_seconds
         if self._clock() < self._away_until:
             raise SourceAwayError(f"{name} did not answer a moment ago")
+        asked = False
         try:
             async with asyncio.timeout(timeout), self._places:
+                asked = True
                 found = await self._asked(wanted)
         except TimeoutError as error:
+            if not asked:  # that others wait for it does not mean that it is away
+                raise SourceAwayError(f"{name} has too much to answer at the moment") from error
             self._away()
             raise SourceAwayError(f"{name} did not answer within {timeout:g} s") from error
         except RetryableError as error:

@@ -93,7 +93,15 @@ def wish(kind: str, query: Query) -> Wish:
         if wrong:
             raise wrong_value(name, f"served are: {', '.join(known) or 'none'}")
     pairs = [value.split(":")[:2] for value in back]
-    return Wish(tuple(value.split(":")[1] for value in along), tuple((one[0], one[1]) for one in pairs))
+    return Wish(
+        tuple(dict.fromkeys(_plain(value.split(":")[1]) for value in along)),
+        tuple(dict.fromkeys((one[0], _plain(one[1])) for one in pairs)),
+    )
+
+
+def _plain(name: str) -> str:
+    """Return one name for the two of the patient's reference."""
+    return "patient" if name == "subject" else name
 
 
 @dataclass
@@ -109,13 +117,28 @@ class Along:
         """Return what is wished for, each once and none that is a match itself; an OperationOutcome at the
         end says where it was too much.
         """
-        fetched = [one for name in wish.forward for one in self._forward(found, name)]
+        matches = {_key(one): one for one in found}
+        persons = {_person(one) for one in found}
+        unique: dict[tuple[str, str], Resource] = {}
+        for fetched in self._fetched(found, wish, unique):
+            for one in fetched:
+                # A reference may lead to another person's visit, where a number was separated later.
+                if _key(one) not in matches and _person(one) in persons:
+                    unique[_key(one)] = one
+            if len(unique) > MOST:
+                self.cut = True
+                break
+        kept = list(unique.values())[:MOST]
+        return [*kept, _cut()] if self.cut else kept
+
+    def _fetched(
+        self, found: Sequence[Resource], wish: Wish, so_far: Mapping[tuple[str, str], Resource]
+    ) -> Iterator[list[Resource]]:
+        """Give what is fetched, search by search, so that it ends when it is enough."""
+        for name in wish.forward:
+            yield self._forward(found, name)
         for kind, name in wish.reverse:
-            fetched += self._reverse(found, KINDS[kind], name)
-        matches = {_key(one) for one in found}
-        unique = list({_key(one): one for one in fetched if _key(one) not in matches}.values())
-        self.cut |= len(unique) > MOST
-        return [*unique[:MOST], _cut()] if self.cut else unique
+            yield from self._reverse(found, KINDS[kind], name, so_far)
 
     def _forward(self, found: Sequence[Resource], name: str) -> list[Resource]:
         target, follow = FOLLOWED[name]
@@ -126,12 +149,18 @@ class Along:
             return [one for one in patients if one is not None]
         return self._shown(KINDS[target], Search(ids=ids[:MOST], deleted=True, limit=MOST)) if ids else []
 
-    def _reverse(self, found: Sequence[Resource], kind: Kind, name: str) -> list[Resource]:
-        shown: list[Resource] = []
-        for search in _searches(found, name):
-            shown += self._shown(kind, replace(search, categories=kind.default_categories, limit=MOST))
+    def _reverse(
+        self,
+        found: Sequence[Resource],
+        kind: Kind,
+        name: str,
+        so_far: Mapping[tuple[str, str], Resource],
+    ) -> Iterator[list[Resource]]:
         follow, targets = FOLLOWED[name][1], {one["id"] for one in found}
-        return [one for one in shown if targets & {str(id_) for id_ in _ids([one], None, follow)}]
+        for search in _searches(found, name):
+            room = max(1, MOST + 1 - len(so_far))
+            shown = self._shown(kind, replace(search, categories=kind.default_categories, limit=room))
+            yield [one for one in shown if targets & {str(id_) for id_ in _ids([one], None, follow)}]
 
     def _shown(self, kind: Kind, search: Search) -> list[Resource]:
         page = kind.find(self.connection, search)

@@ -32,11 +32,11 @@ def _register(caller: Caller, call: Call[SignedIn]) -> etree._Element:
         asked = submission.read(call.message.payload)
         with parts.engine.begin() as connection:
             done = service.register(connection, parts.registry, asked, caller.user, parts.now())
+            caller.note_in(connection, decision.reason, [done.person])
     except RefusedError as error:
         return registry_response(_failed(caller, error.errors))
     except (OperationalError, PoolTimeoutError):
         return registry_response(_failed(caller, (BUSY,)))
-    caller.note(decision.reason, [done.person])
     return registry_response(done.warnings)
 
 

@@ -32,6 +32,7 @@ def _provide(caller: Caller, call: Call[SignedIn]) -> etree._Element:
             contents,
             caller.user,
             parts.now(),
+            lambda connection, done: caller.note_in(connection, decision.reason, [done.person]),
         )
     except RefusedError as error:
         return _failed(caller, error.errors)
@@ -39,7 +40,6 @@ def _provide(caller: Caller, call: Call[SignedIn]) -> etree._Element:
         return _failed(caller, (RegistryError(ErrorCode.REPOSITORY_BUSY, f"{error}; send it again"),))
     except (OperationalError, PoolTimeoutError):
         return _failed(caller, (BUSY,))
-    caller.note(decision.reason, [done.person])
     return registry_response(done.warnings)
 
 

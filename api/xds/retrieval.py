@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 
 from adapters.ihe.sources import Source, SourceAwayError
@@ -17,10 +19,13 @@ from api.ihe import note_failure
 from bus.ihe.document_sets import Reference, Retrieved
 from consortium.access.model import Resource
 from consortium.documents import retrieve, stored
+from consortium.documents.content import StoreAwayError
 from consortium.documents.errors import ErrorCode, RegistryError
 from consortium.documents.provide import sha1
 from consortium.documents.retrieve import Known
 from consortium.documents.stored import Stored
+
+log = structlog.get_logger("api.xds")
 
 Answer = tuple[list[Retrieved], list[RegistryError]]
 
@@ -136,12 +141,15 @@ def _checked(caller: Caller, source: Source, group: Sequence[_There], given: Seq
         if got is None:
             context = f"{source.spec.name} did not give this document"
             errors.append(_error(ErrorCode.DOCUMENT_UNIQUE_ID_ERROR, context, one))
-        elif one.known.entry.hash not in (None, sha1(got.content)):
+        elif (one.known.entry.hash or sha1(got.content)).lower() != sha1(got.content):
             context = f"{source.spec.name} gave another content than the one that was registered"
             errors.append(_error(ErrorCode.REPOSITORY_ERROR, context, one))
         else:
             found.append(got)
-    _keep(caller, found)
+    try:
+        _keep(caller, found)
+    except (StoreAwayError, OperationalError) as error:  # it is kept the next time
+        log.warning("not_kept", source=source.spec.name, error=type(error).__name__)
     return found, errors
 
 

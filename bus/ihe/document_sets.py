@@ -21,6 +21,9 @@ ContentOf = Callable[[etree._Element], bytes]  # noqa: SLF001 - lxml names its t
 PutContent = Callable[[etree._Element, bytes, str], None]  # noqa: SLF001
 """Makes bytes of a MIME type the content of an element."""
 
+MOST_WANTED = 1000
+"""Documents in one RetrieveDocumentSetRequest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -81,6 +84,9 @@ def read_wanted(request: etree._Element) -> list[Reference]:
     if not wanted or any(not one.repository or not one.unique_id for one in wanted):
         context = "name at least one document, each by RepositoryUniqueId and DocumentUniqueId"
         raise refusal(ErrorCode.REPOSITORY_ERROR, context)
+    if len(wanted) > MOST_WANTED:
+        context = f"{len(wanted)} documents are asked for at once: at most {MOST_WANTED} a request"
+        raise refusal(ErrorCode.REPOSITORY_OUT_OF_RESOURCES, context)
     return list(dict.fromkeys(wanted))
 
 

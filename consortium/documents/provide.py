@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -31,8 +31,10 @@ def provide(
     contents: Mapping[str, bytes],
     caller: User,
     now: datetime,
+    noted: Callable[[sa.Connection, Registered], None],
 ) -> Registered:
-    """Store and register; returns after the commit. `contents` by the id of their entry.
+    """Store and register; returns after the commit. `contents` by the id of their entry; `noted` puts it in
+    the audit, in the same transaction.
 
     Raises:
         RefusedError: with every mistake that was found; nothing was registered.
@@ -48,6 +50,7 @@ def provide(
             store.put(row.sha256, contents[entry.entry_uuid])
         registered = service.register(connection, registry, whole, caller, now)
         stored.keep(connection, rows)
+        noted(connection, registered)
     return registered
 
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 import sqlalchemy as sa
+import structlog
 
 from consortium.documents.affinity import AffinityDomain
 from consortium.documents.columns import of_document
+from consortium.documents.content import CorruptContentError, StoreAwayError
 from consortium.documents.criteria import Condition, matches
 from consortium.documents.model import (
     Association,
@@ -32,9 +34,13 @@ from consortium.documents.search import Held
 from consortium.records import query
 from consortium.records.query import Row
 
+log = structlog.get_logger("consortium.documents")
+
 _PAGE = 500
 """Records looked at together."""
 _UNIQUE = "2.25."
+_DIGITS = 39
+"""Of the largest UUID as a number."""
 _OID = "urn:oid:"
 _CDA = "2.16.156.10011.2.4"
 """Code system of the document types of WS/T 500."""
@@ -111,9 +117,20 @@ class Recorded:
                 row["person_id"],
                 unique_id(row["id"]),
                 _availability(row, replaced) is Availability.APPROVED,
+                owner=row["facility"],
             )
             for row in rows
         }
+
+    def named(self, unique_ids: Collection[str]) -> dict[str, KnownObject]:
+        """Return the documents that have these unique ids, with their hashes: nobody else's content may take
+        their place.
+        """
+        ids = [id_ for id_ in map(id_of, unique_ids) if id_ is not None]
+        rows = {row["id"]: row for row in self._rows(ids)}
+        hashes = self._hashes(list(rows.values()))
+        found = self.known(list(rows))
+        return {one.unique_id: replace(one, hash=_sha1(hashes, rows[UUID(one.id)])) for one in found.values()}
 
     def associations(
         self, ids: Collection[UUID], types: Collection[AssociationType] = ()
@@ -193,7 +210,12 @@ class Recorded:
         for sha256, id_ in wanted.items():
             if sha256 in found:
                 continue
-            content = query.content(self.connection, id_)
+            try:
+                content = query.content(self.connection, id_)
+            except (CorruptContentError, StoreAwayError) as error:
+                # It is found all the same, without a hash; who retrieves it is told.
+                log.warning("content_not_read", record_id=str(id_), error=type(error).__name__)
+                continue
             if content is not None:
                 found[sha256] = hashlib.sha1(content.data, usedforsecurity=False).digest()
                 self.connection.exec_driver_sql(_KEEP_SHA1, {"sha256": sha256, "sha1": found[sha256]})
@@ -214,7 +236,9 @@ def content(connection: sa.Connection, unique_id: str) -> query.Content | None:
 def id_of(unique_id: str) -> UUID | None:
     """Return the record that a uniqueId may be that of."""
     number = unique_id.removeprefix(_UNIQUE)
-    if number == unique_id or not (number.isascii() and number.isdecimal()) or int(number) >> 128:
+    if number == unique_id or len(number) > _DIGITS or not (number.isascii() and number.isdecimal()):
+        return None
+    if int(number) >> 128:
         return None
     return UUID(int=int(number))
 
@@ -242,9 +266,14 @@ def _author(row: Row, institution: str, oid: str) -> Author:
     return Author(person=person, institutions=(f"{institution}^^^^^^^^^{oid}" if oid else institution,))
 
 
-def _hashed(entry: DocumentEntry, hashes: Mapping[bytes, bytes], row: Row) -> DocumentEntry:
+def _sha1(hashes: Mapping[bytes, bytes], row: Row) -> str | None:
     found = hashes.get(bytes(row["content_sha256"]))
-    return replace(entry, hash=found.hex()) if found else entry
+    return found.hex() if found else None
+
+
+def _hashed(entry: DocumentEntry, hashes: Mapping[bytes, bytes], row: Row) -> DocumentEntry:
+    found = _sha1(hashes, row)
+    return replace(entry, hash=found) if found else entry
 
 
 def _replacement(source: UUID, target: UUID) -> Association:

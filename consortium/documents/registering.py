@@ -42,6 +42,8 @@ class KnownObject:
     unique_id: str = ""
     approved: bool = True
     hash: str | None = None
+    owner: str | None = None
+    """Whose it is: the campus that submitted or recorded it; None: nobody's who is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +111,21 @@ def _logical(each: Versioned) -> Versioned:
     return replace(each, logical_id=each.entry_uuid, version=1, availability=Availability.APPROVED)
 
 
-def decide(submission: Submission, person: UUID, known: Known, now: datetime, new_id: NewId) -> Plan:
-    """Decide about a submission that was checked, and has UUIDs.
+def decide(
+    submission: Submission,
+    person: UUID,
+    known: Known,
+    now: datetime,
+    new_id: NewId,
+    submitter: str | None = None,
+) -> Plan:
+    """Decide about a submission that was checked, and has UUIDs. `submitter`: whose campus sends it; None:
+    of the whole consortium.
 
     Raises:
         RefusedError: with every mistake.
     """
-    deciding = _Deciding(submission, person, known)
+    deciding = _Deciding(submission, person, known, submitter)
     if mistakes := list(deciding.mistakes()):
         raise RefusedError(*mistakes)
     at = dtm(now)
@@ -134,7 +144,8 @@ def decide(submission: Submission, person: UUID, known: Known, now: datetime, ne
 
 
 class _Deciding:
-    def __init__(self, submission: Submission, person: UUID, known: Known) -> None:
+    def __init__(self, submission: Submission, person: UUID, known: Known, submitter: str | None) -> None:
+        self._submitter = submitter
         self._submission = submission
         self._person = person
         self._known = known
@@ -204,6 +215,10 @@ class _Deciding:
                     yield RegistryError(
                         ErrorCode.DUPLICATE_UNIQUE_ID_IN_REGISTRY, context, f"{each.entry_uuid}.uniqueId"
                     )
+                elif other.person != self._person:
+                    context = f"the document {each.unique_id} is registered already, for another patient"
+                    location = f"{each.entry_uuid}.uniqueId"
+                    yield RegistryError(ErrorCode.DUPLICATE_UNIQUE_ID_IN_REGISTRY, context, location)
                 elif _differ(each.hash, other.hash):
                     context = f"the document {each.unique_id} is registered already with another hash"
                     yield RegistryError(ErrorCode.NON_IDENTICAL_HASH, context, f"{each.entry_uuid}.hash")
@@ -230,6 +245,7 @@ class _Deciding:
             )
         else:
             yield from self._same_patient(each, source, target)
+            yield from self._own(each, source, "put into a folder")
             yield from _usable(each, target)
             if not source.approved:
                 yield _metadata(each.entry_uuid, "sourceObject", "the folder is deprecated: take another")
@@ -256,7 +272,16 @@ class _Deciding:
             yield _metadata(each.entry_uuid, "targetObject", "what is replaced must be registered already")
         else:
             yield from self._same_patient(each, source, target)
+            if each.type.replaces:
+                yield from self._own(each, target, "replace a document")
             yield from _usable(each, target)
+
+    def _own(self, each: Association, touched: KnownObject, what: str) -> Iterator[RegistryError]:
+        """A campus changes what is its own; what it appends or transforms may be another's."""
+        if touched.id in self._here or self._submitter is None or touched.owner == self._submitter:
+            return
+        text = f"{what} of another campus: only its own may; send an addendum (APND) in its place"
+        yield _metadata(each.entry_uuid, "targetObject", text)
 
     def _same_patient(
         self, each: Association, source: KnownObject, target: KnownObject

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from psycopg.errors import LockNotAvailable
 from sqlalchemy.exc import OperationalError
 
-from consortium.access.model import User
+from consortium.access.model import GROUP, User
 from consortium.documents import checking, criteria, registering, store, whose
 from consortium.documents.affinity import AffinityDomain
 from consortium.documents.asking import QueryId, Return, StoredQuery
@@ -71,7 +71,8 @@ def register(
     person, numbers = _person(connection, registry, submission.submission_set.patient_id)
     submission = registering.with_uuids(submission, registry.new_id)
     known = _known(connection, registry, submission)
-    plan = registering.decide(submission, person, known, now, registry.new_id)
+    submitter = None if caller.organisation == GROUP else caller.organisation
+    plan = registering.decide(submission, person, known, now, registry.new_id, submitter)
     store.write(connection, plan, _registration(registry, plan.submission, person, numbers, caller, now))
     return Registered(plan.submission, person)
 
@@ -120,7 +121,11 @@ def _known(connection: sa.Connection, registry: Registry, submission: Submission
     known = store.known(connection, ids, unique_ids)
     recorded = Recorded(connection, registry.domain, registry.repository, registry.most, whole=False)
     found = recorded.known([store.uuid_of(id_) for id_ in ids - known.objects.keys()])
-    return replace(known, objects={**known.objects, **found})
+    taken = {
+        unique_id: (*known.unique_ids.get(unique_id, ()), one)
+        for unique_id, one in recorded.named(unique_ids).items()
+    }
+    return replace(known, objects={**known.objects, **found}, unique_ids={**known.unique_ids, **taken})
 
 
 def _lock(connection: sa.Connection, names: Iterable[str]) -> None:
@@ -147,7 +152,9 @@ def _registration(
         return whose.standing_for(person, numbers, caller.organisation, next(filter(None, stated), None))
 
     patients = {each.entry_uuid: kept_by([each]) for each in submission.documents}
-    return store.Registration(caller.username, now, kept_by(submission.documents), patients)
+    return store.Registration(
+        caller.username, caller.organisation, now, kept_by(submission.documents), patients
+    )
 
 
 def _source(registry: Registry, patient: PatientId | None) -> tuple[str, str] | None:

@@ -34,16 +34,16 @@ _HANGING = (AssociationType.APPENDS, AssociationType.TRANSFORMS)
 """Deprecated with the document that they hang on."""
 
 _KNOWN = """
-SELECT 'document' AS kind, e.id, e.unique_id, e.status, e.hash, l.person_id
+SELECT 'document' AS kind, e.id, e.unique_id, e.status, e.hash, l.person_id, e.organisation AS owner
   FROM documents.entry e JOIN identity.link l ON l.source_patient_id = e.patient_id WHERE e.{0}
-UNION ALL SELECT 'submission_set', s.id, s.unique_id, s.status, NULL, l.person_id
+UNION ALL SELECT 'submission_set', s.id, s.unique_id, s.status, NULL, l.person_id, s.organisation
   FROM documents.submission_set s JOIN identity.link l ON l.source_patient_id = s.patient_id WHERE s.{0}
-UNION ALL SELECT 'folder', f.id, f.unique_id, f.status, NULL, l.person_id
+UNION ALL SELECT 'folder', f.id, f.unique_id, f.status, NULL, l.person_id, f.organisation
   FROM documents.folder f JOIN identity.link l ON l.source_patient_id = f.patient_id WHERE f.{0}
 """
 _KNOWN_IDS = (
     _KNOWN.format("id = ANY(%(ids)s::uuid[])")  # noqa: S608 - constants of this module
-    + "UNION ALL SELECT 'association', id, '', status, NULL, NULL"
+    + "UNION ALL SELECT 'association', id, '', status, NULL, NULL, NULL"
     + " FROM documents.association WHERE id = ANY(%(ids)s::uuid[])"
 )
 _KNOWN_UNIQUE_IDS = _KNOWN.format("unique_id = ANY(%(unique_ids)s)")
@@ -78,6 +78,8 @@ class Registration:
     """By whom, when, and the patient numbers that the objects are kept by."""
 
     by: str
+    organisation: str
+    """Whose account that is: what is registered belongs to it."""
     at: datetime
     patient: Linked
     """Of the set and the folders."""
@@ -141,7 +143,8 @@ def write(connection: sa.Connection, plan: Plan, registration: Registration) -> 
 
 
 def _known(row: Any) -> KnownObject:
-    return KnownObject(row.id.urn, row.kind, row.person_id, row.unique_id, row.status == "approved", row.hash)
+    approved = row.status == "approved"
+    return KnownObject(row.id.urn, row.kind, row.person_id, row.unique_id, approved, row.hash, row.owner)
 
 
 def _dependants(connection: sa.Connection, ids: Sequence[UUID]) -> dict[str, tuple[str, ...]]:
@@ -165,6 +168,7 @@ def _common(each: RegistryObject, patient: Linked, registration: Registration) -
         "submitted_patient": str(each.patient_id),
         "registered_at": registration.at,
         "registered_by": registration.by,
+        "organisation": registration.organisation,
     }
 
 

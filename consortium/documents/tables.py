@@ -42,6 +42,7 @@ _OBJECT = (
     "metadata",
     "registered_at",
     "registered_by",
+    "organisation",
 )
 
 

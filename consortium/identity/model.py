@@ -131,7 +131,7 @@ class Golden:
     changed_at: datetime
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def own_person(facility: str, number: str) -> uuid.UUID:
     """Return the id of the person whom a campus number stands for while nothing links it to another."""
     return uuid.uuid5(NAMESPACE, f"{facility}\x1f{number}")

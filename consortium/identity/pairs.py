@@ -81,7 +81,7 @@ def keys(patient: SourcePatient) -> frozenset[str]:
     return _keys(patient.facts, patient.former)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def _keys(facts: Facts, former: Former) -> frozenset[str]:
     return frozenset(blocks(comparable(facts, former)))
 

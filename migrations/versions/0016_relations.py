@@ -26,6 +26,7 @@ CREATE TABLE identity.relation (
 CREATE UNIQUE INDEX relation_child ON identity.relation (child_id) WHERE ended_at IS NULL;
 CREATE INDEX relation_mother ON identity.relation (mother_id);
 
+CREATE INDEX ledger_to ON identity.ledger (to_person, id);
 CREATE INDEX ledger_registered ON identity.ledger (at) WHERE from_person IS NULL;
 CREATE INDEX source_patient_history_replaced ON identity.source_patient_history (replaced_at);
 """
@@ -40,5 +41,5 @@ def downgrade() -> None:
     """Drop them."""
     op.execute(
         "DROP TABLE identity.relation;"
-        " DROP INDEX identity.ledger_registered, identity.source_patient_history_replaced"
+        " DROP INDEX identity.ledger_to, identity.ledger_registered, identity.source_patient_history_replaced"
     )

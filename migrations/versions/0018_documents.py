@@ -28,7 +28,8 @@ CREATE TABLE documents.submission_set (
   author_persons    text[] NOT NULL,
   metadata          jsonb NOT NULL,
   registered_at     timestamptz NOT NULL,
-  registered_by     text NOT NULL              -- user name
+  registered_by     text NOT NULL, -- user name
+  organisation      text NOT NULL
 );
 CREATE INDEX submission_set_patient ON documents.submission_set (patient_id, submission_time DESC);
 
@@ -57,7 +58,8 @@ CREATE TABLE documents.entry (
   submission_set_id     uuid NOT NULL REFERENCES documents.submission_set,
   metadata              jsonb NOT NULL,
   registered_at         timestamptz NOT NULL,
-  registered_by         text NOT NULL
+  registered_by         text NOT NULL,
+  organisation      text NOT NULL
 );
 CREATE INDEX entry_patient ON documents.entry (patient_id, creation_time DESC);
 CREATE INDEX entry_unique_id ON documents.entry (unique_id);
@@ -79,7 +81,8 @@ CREATE TABLE documents.folder (
   submission_set_id uuid NOT NULL REFERENCES documents.submission_set,
   metadata          jsonb NOT NULL,
   registered_at     timestamptz NOT NULL,
-  registered_by     text NOT NULL
+  registered_by     text NOT NULL,
+  organisation      text NOT NULL
 );
 CREATE INDEX folder_patient ON documents.folder (patient_id, last_update_time DESC);
 CREATE INDEX folder_codes ON documents.folder USING gin (codes);

@@ -12,7 +12,7 @@ from bus.fhir.documents import showing
 from bus.fhir.documents.showing import Places
 from bus.fhir.shapes import Resource
 from consortium.documents import service
-from consortium.documents.asking import QueryId, StoredQuery
+from consortium.documents.asking import QueryId, Return, StoredQuery
 from consortium.documents.model import Association, AssociationType, DocumentEntry, Folder, SubmissionSet
 from consortium.documents.service import Registry
 
@@ -78,7 +78,8 @@ class Finder:
             (QueryId.GET_FOLDERS, "$XDSFolderEntryUUID"),
         )
         documents, folders = (
-            service.find(self._connection, self._registry, by_ids(query, name, ids)) for query, name in asked
+            service.find(self._connection, self._registry, by_ids(query, name, ids, Return.OBJECT_REF))
+            for query, name in asked
         )
         found = {one.entry_uuid: "DocumentReference" for one in documents.documents}
         return found | {one.entry_uuid: "List" for one in folders.folders}
@@ -86,7 +87,7 @@ class Finder:
     def _associations(self, ids: Sequence[str]) -> tuple[Association, ...]:
         if not ids:
             return ()
-        query = by_ids(QueryId.GET_ASSOCIATIONS, "$uuid", ids)
+        query = by_ids(QueryId.GET_ASSOCIATIONS, "$uuid", ids, Return.OBJECT_REF)
         return service.find(self._connection, self._registry, query).associations
 
 

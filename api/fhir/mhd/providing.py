@@ -56,6 +56,7 @@ def provide_bundle(caller: Caller, body: bytes, base: str) -> Response:
             provided.contents,
             caller.user,
             parts.now(),
+            lambda connection, done: caller.note_in(connection, decision.reason, [done.person]),
         )
     except InvalidResourceError as error:
         return _refused(caller, error.issues)
@@ -65,7 +66,6 @@ def provide_bundle(caller: Caller, body: bytes, base: str) -> Response:
         note_failure(caller, ErrorCode.REPOSITORY_BUSY.value)
         away = Failure(503, "unavailable", f"{error}; send it again", headers={"Retry-After": "5"})
         raise FailureError(away) from error
-    caller.note(decision.reason, [done.person])
     now = time(parts.now())
     locations = _locations(provided, done.submission, sent)
     entries = [_answer(locations.get(place), base, now) for place in range(len(sent["entry"]))]

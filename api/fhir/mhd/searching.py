@@ -100,9 +100,9 @@ def lists(query: Query, patient: PatientId | None, domain: AffinityDomain) -> li
     return found
 
 
-def by_ids(query: QueryId, name: str, ids: Sequence[str]) -> StoredQuery:
-    """Ask for objects by their ids."""
-    return StoredQuery(query, {name: (tuple(ids),)}, Return.LEAF_CLASS)
+def by_ids(query: QueryId, name: str, ids: Sequence[str], returns: Return = Return.LEAF_CLASS) -> StoredQuery:
+    """Ask for objects by their ids; as references where they may be of several people, after a split."""
+    return StoredQuery(query, {name: (tuple(ids),)}, returns)
 
 
 def _needed(patient: PatientId | None) -> PatientId:

@@ -37,7 +37,8 @@ def _closed(model: type[BaseModel]) -> dict[str, tuple[str, ...]]:
     for name, field in model.model_fields.items():
         extra: Any = field.json_schema_extra
         values = tuple(extra.get("enum_values", ())) if isinstance(extra, dict) else ()
-        if values and CUT not in values:
+        # Elsewhere it is words of the title that the library took for codes.
+        if values and CUT not in values and field.title == " | ".join(values):
             found[name] = values
     return found
 

@@ -28,7 +28,7 @@ _NUMBERED = re.compile(rf"(\d+[a-z]?)(?:{_UNITS}|[-#之])")
 _NUMBER = re.compile(r"\d+[a-z]?")
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def address(text: str | None) -> Address | None:
     """Take an address apart; None when nothing is left of it."""
     if text is None:

@@ -29,7 +29,7 @@ _VARIANTS = str.maketrans("靑淸戶髙昻黃溫呂吳産內彥峯羣勲綉徳�
 """Variants that people and input methods write for one another in names."""
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def fold(text: str) -> str:
     """Return the text with every character in the form that is compared."""
     if text.isascii():
@@ -48,7 +48,7 @@ def is_hanzi(character: str) -> bool:
     )
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def _fold(character: str) -> str:
     radical = unicodedata.normalize("NFKC", character) if "\u2e80" <= character <= "\u2fdf" else character
     return str(_SIMPLIFY.convert(radical.translate(_VARIANTS)))

@@ -20,7 +20,7 @@ _NO_DIGIT = re.compile(r"\D+")
 _PINYIN_V = str.maketrans({"ü": "v"})
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def comparable(facts: Facts, former: Former | None = None) -> Comparable:
     """Return what of a source patient is compared, now and formerly."""
     then = former or Former()
@@ -43,7 +43,7 @@ def comparable(facts: Facts, former: Former | None = None) -> Comparable:
     )
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def name(text: str | None) -> Name | None:
     """Take a name apart; None for a stand-in or none."""
     if text is None or names.is_placeholder(text):
@@ -63,7 +63,7 @@ def name(text: str | None) -> Name | None:
     return Name(folded, surname, given, frozenset((s, g) for s, g in ways), ((ways[0][0], ways[0][1]),))
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def phones(text: str | None) -> frozenset[str]:
     """Return the telephone numbers in a text: digits without country code and leading zero; what cannot be
     one (all one digit, counted up, too short) is left out.

@@ -184,7 +184,7 @@ def given(text: str) -> tuple[str, ...]:
     return tuple("".join(way) for way in islice(ways, MOST))
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=8192)
 def _usual(character: str) -> str:
     """Return how a character is mostly read; one that is no Chinese character reads as itself."""
     return pinyin(character, style=Style.NORMAL, errors="default")[0][0]

@@ -305,3 +305,11 @@ async def test_the_type_in_the_address_counts(reading: Reading) -> None:
         "/fhir/Encounter/$validate", headers=reading.headers, json={"resourceType": "Patient"}
     )
     assert answer.json()["issue"][0]["code"] == "structure"
+
+
+async def test_who_may_ask_for_people_alone_gets_no_records_along(
+    client: httpx.AsyncClient, as_: As, zhao: UUID
+) -> None:
+    program = Reading(client, as_("system.huangpu"))
+    assert await program.types(f"Patient?_id={zhao}", "match") == ["Patient"]
+    await program.get(f"Patient?_id={zhao}&_revinclude=Condition:patient", 403)

@@ -17,7 +17,11 @@ from bus.ihe.document_sets import Reference
 from consortium.documents.content import key_of
 from consortium.documents.model import AssociationType, PatientId
 from consortium.documents.provide import sha1
+from consortium.documents.recorded import unique_id
+from consortium.records.keys import record_id
+from consortium.records.model import Change, Coded, Document, Kind, Patient
 from tests.integration.api.conftest import As, settings_for
+from tests.integration.api.records import write
 from tests.integration.api.xds import OURS, Answered, patient, person_of, provided, retrieved
 from tests.shared_documents import entry, related, submission
 
@@ -102,6 +106,21 @@ async def test_line_34_another_content_under_a_unique_id_that_is_held_is_refused
     assert (said.status, said.errors) == ("Failure", ["XDSNonIdenticalHash"])
     _, [document] = await retrieved(client, [Reference(OURS, one.unique_id)])
     assert document.content == CDA
+
+
+async def test_a_recorded_document_s_unique_id_is_not_taken_over(
+    client: httpx.AsyncClient, engine: sa.Engine, somebody: PatientId
+) -> None:
+    document = Document(
+        number="DOC1", type=Coded(code="18842-5", name="出院小结"), title="出院小结", content=CDA
+    )
+    patient = Patient(number="HP000123")
+    write(engine, "HP", 2, Change(kind=Kind.DOCUMENT, patient=patient, documents=(document,)))
+    its_own = unique_id(record_id("HP", "document", "DOC1"))
+    said = await provided(client, [(entry(somebody, unique_id=its_own), CDA + b"<!-- another -->")])
+    assert (said.status, said.errors) == ("Failure", ["XDSNonIdenticalHash"])
+    _, [found] = await retrieved(client, [Reference(OURS, its_own)])
+    assert found.content == CDA
 
 
 async def test_line_35_registry_errors_pass_through_and_nothing_is_kept(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from consortium.documents.asking import QueryId, StoredQuery
-from consortium.documents.criteria import PARAMETERS, AnyOf, Between, Like, matches, understood
+from consortium.documents.criteria import PARAMETERS, AnyOf, Between, Like, like, matches, understood
 from consortium.documents.errors import ErrorCode, RefusedError
 from consortium.documents.model import AssociationType, Availability
 
@@ -101,3 +104,15 @@ def test_matching() -> None:
     assert not matches(searched, (Between("time", None, at),))
     assert not matches(searched, (Between("none", None, at),))
     assert not matches(searched, (Like("people", ("D1",)),))
+
+
+@given(st.text("ab%_", max_size=8), st.text("ab\n", max_size=8))
+def test_like_is_that_of_sql(pattern: str, text: str) -> None:
+    parts = {"%": ".*", "_": "."}
+    expression = "".join(parts.get(one) or re.escape(one) for one in pattern)
+    assert like(text, pattern) is bool(re.fullmatch(expression, text, re.DOTALL))
+
+
+def test_no_pattern_takes_for_ever() -> None:
+    assert not like("x" * 2000 + "y", "%x" * 200 + "%z")
+    assert like("欧阳" * 500, "%" * 500)

@@ -169,3 +169,32 @@ def test_a_signature_may_sign_what_comes_with_it_and_a_replacement_may_not_repla
             assert planned(what, known()).deprecated == ()
         else:
             assert refused(what, known()) == {ErrorCode.REGISTRY_METADATA_ERROR}
+
+
+def owned(what: Submission, held: Known, submitter: str | None) -> Plan:
+    new_id = iter(UUID(int=number) for number in itertools.count(1)).__next__
+    return decide(with_uuids(what, new_id), HERE, held, NOW, new_id, submitter)
+
+
+@pytest.mark.parametrize(("owner", "submitter"), [("HP", "HP"), ("MAIN", None)])
+def test_a_campus_replaces_its_own_and_the_consortium_any(owner: str, submitter: str | None) -> None:
+    assert owned(replacing(OLD, document()), known(replace(ORIGINAL, owner=owner)), submitter).deprecated
+
+
+def test_a_campus_replaces_no_document_of_another_and_fills_no_folder_of_it() -> None:
+    by = document()
+    both = replacing(OLD, by)
+    both = replace(both, associations=(*both.associations, member(HOLDER, by.entry_uuid)))
+    held = known(replace(ORIGINAL, owner="MAIN"), replace(FOLDER, owner="MAIN"))
+    with pytest.raises(RefusedError) as caught:
+        owned(both, held, "HP")
+    assert [error.code for error in caught.value.errors] == [ErrorCode.REGISTRY_METADATA_ERROR] * 2
+
+
+def test_a_unique_id_of_another_patient_is_not_taken_over() -> None:
+    by = document()
+    other = KnownObject(OLD, "document", UUID(int=9), by.unique_id)
+    what = submission(by)
+    assert refused(what, known(unique_ids={by.unique_id: (other,)})) == {
+        ErrorCode.DUPLICATE_UNIQUE_ID_IN_REGISTRY
+    }
