@@ -28,6 +28,8 @@ PEOPLE = {
     "HP-12": Patient(number="HP-12", name="欧明", sex="female", birth_date=date(1985, 5, 6)),
     "HP-13": Patient(number="HP-13", name="买买提·吐尔逊", sex="male", birth_date=date(1992, 7, 8)),
     "HP-14": Patient(number="HP-14", name="Smith John", sex="male", birth_date=date(1975, 3, 4)),
+    "HP-17": Patient(number="HP-17", name="爱新觉罗玄烨", sex="male", birth_date=date(1954, 5, 4)),
+    "HP-18": Patient(number="HP-18", name="諸葛亮", sex="male", birth_date=date(1981, 7, 23)),
 }
 
 
@@ -68,7 +70,7 @@ class Asker:
 
 @pytest.fixture
 def wang(engine: sa.Engine) -> UUID:
-    """王珅, and four others."""
+    """王珅, and others."""
     for place, known in enumerate(PEOPLE.values()):
         write(engine, "HP", 500 + place, Change(kind=Kind.PATIENT, patient=known))
     return person_of_three_campuses(engine)
@@ -94,6 +96,10 @@ FOUND: list[tuple[Json, set[str]]] = [
     ({"given": "修"}, {"欧阳修"}),
     ({"family": "欧阳", "given": "修", "gender": "male"}, {"欧阳修"}),
     ({"given": "阳"}, set()),
+    ({"family": "爱新觉罗", "given": "玄"}, {"爱新觉罗玄烨"}),
+    ({"given": "烨"}, set()),
+    ({"family_exact": "爱"}, set()),
+    ({"family": "諸葛", "given": "亮"}, {"諸葛亮"}),
     ({"family": "吐尔逊", "given": "买买提"}, {"买买提·吐尔逊"}),
     ({"family": "smith", "given": "john"}, {"Smith John"}),
     ({"name": "王"}, {"王珅"}),
@@ -133,12 +139,12 @@ async def test_19_an_unknown_identifier_domain_is_404(asker: Asker) -> None:
 async def test_19_iti_78_pages_and_counts(asker: Asker) -> None:
     first = await asker.search(_count="2", _total="accurate", identifier=f"{HP}|")
     seen, address = list(first["entry"]), {one["relation"]: one["url"] for one in first["link"]}
-    assert (first["total"], len(seen)) == (5, 2)
+    assert (first["total"], len(seen)) == (7, 2)
     while "next" in address:
         page = (await asker.client.get(address["next"], headers=asker.headers)).json()
         seen += page["entry"]
         address = {one["relation"]: one["url"] for one in page["link"]}
-    assert len({one["resource"]["id"] for one in seen}) == len(seen) == 5
+    assert len({one["resource"]["id"] for one in seen}) == len(seen) == 7
 
 
 async def test_19_iti_78_by_post(asker: Asker) -> None:
