@@ -28,12 +28,11 @@ from consortium.access.model import Action
 from consortium.access.policy import Reach
 from consortium.identity import finding
 from consortium.identity.decide import FACTS
-from consortium.identity.finding import Matched, Weigher
+from consortium.identity.finding import Matched
 from consortium.identity.model import Facts
 from consortium.identity.search import PersonSearch, search
 
 GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
-WEIGHER: Weigher = finding.by_rules
 _NOBODY = Key("patient", "", "-")
 
 router = APIRouter(prefix="/fhir", tags=["fhir"], default_response_class=FhirResponse)
@@ -97,7 +96,7 @@ def match(request: Request, caller: Matcher, sent: Sent) -> Response:
     asked = wanted(load(sent))
     described = facts(asked.patient, systems)
     with caller.parts.statements.connect() as connection:
-        found = finding.find(connection, described, WEIGHER)
+        found = finding.find(connection, described)
         if reach is Reach.OWN:
             found = [one for one in found if one.person_id == caller.user.person_id]
         found = _kept(found, asked)

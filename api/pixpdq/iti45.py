@@ -10,7 +10,7 @@ from api.pixpdq.asked import Asked
 from bus.hl7v3 import answering, asking
 from bus.hl7v3.elements import Element, Problem, ProblemError, identifier, needed
 from consortium.access.model import Action, Resource
-from consortium.identity.crossing import Identifier, crossed
+from consortium.identity.crossing import Identifier, crossed, within
 
 
 def answer(asked: Asked) -> Element:
@@ -46,9 +46,3 @@ def _found(asked: Asked, caller: Caller) -> Sequence[Identifier]:
     ids = within(found.others(question.source), question.targets)
     caller.note(f"{len(ids)} identifiers found", [found.person_id])
     return ids
-
-
-def within(ids: Sequence[Identifier], domains: Sequence[Identifier]) -> tuple[Identifier, ...]:
-    """Return the identifiers of some domains; without any: all."""
-    wanted = {(one.domain, one.facility) for one in domains}
-    return tuple(one for one in ids if not wanted or (one.domain, one.facility) in wanted)

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from api.caller import Caller
 from api.noting import failed
 from api.pixpdq.asked import Asked
-from api.pixpdq.iti45 import within
 from bus.hl7v3 import answering, asking
 from bus.hl7v3.answering import Counts, Outcome
 from bus.hl7v3.asking import LARGEST, PdqQuestion
@@ -20,7 +19,7 @@ from consortium.access.model import Action
 from consortium.access.policy import Reach
 from consortium.identity import continuing
 from consortium.identity.continuing import Continued
-from consortium.identity.crossing import in_use
+from consortium.identity.crossing import in_use, within
 from consortium.identity.search import Held, People, PersonSearch, count, search
 
 

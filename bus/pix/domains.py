@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from bus.fhir.systems import ID_CARD
 from bus.hl7.build import escape, subcomponents
 from bus.hl7.message import Segment
+from consortium.identity import crossing
 from runtime.settings import Settings
 
 Kind = Literal["patient", "person", "id_card", "national"]
@@ -39,6 +40,11 @@ class Domain:
         return subcomponents(self.namespace, self.oid, "ISO")
 
     @property
+    def known(self) -> crossing.Identifier | None:
+        """The domain as identity has it, with an empty identifier; None: nobody is known by one of it."""
+        return None if self.kind == "national" else crossing.Identifier(self.kind, "", self.facility)
+
+    @property
     def type(self) -> str:
         """Identifier type code (table 0203) of what it numbers."""
         return "NI" if self.kind == "id_card" else "PI"
@@ -50,6 +56,12 @@ class Identifier:
 
     domain: Domain
     value: str
+
+    @property
+    def known(self) -> crossing.Identifier | None:
+        """The identifier as identity has it; None: nobody is known by one of its domain."""
+        domain = self.domain.known
+        return domain and replace(domain, value=self.value)
 
     @property
     def cx(self) -> str:
@@ -73,6 +85,12 @@ class Domains:
     def of(self, facility: str) -> Domain:
         """Return the domain of a campus's patient numbers; of one that is no longer in the settings, too."""
         return self._of_campus.get(facility) or Domain("patient", facility, "", facility)
+
+    def shown(self, one: crossing.Identifier) -> Identifier:
+        """Return an identifier as v2 has it."""
+        if one.domain == "patient":
+            return Identifier(self.of(one.facility or ""), one.value)
+        return Identifier(self.person if one.domain == "person" else self.card, one.value)
 
     def named(self, namespace: str | None, oid: str | None, type_: str | None) -> Domain:
         """Return the domain that a namespace, an object identifier or both name.

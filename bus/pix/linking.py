@@ -13,18 +13,20 @@ from bus.pix.domains import Identifier
 from bus.pix.feed import Linked
 from bus.pix.problem import Fault, FaultsError
 from consortium.errors import PermanentError
+from consortium.identity import crossing
 from consortium.identity import service as identity
 
-_NUMBER = sa.text(
-    "SELECT s.id, s.merged_into, l.person_id FROM identity.source_patient s"
-    " JOIN identity.link l ON l.source_patient_id = s.id"
-    " WHERE s.facility = :facility AND s.number = :number"
-)
+_NUMBER = sa.text("SELECT id FROM identity.source_patient WHERE facility = :facility AND number = :number")
 _STANDING = sa.text(
     "SELECT id, says, by_user FROM identity.verdict"
     " WHERE left_id = :left AND right_id = :right AND revoked_at IS NULL"
 )
 _PERSON = sa.text("SELECT person_id FROM identity.link WHERE source_patient_id = :id")
+
+_UNUSABLE: dict[crossing.State, str] = {
+    "unknown": "the number is not known",
+    "retired": "the number is retired: it was merged into another, or taken back",
+}
 
 BY = "pix:"
 """Before MSH-3|MSH-4 in the verdicts of applications. Another application may take them back."""
@@ -109,15 +111,13 @@ def _unlink(deed: _Deed) -> str:
 
 
 def _known(connection: sa.Connection, side: Identifier, occurrence: int) -> int:
-    values = {"facility": side.domain.facility, "number": side.value}
-    row = connection.execute(_NUMBER, values).one_or_none()
-    if row is None or row.merged_into is not None:
-        reason = (
-            "the number is not known" if row is None else "the number is retired: it was merged into another"
-        )
+    facility = str(side.domain.facility)
+    reason = _UNUSABLE.get(crossing.state(connection, facility, side.value))
+    if reason is not None:
         place = ("PID", occurrence, 3, 1, 1)
         raise FaultsError(Fault(UNKNOWN_KEY, place, "unknown_number", reason))
-    return int(row.id)
+    found: int = connection.execute(_NUMBER, {"facility": facility, "number": side.value}).scalar_one()
+    return found
 
 
 def _person(connection: sa.Connection, source_patient_id: int) -> uuid.UUID:

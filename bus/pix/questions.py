@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -13,12 +14,13 @@ from bus.hl7.ack import Code
 from bus.hl7.header import Header
 from bus.hl7.message import Message, Segment
 from bus.hl7.problem import DATA_TYPE, REQUIRED_FIELD, SEGMENT_SEQUENCE, TABLE_VALUE, UNKNOWN_KEY, HL7Error
-from bus.pix import answers, continuation, criteria, crossing
+from bus.pix import answers, continuation, criteria, query
 from bus.pix.applications import Application
 from bus.pix.continuation import Place
 from bus.pix.domains import Domain, Domains, Identifier
 from bus.pix.problem import Fault, FaultsError
 from consortium.access.audit import Outcome
+from consortium.identity.crossing import in_use
 from consortium.identity.search import count, search
 
 CROSSED, FOUND = "RSP^K23^RSP_K23", "RSP^K22^RSP_K21"
@@ -84,8 +86,8 @@ class Asking:
         return Answered(body, "refused", str(refused))
 
     def _cross(self, ask: _Ask, qpd: Segment) -> Answered:
-        question = crossing.read(qpd, self.domains)
-        found = crossing.crossed(ask.connection, question, self.domains)
+        question = query.read(qpd, self.domains)
+        found = query.crossed(ask.connection, question, self.domains)
         body = answers.responded(
             ask.header, ask.stamp(), CROSSED, Code.ACCEPT, qpd, people=answers.crossed(found.others)
         )
@@ -93,7 +95,7 @@ class Asking:
         return Answered(body, "allowed", told, (found.person_id,))
 
     def _find(self, ask: _Ask, qpd: Segment) -> Answered:
-        targets, unknown = crossing.named(qpd, 8, self.domains)
+        targets, unknown = query.named(qpd, 8, self.domains)
         if unknown:
             raise FaultsError(*unknown)
         wanted = replace(criteria.wanted(qpd, self.domains), limit=_quantity(ask.message, self.page))
@@ -128,10 +130,10 @@ class Asking:
         persons = tuple(row["id"] for row in found.rows)
         return Answered(body, "allowed", f"{len(people)} of {total} people", persons)
 
-    def _identifiers(self, row: dict[str, object], targets: Sequence[Domain]) -> list[Identifier]:
+    def _identifiers(self, row: dict[str, Any], targets: Sequence[Domain]) -> list[Identifier]:
         """Return the identifiers of the domains asked for; where there is none, the domains alone."""
-        known = list(crossing.within(list(crossing.in_use(row, self.domains)), targets, self.domains))
-        return known or [Identifier(domain, "") for domain in targets]
+        known = query.told(in_use(row), targets, self.domains)
+        return list(known) or [Identifier(domain, "") for domain in targets]
 
 
 def _check_asked(ask: _Ask) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -14,12 +14,20 @@ from consortium.identity import idcard
 from consortium.identity.search import PersonSearch, person, search
 
 Domain = Literal["patient", "person", "id_card"]
+State = Literal["in use", "retired", "unknown"]
+"""Of a campus's number; retired: merged into another, or taken back."""
 
+# A number that is retired for no other has itself in `merged_into`.
 _REMOVE = """
-INSERT INTO identity.removal (source_patient_id, message_id, at)
-SELECT id, %(message_id)s, %(at)s FROM identity.source_patient
- WHERE facility = %(facility)s AND number = %(number)s
-ON CONFLICT (source_patient_id) DO UPDATE SET message_id = excluded.message_id, at = excluded.at
+WITH removed AS (
+  INSERT INTO identity.removal (source_patient_id, message_id, at)
+  SELECT id, %(message_id)s, %(at)s FROM identity.source_patient
+   WHERE facility = %(facility)s AND number = %(number)s
+  ON CONFLICT (source_patient_id) DO UPDATE SET message_id = excluded.message_id, at = excluded.at
+  RETURNING source_patient_id, message_id
+)
+INSERT INTO identity.retirement (source_patient_id, merged_into, message_id)
+SELECT source_patient_id, source_patient_id, message_id FROM removed
 """
 
 
@@ -77,9 +85,24 @@ def in_use(row: dict[str, Any]) -> Iterator[Identifier]:
             yield Identifier("patient", number["number"], number["facility"])
 
 
+def within(ids: Iterable[Identifier], domains: Sequence[Identifier]) -> tuple[Identifier, ...]:
+    """Return the identifiers of some domains, each given as an identifier of it; without any: all."""
+    wanted = {(one.domain, one.facility) for one in domains}
+    return tuple(one for one in ids if not wanted or (one.domain, one.facility) in wanted)
+
+
+def state(connection: sa.Connection, facility: str, number: str) -> State:
+    """Return whether a campus's number is in use."""
+    asked = Identifier("patient", number, facility)
+    row = _row(connection, asked)
+    if row is None:
+        return "unknown"
+    return "in use" if asked in in_use(row) else "retired"
+
+
 def remove(connection: sa.Connection, facility: str, number: str, message_id: int, at: datetime) -> bool:
     """Take a campus's number out of use; its records stay. Anything newer that its campus says of it brings
-    it back. Returns whether the number was known.
+    it back. Who is told of links is told of both. Returns whether the number was known.
     """
     values = {"facility": facility, "number": number, "message_id": message_id, "at": at}
     return connection.exec_driver_sql(_REMOVE, values).rowcount == 1

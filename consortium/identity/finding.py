@@ -1,11 +1,11 @@
 """Who might this be: the people to whom a description may belong, each with how surely ($match, PDQ).
 
-How much two descriptions say of being one person is the weigher's to tell: a function that is passed in.
+A description is weighed as if a campus had sent it: by the model in force, against those in its blocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -13,30 +13,22 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from consortium.identity import decide, pairs, store, surnames
+from consortium.identity import blocks, decide, pairs, store
+from consortium.identity.matching import Model, active
+from consortium.identity.matching.judging import Band, apart, judge
 from consortium.identity.model import Facts, SourcePatient
 
 Grade = Literal["certain", "probable", "possible", "certainly-not"]
 """HL7's match-grade."""
-MOST = 200
-"""Source patients that are weighed at most; those that show the card first, then those of the name."""
-PROBABLE, POSSIBLE = 0.9, 0.5
-"""Scores from which a match that no card makes certain is probable, and possible."""
-POINTS = {"name": 35, "birth_date": 30, "phone": 15, "address": 10, "sex": 5}
-"""What agreement of a field counts, beside the others that both sides have."""
-SUREST = 0.95
+GRADES: tuple[Grade, ...] = ("certainly-not", "possible", "probable", "certain")
+"""From the least sure."""
+SUREST = 0.9999
 """Score that nothing but an ID card exceeds."""
+MOST = 200
+"""Source patients with the described card that are weighed at most: more show only one that is a stand-in."""
 
-_CANDIDATES = """
-SELECT id FROM (
-  SELECT id, 1 AS place FROM identity.source_patient WHERE card = %(card)s
-  UNION ALL
-  SELECT id, 2 FROM identity.source_patient WHERE name_key = %(name)s
-  UNION ALL
-  SELECT id, 3 FROM identity.source_patient
-   WHERE birth_date = %(birth_date)s AND name_key LIKE %(family)s || '%%'
-) AS found GROUP BY id ORDER BY min(place), id LIMIT %(most)s
-"""
+_BY_BAND: dict[Band, Grade] = {"automatic": "probable", "review": "possible", "none": "certainly-not"}
+_BY_CARD = "SELECT id FROM identity.source_patient WHERE card = %(card)s ORDER BY id LIMIT %(most)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +36,13 @@ class Weight:
     """How surely two descriptions are of one person."""
 
     score: float
-    """0 to 1."""
+    """Probability; 1 where it is certain."""
     grade: Grade
 
-
-Weigher = Callable[[SourcePatient, SourcePatient], Weight]
-"""What is asked for, and a source patient."""
+    @property
+    def rank(self) -> tuple[int, float]:
+        """Orders weights, the least sure first: twins are alike to the last digit, and yet only possible."""
+        return GRADES.index(self.grade), self.score
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,54 +60,53 @@ def described(facts: Facts) -> SourcePatient:
     )
 
 
-def by_rules(asked: SourcePatient, known: SourcePatient) -> Weight:
-    """Weigh by what agrees: a checked ID card with name or birth date is certain; without it, the share of
-    what both sides say that is the same.
+def weigh(asked: SourcePatient, known: SourcePatient, model: Model) -> Weight:
+    """Weigh a description against a source patient as two source patients are weighed: a checked ID card with
+    name or birth date is certain, what would be linked probable, what a person would look at possible.
     """
     if pairs.agree(asked, known):
         return Weight(1.0, "certain")
-    both = [name for name in POINTS if _value(asked, name) is not None and _value(known, name) is not None]
-    whole = sum(POINTS[name] for name in both)
-    same = sum(POINTS[name] for name in both if _value(asked, name) == _value(known, name))
-    score = SUREST * same / whole if whole else 0.0
-    if _placeholder(asked) or _placeholder(known) or not {"name", "birth_date"} <= {*both}:
-        score = min(score, PROBABLE - 0.01)
-    if score >= PROBABLE:
-        return Weight(score, "probable")
-    return Weight(score, "possible" if score >= POSSIBLE else "certainly-not")
+    judged = judge(pairs.prepared(asked), pairs.prepared(known), model)
+    return Weight(min(judged.weighed.probability, SUREST), _BY_BAND[judged.band])
 
 
-def find(connection: sa.Connection, facts: Facts, weigher: Weigher = by_rules) -> list[Matched]:
-    """Return the people who may be meant, the surest first; who is certainly another is left out."""
-    asked = described(facts)
+def find(connection: sa.Connection, facts: Facts, model: Model | None = None) -> list[Matched]:
+    """Return the people who may be meant, the surest first; who is certainly another is left out.
+
+    `model`: the one in force where none is given.
+    """
+    asked, model = described(facts), model or active()
     best: dict[UUID, Weight] = {}
-    for known in _candidates(connection, asked):
-        weight = weigher(asked, known)
+    for known in _candidates(connection, asked, model):
+        weight = weigh(asked, known, model)
         if known.link is None or weight.grade == "certainly-not":
             continue
-        before = best.get(known.person_id)
-        if before is None or weight.score > before.score:
+        if known.person_id not in best or weight.rank > best[known.person_id].rank:
             best[known.person_id] = weight
+    probable = [person for person, weight in best.items() if weight.grade == "probable"]
+    for person in _contradicting(connection, asked, probable):
+        best[person] = Weight(best[person].score, "possible")
     found = [Matched(person, weight) for person, weight in best.items()]
-    return sorted(found, key=lambda one: (-one.weight.score, one.person_id))
+    return sorted(found, key=lambda one: (*(-part for part in one.weight.rank), one.person_id))
 
 
-def _candidates(connection: sa.Connection, asked: SourcePatient) -> Iterable[SourcePatient]:
-    name = asked.observed.name_key
-    values = {
-        "card": asked.observed.card,
-        "name": name or None,
-        "birth_date": asked.facts.birth_date,
-        "family": surnames.part(name)[0] if name else None,
-        "most": MOST,
-    }
-    ids = [row[0] for row in connection.exec_driver_sql(_CANDIDATES, values)]
-    return store.related(connection, [], ids, [], []) if ids else []
+def _candidates(connection: sa.Connection, asked: SourcePatient, model: Model) -> Sequence[SourcePatient]:
+    """Return those that show the card, and those in the blocks of the description."""
+    ids = set(blocks.search(connection, pairs.keys(asked), model.block_limit).ids)
+    if asked.observed.card is not None:
+        values = {"card": asked.observed.card, "most": MOST}
+        ids.update(row[0] for row in connection.exec_driver_sql(_BY_CARD, values))
+    return store.as_they_are(connection, sorted(ids))
 
 
-def _value(patient: SourcePatient, name: str) -> object:
-    return patient.observed.name_key if name == "name" else getattr(patient.facts, name)
-
-
-def _placeholder(patient: SourcePatient) -> bool:
-    return "placeholder_name" in patient.observed.evidence
+def _contradicting(
+    connection: sa.Connection, asked: SourcePatient, persons: Collection[UUID]
+) -> frozenset[UUID]:
+    """Return the people of whom another number contradicts the description, as no link would be made."""
+    members = store.related(connection, [], [], [], persons) if persons else []
+    ours = pairs.prepared(asked)
+    return frozenset(
+        one.person_id
+        for one in members
+        if one.link is not None and one.person_id in persons and apart(ours, pairs.prepared(one))
+    )

@@ -192,8 +192,7 @@ def _matching(wanted: PersonSearch) -> list[sa.ColumnElement[bool]]:
         numbered = sa.select(_LINK.c.person_id).join_from(
             _LINK, _SOURCE, _SOURCE.c.id == _LINK.c.source_patient_id
         )
-        in_use = (_SOURCE.c.facility.in_(wanted.known_at), _SOURCE.c.merged_into.is_(None))
-        conditions.append(_PERSON.c.id.in_(numbered.where(*in_use)))
+        conditions.append(_PERSON.c.id.in_(numbered.where(_SOURCE.c.facility.in_(wanted.known_at), _IN_USE)))
     return conditions
 
 

@@ -64,14 +64,21 @@ INSERT INTO identity.source_patient
 SELECT * FROM json_populate_recordset(NULL::identity.source_patient, %(rows)s::json)
 """
 _UPDATE = """
+WITH n AS MATERIALIZED (
+  SELECT * FROM json_populate_recordset(NULL::identity.source_patient, %(rows)s::json)
+), brought_back AS (
+  INSERT INTO identity.retirement (source_patient_id, merged_into, message_id)
+  SELECT n.id, NULL, n.message_id FROM n JOIN identity.source_patient s ON s.id = n.id
+    JOIN identity.removal r ON r.source_patient_id = n.id
+   WHERE n.merged_into IS NULL AND r.message_id >= s.message_id AND r.message_id < n.message_id
+)
 UPDATE identity.source_patient s
    SET name = n.name, sex = n.sex, birth_date = n.birth_date, id_card = n.id_card, phone = n.phone,
        address = n.address, deceased = n.deceased, card = n.card, name_key = n.name_key,
        evidence = n.evidence,
        merged_into = n.merged_into, survivor = n.survivor, version = n.version, message_id = n.message_id,
        source_version = n.source_version, changed_at = n.changed_at, former = n.former
-  FROM json_populate_recordset(NULL::identity.source_patient, %(rows)s::json) n
- WHERE s.id = n.id
+  FROM n WHERE s.id = n.id
 """
 _HISTORY = """
 INSERT INTO identity.source_patient_history
@@ -174,7 +181,7 @@ def insert(connection: sa.Connection, patients: Sequence[SourcePatient]) -> None
 
 
 def update(connection: sa.Connection, patients: Sequence[SourcePatient]) -> None:
-    """Write known source patients anew."""
+    """Write known source patients anew; notes which numbers are in use again that their campus took back."""
     _write(connection, _UPDATE, [_row(p) for p in patients])
 
 

@@ -9,12 +9,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-_MEMBERS = sa.text(
-    "SELECT s.id, s.facility, s.number FROM identity.link l"
-    " JOIN identity.source_patient s ON s.id = l.source_patient_id"
-    " WHERE l.person_id = :person AND s.merged_into IS NULL AND s.facility = ANY(:facilities)"
-    " ORDER BY s.facility, s.number"
-)
+from consortium.identity.search import person as known
+
 _TOLD = sa.text(
     "SELECT source_patient_id, view FROM identity.told"
     " WHERE destination = :destination AND source_patient_id = ANY(:ids)"
@@ -51,8 +47,14 @@ class View:
 
 def view(connection: sa.Connection, person: UUID, facilities: Collection[str], *, with_person: bool) -> View:
     """Return what is committed of a person now."""
-    rows = connection.execute(_MEMBERS, {"person": person, "facilities": sorted(facilities)})
-    return View(person, tuple((row.id, row.facility, row.number) for row in rows), with_person)
+    row = known(connection, person)
+    numbers = [] if row is None else row["identifiers"]
+    members = tuple(
+        (one["source_patient_id"], one["facility"], one["number"])
+        for one in numbers
+        if one["active"] and one["facility"] in facilities
+    )
+    return View(person, members, with_person)
 
 
 def news(connection: sa.Connection, destination: str, seen: View, *, parted: bool) -> bool:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from opencc import OpenCC
 
 _SIMPLIFY = OpenCC("t2s")
+_TRADITIONAL = OpenCC("s2t")
 
 _PRIVATE = dict(
     zip(
@@ -36,6 +37,11 @@ def fold(text: str) -> str:
         return text
     standard = unicodedata.normalize("NFC", text.translate(_PRIVATE))
     return "".join(map(_fold, standard))
+
+
+def traditional(text: str) -> str:
+    """Return a simplified text as it is written in traditional characters."""
+    return str(_TRADITIONAL.convert(text))
 
 
 def is_hanzi(character: str) -> bool:

@@ -56,7 +56,7 @@ def name(text: str | None) -> Name | None:
         surname, given = last, "".join(first)
         read = [readings.given(last), readings.given(given)]
     else:
-        length = _surname_length(folded)
+        length = readings.surname_length(folded)
         surname, given = folded[:length], folded[length:]
         read = [readings.surname(surname), readings.given(given)]
     ways = list(islice(product(*read), readings.MOST))
@@ -100,13 +100,6 @@ def _latin(text: str, folded: str) -> Name:
     )
     joined = " ".join(sorted(words))
     return Name(joined, words[-1], "".join(words[:-1]), frozenset(ways), tuple(dict.fromkeys(ways)))
-
-
-def _surname_length(folded: str) -> int:
-    for length in (4, 3, 2):
-        if len(folded) > length and folded[:length] in readings.COMPOUND:
-            return length
-    return 1
 
 
 def _as_sent(text: str) -> str | None:

@@ -122,7 +122,11 @@ _COMPOUND = """
 叶赫那拉
 """
 COMPOUND = frozenset(_COMPOUND.split())
-"""Surnames of more than one character."""
+"""Compound surnames (复姓): several characters that are one family name, folded. Nobody else lists them."""
+DOUBTFUL = frozenset({"乐正", "叶赫", "梁丘", "段干", "谷梁", "贺兰"})
+"""Of those, what may as well be a surname of one character and the first of a given name (贺兰英). Matching
+does not mind, as it parts both sides alike; who is shown or looked for by family name is parted as usual.
+"""
 
 GIVEN = _table("""
 乐 le/yue
@@ -170,6 +174,14 @@ GIVEN = _table("""
 逯 lu
 """)
 """Characters of given names that are read in two ways."""
+
+
+def surname_length(folded: str) -> int:
+    """Return how many characters of a folded name are its surname; something is left for the given name."""
+    for length in (4, 3, 2):
+        if len(folded) > length and folded[:length] in COMPOUND:
+            return length
+    return 1
 
 
 def surname(text: str) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ PEOPLE = {
     "HP-12": Patient(number="HP-12", name="欧明", sex="female", birth_date=date(1985, 5, 6)),
     "HP-13": Patient(number="HP-13", name="买买提·吐尔逊", sex="male", birth_date=date(1992, 7, 8)),
     "HP-14": Patient(number="HP-14", name="Smith John", sex="male", birth_date=date(1975, 3, 4)),
+    "HP-17": Patient(number="HP-17", name="爱新觉罗玄烨", sex="male", birth_date=date(1954, 5, 4)),
+    "HP-18": Patient(number="HP-18", name="諸葛亮", sex="male", birth_date=date(1981, 7, 23)),
 }
 
 
@@ -68,7 +70,7 @@ class Asker:
 
 @pytest.fixture
 def wang(engine: sa.Engine) -> UUID:
-    """王珅, and four others."""
+    """王珅, and others."""
     for place, known in enumerate(PEOPLE.values()):
         write(engine, "HP", 500 + place, Change(kind=Kind.PATIENT, patient=known))
     return person_of_three_campuses(engine)
@@ -94,6 +96,10 @@ FOUND: list[tuple[Json, set[str]]] = [
     ({"given": "修"}, {"欧阳修"}),
     ({"family": "欧阳", "given": "修", "gender": "male"}, {"欧阳修"}),
     ({"given": "阳"}, set()),
+    ({"family": "爱新觉罗", "given": "玄"}, {"爱新觉罗玄烨"}),
+    ({"given": "烨"}, set()),
+    ({"family_exact": "爱"}, set()),
+    ({"family": "諸葛", "given": "亮"}, {"諸葛亮"}),
     ({"family": "吐尔逊", "given": "买买提"}, {"买买提·吐尔逊"}),
     ({"family": "smith", "given": "john"}, {"Smith John"}),
     ({"name": "王"}, {"王珅"}),
@@ -133,12 +139,12 @@ async def test_19_an_unknown_identifier_domain_is_404(asker: Asker) -> None:
 async def test_19_iti_78_pages_and_counts(asker: Asker) -> None:
     first = await asker.search(_count="2", _total="accurate", identifier=f"{HP}|")
     seen, address = list(first["entry"]), {one["relation"]: one["url"] for one in first["link"]}
-    assert (first["total"], len(seen)) == (5, 2)
+    assert (first["total"], len(seen)) == (7, 2)
     while "next" in address:
         page = (await asker.client.get(address["next"], headers=asker.headers)).json()
         seen += page["entry"]
         address = {one["relation"]: one["url"] for one in page["link"]}
-    assert len({one["resource"]["id"] for one in seen}) == len(seen) == 5
+    assert len({one["resource"]["id"] for one in seen}) == len(seen) == 7
 
 
 async def test_19_iti_78_by_post(asker: Asker) -> None:
@@ -169,25 +175,79 @@ async def test_19_iti_119_a_card_with_its_name_is_certain(asker: Asker, wang: UU
     assert entry["search"]["extension"][0]["url"] == GRADE
 
 
+PHONED: Json = OUYANG | {"telecom": [{"system": "phone", "value": "13911112222"}]}
+
+
+def named(text: str, **more: Any) -> Json:
+    """Describe 欧阳修 with his phone, by another name."""
+    return PHONED | {"name": [{"text": text}]} | more
+
+
 async def test_19_iti_119_without_a_card_it_is_probable_or_possible(asker: Asker) -> None:
-    assert graded(await asker.match(OUYANG)) == [("欧阳修", "probable")]
-    other = OUYANG | {"birthDate": "1981-01-02"}
-    assert graded(await asker.match(other)) == [("欧阳修", "possible")]
+    assert graded(await asker.match(PHONED)) == [("欧阳修", "probable")]
+    assert graded(await asker.match(OUYANG)) == [("欧阳修", "possible")]
+    assert graded(await asker.match(OUYANG | {"birthDate": "1999-01-02"})) == []
     assert graded(await asker.match(OUYANG | {"name": [{"text": "赵六"}]})) == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        named("欧阳秀"),
+        named("歐陽脩"),
+        named("Ouyang Xiu"),
+        named("欧阳修", birthDate="1980-02-01"),
+        named("欧阳修", birthDate="1980-01-03"),
+    ],
+    ids=["homophone", "traditional", "pinyin", "transposed", "mistyped"],
+)
+async def test_19_iti_119_finds_what_was_heard_or_typed_wrong(asker: Asker, asked: Json) -> None:
+    found = await asker.match(asked)
+    assert graded(found) == [("欧阳修", "probable")]
+    assert 0.99 < found["entry"][0]["search"]["score"] < 1
+
+
+async def test_19_iti_119_a_spouse_at_the_same_phone_is_not_the_patient(asker: Asker) -> None:
+    assert graded(await asker.match(named("李晓兰", gender="female", birthDate="1982-03-04"))) == []
+
+
+async def test_19_iti_119_a_newborn_without_a_name_is_possible_at_most(
+    asker: Asker, engine: sa.Engine
+) -> None:
+    newborn = Patient(
+        number="HP-16", name="欧阳修之子", sex="male", birth_date=date(2026, 11, 1), phone="13911112222"
+    )
+    write(engine, "HP", 600, Change(kind=Kind.PATIENT, patient=newborn))
+    asked = named("欧阳修之子", birthDate="2026-11-01")
+    assert graded(await asker.match(asked)) == [("欧阳修之子", "possible")]
+
+
+async def test_19_iti_119_who_contradicts_one_number_of_a_person_is_possible_at_most(
+    asker: Asker, engine: sa.Engine
+) -> None:
+    here = PEOPLE["HP-11"].model_copy(update={"address": "广州市越秀区中山二路1号"})
+    there = here.model_copy(
+        update={"number": "M9", "birth_date": date(1976, 5, 4), "id_card": "440105197605043275"}
+    )
+    first = write(engine, "HP", 600, Change(kind=Kind.PATIENT, patient=here))
+    assert write(engine, "MAIN", 601, Change(kind=Kind.PATIENT, patient=there)) == first
+    assert graded(await asker.match(PHONED)) == [("欧阳修", "probable")]
+    card = {"identifier": [{"system": CARDS, "value": "440105198001023171"}]}
+    assert graded(await asker.match(PHONED | card)) == [("欧阳修", "possible")]
 
 
 async def test_19_iti_119_only_certain_matches(asker: Asker) -> None:
     only = {"valueBoolean": True}
-    assert graded(await asker.match(OUYANG, onlyCertainMatches=only)) == []
+    assert graded(await asker.match(PHONED, onlyCertainMatches=only)) == []
     assert graded(await asker.match(WANG, onlyCertainMatches=only)) == [("王珅", "certain")]
 
 
 async def test_19_iti_119_count_keeps_the_surest(asker: Asker, engine: sa.Engine) -> None:
-    namesake = Patient(number="HP-15", name="欧阳修", sex="male", birth_date=date(1999, 1, 1))
+    namesake = Patient(number="HP-15", name="欧阳修", sex="male", birth_date=date(1980, 1, 2))
     write(engine, "HP", 600, Change(kind=Kind.PATIENT, patient=namesake))
-    both = graded(await asker.match(OUYANG))
+    both = graded(await asker.match(PHONED))
     assert both == [("欧阳修", "probable"), ("欧阳修", "possible")]
-    assert graded(await asker.match(OUYANG, count={"valueInteger": 1})) == both[:1]
+    assert graded(await asker.match(PHONED, count={"valueInteger": 1})) == both[:1]
 
 
 @pytest.mark.parametrize(

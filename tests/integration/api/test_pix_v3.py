@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 import sqlalchemy as sa
@@ -9,6 +11,7 @@ import zeep
 from lxml import etree
 
 from consortium.access import audit
+from consortium.identity import crossing
 from tests import hl7v3_messages as v3
 from tests.hl7v3_messages import CARDS, CONSORTIUM, HP, HY, MAIN
 from tests.integration.api.conftest import PASSWORD, As
@@ -156,6 +159,17 @@ async def test_14_6_a_hit_is_ok_without_a_name_and_without_the_id_asked_with(
     assert echoed == "HP-1"
     two = await program.send(v3.pix(value(HP, "HP-1"), MAIN, HY))
     assert v3.ids(two) == [[(HY, "Y001"), (MAIN, "M1")]]
+
+
+async def test_14_8_a_number_that_its_campus_took_back_is_not_known_and_not_told(
+    program: Program, engine: sa.Engine
+) -> None:
+    person_of_three_campuses(engine)
+    with engine.begin() as connection:
+        assert crossing.remove(connection, "MAIN", "M1", 1000, datetime(2026, 11, 25, tzinfo=UTC))
+    answer = await program.send(v3.pix(value(HP, "HP-1"), MAIN, HY))
+    assert v3.ids(answer) == [[(HY, "Y001")]]
+    assert v3.codes(await program.send(v3.pix(value(MAIN, "M1")))) == ("AE", "AE")
 
 
 async def test_14_7_a_known_id_without_counterpart_is_nf(program: Program) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
 from bus.hl7.message import Message, parse
 from bus.pix.manager import Manager
+from consortium.identity import crossing
 from runtime.settings import Settings
 from tests.conftest import replace_path
 from tests.integration.bus.clinic import KEY, engine_of, rows
@@ -160,3 +162,10 @@ def person_of(desk: Desk, number: str, facility: str = "MAIN") -> str:
         number,
     )
     return str(found)
+
+
+def take_back(desk: Desk, number: str, facility: str = "MAIN") -> None:
+    """Take a number out of use, as its campus does over FHIR (ITI-104): after all that was said of it."""
+    with desk.engine.begin() as connection:
+        last = connection.exec_driver_sql("SELECT max(id) FROM bus.inbox").scalar_one()
+        assert crossing.remove(connection, facility, number, last, datetime(2026, 11, 25, 1, 0, tzinfo=UTC))

@@ -18,6 +18,7 @@ from tests.integration.bus.pix.conftest import (
     linked,
     person_of,
     register_ward,
+    take_back,
 )
 
 
@@ -128,6 +129,26 @@ class TestLine04Merged:
         assert codes(retired) == ("AE", "AE")
         assert errors(retired) == [("QPD^1^3^1^1", "204")]
         assert "retired" in str(retired.get("ERR-8"))
+
+    def test_a_number_that_its_campus_took_back_is_retired_until_it_speaks_of_it_again(
+        self, desk: Desk
+    ) -> None:
+        linked(desk)
+        desk.feed("M9", card=CARD)
+        take_back(desk, "M9")
+        assert identifiers(desk.cross(cx("H1", "HP"), "^^^MAIN")) == [cx("M1")]
+        retired = desk.cross(cx("M9"))
+        assert (codes(retired), errors(retired)) == (("AE", "AE"), [("QPD^1^3^1^1", "204")])
+        assert "retired" in str(retired.get("ERR-8"))
+        pids = [f"PID|||{cx('M9')}||王^珅", f"PID|||{cx('H1', 'HP')}||王^珅"]
+        link = desk.say("ADT^A24^ADT_A24", "EVN||20261125090000", *pids)
+        assert (link.get("MSA-1"), errors(link)) == ("AE", [("PID^1^3^1^1", "204")])
+        take_back(desk, "M1")
+        assert codes(desk.find("@PID.5.1.1^王", "^^^MAIN")) == ("AA", "NF")
+        assert numbers(desk.find("@PID.5.1.1^王", "^^^HP")) == ["H1"]
+        desk.feed("M9", card=CARD, event="A08")
+        assert identifiers(desk.cross(cx("H1", "HP"), "^^^MAIN")) == [cx("M9")]
+        assert identifiers(desk.find("@PID.5.1.1^王", "^^^MAIN")) == [cx("M9")]
 
     def test_several_in_one_message(self, desk: Desk) -> None:
         for number in ("M1", "M2", "M3", "M4"):

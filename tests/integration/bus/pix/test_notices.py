@@ -15,7 +15,7 @@ from bus.rules.destinations import MllpDestination, PixNotices
 from tests.integration.bus.clinic import engine_of
 from tests.integration.bus.delivery.queue import delivering, mllp, until
 from tests.integration.bus.delivery.receivers import MllpReceiver
-from tests.integration.bus.pix.conftest import CARD, CONSORTIUM, Desk, cx, linked, person_of
+from tests.integration.bus.pix.conftest import CARD, CONSORTIUM, Desk, cx, linked, person_of, take_back
 
 AT = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
 
@@ -134,6 +134,20 @@ class TestLine11Notified:
         assert told(board.news(to)) == [("ward", [cx("H1", "HP"), cx("M1"), cx("M9")])]
         board.desk.merge("M1", "M9")
         assert told(board.news(to)) == [("ward", [cx("H1", "HP"), cx("M1")])]
+
+    def test_a_number_that_was_taken_back_leaves_the_list_and_comes_back(self, board: Board) -> None:
+        linked(board.desk)
+        to = subscriber("MAIN", "HP")
+        assert told(board.news(to)) == [("ward", [cx("H1", "HP"), cx("M1")])]
+        take_back(board.desk, "H1", "HP")
+        assert told(board.news(to)) == [("ward", [cx("M1")])]
+        take_back(board.desk, "H1", "HP")
+        assert board.news(to) == []
+        board.desk.feed("H1", "HP", event="A08", card=CARD)
+        assert told(board.news(to)) == [("ward", [cx("H1", "HP"), cx("M1")])]
+        board.desk.feed("H1", "HP", event="A08", card=CARD)
+        assert board.desk.rows("SELECT count(*) FROM identity.retirement") == [(3,)]
+        assert board.news(to) == []
 
     def test_what_commits_late_is_not_passed_over(self, board: Board) -> None:
         to = subscriber("MAIN", "HP", "CONSORTIUM")

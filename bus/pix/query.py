@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -13,10 +12,11 @@ from bus.hl7.message import Segment
 from bus.hl7.problem import REQUIRED_FIELD, UNKNOWN_KEY
 from bus.pix.domains import Domain, DomainError, Domains, Identifier, repetitions
 from bus.pix.problem import Fault, FaultsError
-from consortium.identity import idcard
-from consortium.identity.service import PersonSearch, person, search
+from consortium.identity import crossing
 
 UNKNOWN = ("QPD", 1, 3, 1, 1)
+ORDER: tuple[crossing.Domain, ...] = ("patient", "person", "id_card")
+"""In which order identifiers are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,57 +68,32 @@ def named(qpd: Segment, field: int, domains: Domains) -> tuple[tuple[Domain, ...
 
 def crossed(connection: sa.Connection, question: Question, domains: Domains) -> Crossed:
     """Return the other identifiers of the person. Raises FaultsError for an identifier that is nobody's."""
-    asked = _canonical(question.asked)
-    row = _holder(connection, asked)
-    known = list(in_use(row, domains)) if row is not None and row["active"] else []
-    if row is None or asked not in known:
+    asked = question.asked.known
+    found = None if asked is None else crossing.crossed(connection, asked)
+    if asked is None or found is None:
         reason = "the identifier is not known in its domain"
-        if row is not None and asked.domain.kind == "patient":
+        if _retired(connection, question.asked):
             reason = "the identifier is retired: it was merged into another of its domain, or taken back"
         raise FaultsError(Fault(UNKNOWN_KEY, UNKNOWN, "unknown_number", reason))
-    others = within([one for one in known if one != asked], question.targets, domains)
-    return Crossed(row["id"], tuple(others))
+    return Crossed(found.person_id, told(found.others(asked), question.targets, domains))
 
 
-def within(
-    known: Sequence[Identifier], targets: Collection[Domain], domains: Domains
-) -> Iterator[Identifier]:
-    """Give those of the domains that are asked for; the ID card only where it is asked for by name."""
-    for one in known:
-        if one.domain in targets or (not targets and one.domain is not domains.card):
-            yield one
-
-
-def in_use(row: dict[str, Any], domains: Domains) -> Iterator[Identifier]:
-    """Give what a person, as the search gives them, is known by: numbers in use, our own id, a valid card."""
-    for number in row["identifiers"]:
-        if number["active"]:
-            yield Identifier(domains.of(number["facility"]), number["number"])
-    yield Identifier(domains.person, str(row["id"]))
-    if card := idcard.normalise(row["id_card"]):
-        yield Identifier(domains.card, card)
-
-
-def _canonical(asked: Identifier) -> Identifier:
-    if asked.domain.kind == "person":
-        return Identifier(asked.domain, asked.value.lower())
-    if asked.domain.kind == "id_card":
-        return Identifier(asked.domain, idcard.normalise(asked.value) or asked.value)
-    return asked
-
-
-def _holder(connection: sa.Connection, asked: Identifier) -> dict[str, Any] | None:
-    """Return the one person who has it. A card that several show, as a borrowed one, is nobody's."""
-    if asked.domain.kind == "person":
-        try:
-            return person(connection, UUID(asked.value))
-        except ValueError:
-            return None
-    if asked.domain.kind == "id_card":
-        wanted = PersonSearch(id_card=asked.value, limit=2)
-    elif asked.domain.facility is not None:
-        wanted = PersonSearch(number=asked.value, facility=asked.domain.facility, limit=2)
+def told(
+    ids: Iterable[crossing.Identifier], targets: Sequence[Domain], domains: Domains
+) -> tuple[Identifier, ...]:
+    """Return those of the domains that are asked for, campuses' numbers first; the ID card only where it is
+    asked for by name.
+    """
+    wanted = [known for one in targets if (known := one.known) is not None]
+    if wanted:
+        ids = crossing.within(ids, wanted)
+    elif targets:
+        ids = ()
     else:
-        return None
-    found = search(connection, wanted).rows
-    return found[0] if len(found) == 1 else None
+        ids = [one for one in ids if one.domain != "id_card"]
+    return tuple(domains.shown(one) for one in sorted(ids, key=lambda one: ORDER.index(one.domain)))
+
+
+def _retired(connection: sa.Connection, asked: Identifier) -> bool:
+    facility = asked.domain.facility
+    return facility is not None and crossing.state(connection, facility, asked.value) == "retired"
