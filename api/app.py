@@ -17,7 +17,7 @@ from api.fhir import router as fhir
 from api.fhir import write_router as fhir_writes
 from api.fhir.mhd import router as mhd
 from api.limits import ORDINARY, RULE_SETS, BodyLimit
-from api.pixpdq import server as pixpdq
+from api.pixpdq import routes as pixpdq
 from api.platform import Platform
 from api.v1 import (
     alerts,
@@ -82,7 +82,7 @@ FILES = "/api/v1/master-data/"
 """Where people send whole files."""
 LARGEST_FILE = 16 * 1024 * 1024
 """Bytes."""
-UPLOADS = ("/soap/", "/api/v1/upload/", "/xds/")
+UPLOADS = ("/soap/", "/api/v1/upload/", "/xds/", "/pix/", "/pdq/")
 """Where the adapters hold the body to their own limit, and answer by what they refuse."""
 
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 from lxml import etree
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.routing import Route
 
 from adapters.credentials import Basic, parse
-from adapters.ihe.faults import Fault, FaultError
+from adapters.ihe.faults import Blame, Fault, FaultError
 from adapters.ihe.server import Call, Endpoint, Limits, Operation, Seen
 from api.caller import Caller
 from api.platform import Platform, peer, request_id
 from consortium.access import audit, policy, sign_in
 from consortium.access.errors import NotSignedInError
 from consortium.access.model import USUAL_PURPOSE, Action, Purpose, Role, User
+from consortium.errors import RetryableError
 
 PURPOSE = "X-Purpose-Of-Use"
 
@@ -32,9 +36,13 @@ class SignedIn:
     """As stated; None: that of the transaction."""
     request_id: str
     address: str
+    peer: str
     parts: Platform
 
 
+Found = TypeVar("Found")
+Keep = Callable[[SignedIn, bytes, Fault], None]
+"""Keeps a request that was answered by a fault, so that it can be found again."""
 Does = Callable[[Caller, Call[SignedIn]], etree._Element]  # noqa: SLF001 - lxml names its type so
 DoesAsync = Callable[[Caller, Call[SignedIn]], Awaitable[etree._Element]]  # noqa: SLF001
 
@@ -47,7 +55,8 @@ class Transaction:
     """As the profile calls it: ITI-41."""
     action: str
     """wsa:Action of the request."""
-    answer_action: str
+    answer_action: str | None
+    """None: the answer's name, as HL7 v3 has it."""
     access: Action
     """What one must be allowed."""
     purpose: Purpose
@@ -56,22 +65,55 @@ class Transaction:
     """Runs in a thread."""
     does_async: DoesAsync | None = None
     """For what waits for other systems; given instead of `does`."""
+    resource: str | None = None
+    """What the audit calls it; None: its name and address."""
+
+    def at(self, address: str) -> str:
+        """Return what the audit calls it."""
+        return self.resource or f"{self.name} {address}"
 
 
-def route(parts: Platform, path: str, transactions: Sequence[Transaction], limits: Limits) -> Route:
-    """Return the route of an address with its transactions."""
+def route(
+    parts: Platform,
+    path: str,
+    transactions: Sequence[Transaction],
+    limits: Limits,
+    *,
+    address: str | None = None,
+    keep: Keep | None = None,
+    unaddressed: bool = False,
+) -> Route:
+    """Return the route of an address with its transactions.
+
+    `address` is what the audit calls it, where that is not its path; `keep` keeps what is refused by a fault;
+    `unaddressed`: requests without WS-Addressing are taken too.
+    """
     operations = {one.action: _operation(one) for one in transactions}
     named = {one.action: one for one in transactions}
 
     async def signed_in(request: Request) -> SignedIn:
-        return await run_in_threadpool(_signed_in, parts, path, request)
+        return await _database_there(run_in_threadpool(_signed_in, parts, address or path, request))
 
     async def failed(seen: Seen[SignedIn], fault: Fault) -> None:
-        if seen.caller is not None and fault.code != "forbidden":  # that is in the audit already
-            transaction = named.get(seen.action or "")
-            await run_in_threadpool(_note_fault, seen.caller, transaction, fault)
+        if seen.caller is None or fault.code in _NO_REFUSAL:
+            return
+        if keep is not None and seen.body is not None and fault.blame is not Blame.RECEIVER:
+            await run_in_threadpool(keep, seen.caller, seen.body, fault)
+        await run_in_threadpool(_note_fault, seen.caller, named.get(seen.action or ""), fault)
 
-    return Endpoint(operations, signed_in, limits, failed).route(path)
+    return Endpoint(operations, signed_in, limits, failed, unaddressed=unaddressed).route(path)
+
+
+_NO_REFUSAL = {"forbidden", "unavailable"}
+"""Faults that are in the audit already, or refuse nothing: the same may be sent again."""
+
+
+async def _database_there(work: Awaitable[Found]) -> Found:
+    """Return what work gives. Raises RetryableError where the database cannot be had."""
+    try:
+        return await work
+    except (OperationalError, PoolTimeoutError) as error:
+        raise RetryableError(f"the database cannot answer now ({type(error).__name__})") from error
 
 
 def note_failure(caller: Caller, reason: str, persons: Sequence[UUID] = ()) -> None:
@@ -98,7 +140,7 @@ def _operation(transaction: Transaction) -> Operation[SignedIn]:
         assert transaction.does is not None  # noqa: S101 - one of the two is given
         return await run_in_threadpool(transaction.does, caller, call)
 
-    return Operation(transaction.answer_action, handle)
+    return Operation(transaction.answer_action, lambda call: _database_there(handle(call)))
 
 
 def _caller(transaction: Transaction, who: SignedIn) -> Caller:
@@ -108,7 +150,7 @@ def _caller(transaction: Transaction, who: SignedIn) -> Caller:
         transaction.access,
         who.purpose or _usual(transaction, who.user),
         who.request_id,
-        f"{transaction.name} {who.address}",
+        transaction.at(who.address),
         who.parts,
     )
     decision = policy.conceivable(caller.user, caller.action, caller.purpose)
@@ -123,7 +165,7 @@ def _usual(transaction: Transaction | None, user: User) -> Purpose:
     return USUAL_PURPOSE[user.role]
 
 
-def _signed_in(parts: Platform, path: str, request: Request) -> SignedIn:
+def _signed_in(parts: Platform, address: str, request: Request) -> SignedIn:
     credentials = parse(request.headers.get("authorization"))
     id_ = request_id(request)
     if credentials is None:
@@ -134,7 +176,7 @@ def _signed_in(parts: Platform, path: str, request: Request) -> SignedIn:
         )
     else:
         user = sign_in.by_token(parts.statements, credentials.token, parts.settings.token_key)
-    return SignedIn(user, _purpose(request), id_, path, parts)
+    return SignedIn(user, _purpose(request), id_, address, peer(request), parts)
 
 
 def _purpose(request: Request) -> Purpose | None:
@@ -152,7 +194,7 @@ def _note_fault(who: SignedIn, transaction: Transaction | None, fault: Fault) ->
         who.user,
         transaction.access if transaction else "ihe",
         who.purpose or _usual(transaction, who.user),
-        f"{transaction.name if transaction else 'POST'} {who.address}",
+        transaction.at(who.address) if transaction else f"POST {who.address}",
         "refused",
         f"{fault.code}: {fault.english}",
         request_id=who.request_id,

@@ -64,7 +64,7 @@ def authenticator(parts: Platform) -> Authenticate:
 def _campus(parts: Platform, credentials: Credentials) -> str | None:
     request_id = uuid.uuid4().hex
     try:
-        user = signed_in(parts, credentials, request_id)
+        user = _signed_in(parts, credentials, request_id)
     except (NotSignedInError, LockedOutError):
         return None
     purpose = USUAL_PURPOSE[user.role]
@@ -79,7 +79,7 @@ def _campus(parts: Platform, credentials: Credentials) -> str | None:
     return None
 
 
-def signed_in(parts: Platform, credentials: Credentials, request_id: str) -> User:
+def _signed_in(parts: Platform, credentials: Credentials, request_id: str) -> User:
     """Return whose credentials these are. Raises NotSignedInError, LockedOutError."""
     if isinstance(credentials, Basic):
         return parts.remembered.by_password(

@@ -1,4 +1,4 @@
-"""The whole API on loopback, by a real uvicorn: for clients that are programs of their own."""
+"""An application on loopback, by a real uvicorn: for clients that are programs of their own."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from api.serving import OPTIONS
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
-    """Serve an application in a thread until the block ends; give its host:port."""
+def served(app: ASGIApp, port: int = 0) -> Iterator[str]:
+    """Serve an application in a thread until the block ends; give its host:port. Port 0: one that is free."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn binds
+        listener.bind(("127.0.0.1", port))
         server = uvicorn.Server(uvicorn.Config(app, **OPTIONS))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -28,6 +28,8 @@ class Message:
     relates_to: str | None
     payload: etree._Element
     """The one element of the Body."""
+    envelope: bytes
+    """As it came, without attachments."""
     attachments: Mapping[str, bytes] = field(default_factory=dict)
     mtom: bool = False
 
@@ -59,26 +61,43 @@ def message_id_of(root: etree._Element) -> str | None:
     return _text(_header(root), "MessageID")
 
 
-def read(root: etree._Element, packed: Packed) -> Message:
-    """Read a request or response; its headers are checked. Raises FaultError."""
+def named(payload: etree._Element) -> str:
+    """Return the action that an element of a Body stands for where nothing else says it: as HL7 v3 has it."""
+    name = etree.QName(payload)
+    return f"{name.namespace}:{name.localname}"
+
+
+def read(root: etree._Element, packed: Packed, *, unaddressed: bool = False) -> Message:
+    """Read a request or response; its headers are checked. Raises FaultError.
+
+    With `unaddressed`, WS-Addressing may be missing: the action is then that of Content-Type, or else the
+    payload's name.
+    """
     header = _header(root)
     _refuse_unknown(header)
-    action = _one(header, "Action")
-    if packed.action is not None and packed.action != action:
+    payload = _payload(root)
+    action = _action(header) or (unaddressed and (packed.action or named(payload)))
+    if not action:
+        raise missing("Action")
+    if packed.action and packed.action != action:
         english = "the action in Content-Type differs from wsa:Action; make them equal"
         chinese = "Content-Type 的 action 与 wsa:Action 不一致"
         raise FaultError(Fault("action_mismatch", chinese, english, addressing="InvalidAddressingHeader"))
     for name in ("ReplyTo", "FaultTo"):
         _refuse_elsewhere(header, name)
     message_id, relates_to = _text(header, "MessageID"), _text(header, "RelatesTo")
-    return Message(action, message_id, relates_to, _payload(root), packed.attachments, packed.mtom)
+    return Message(action, message_id, relates_to, payload, packed.envelope, packed.attachments, packed.mtom)
 
 
 def written(
     payload: etree._Element, action: str, *, relates_to: str | None = None, to: str | None = None
 ) -> bytes:
-    """Return an envelope: a request where `to` is given, otherwise a response."""
-    blocks = [_block("Action", action, must=True), _block("MessageID", f"urn:uuid:{uuid.uuid4()}")]
+    """Return an envelope: a request where `to` is given, otherwise a response.
+
+    Who asked without WS-Addressing, so that there is nothing to relate to, need not understand it.
+    """
+    addressed = relates_to is not None or to is not None
+    blocks = [_block("Action", action, must=addressed), _block("MessageID", f"urn:uuid:{uuid.uuid4()}")]
     if relates_to is not None:
         blocks.append(_block("RelatesTo", relates_to))
     if to is not None:
@@ -139,22 +158,22 @@ def _refuse_unknown(header: etree._Element) -> None:
         )
 
 
-def _one(header: etree._Element, name: str) -> str:
-    found = header.findall(f"{{{WSA}}}{name}")
+def _action(header: etree._Element) -> str:
+    """Return what is stated; empty: nothing is."""
+    found = header.findall(f"{{{WSA}}}Action")
     if len(found) > 1:
-        english = f"wsa:{name} is there more than once"
+        english = "wsa:Action is there more than once"
         raise FaultError(
-            Fault("addressing", f"wsa:{name} 重复", english, addressing="InvalidAddressingHeader")
+            Fault("addressing", "wsa:Action 重复", english, addressing="InvalidAddressingHeader")
         )
-    text = (found[0].text or "").strip() if found else ""
-    if not text:
-        english = f"the header wsa:{name} is missing; IHE needs WS-Addressing"
-        raise FaultError(
-            Fault(
-                "addressing", f"缺少消息头 wsa:{name}", english, addressing="MessageAddressingHeaderRequired"
-            )
-        )
-    return text
+    return (found[0].text or "").strip() if found else ""
+
+
+def missing(name: str) -> FaultError:
+    """Return the error of a header of WS-Addressing that is not there."""
+    english = f"the header wsa:{name} is missing; IHE needs WS-Addressing"
+    required = "MessageAddressingHeaderRequired"
+    return FaultError(Fault("addressing", f"缺少消息头 wsa:{name}", english, addressing=required))
 
 
 def _text(header: etree._Element, name: str) -> str | None:

@@ -10,6 +10,8 @@ from lxml import etree
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
 WSA = "http://www.w3.org/2005/08/addressing"
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+DETAIL = "urn:yilian:upload:v1"
+"""Namespace of what a fault says to programs: that of the upload interfaces, which say it so too."""
 
 
 class Blame(enum.StrEnum):
@@ -30,12 +32,20 @@ class Fault:
     chinese: str
     english: str
     blame: Blame = Blame.SENDER
+    path: str = ""
+    """Where the mistake is, in one element: names joined by `/`."""
     addressing: str = ""
     """Subcode of WS-Addressing 1.0 SOAP binding §6.4, where it is one of those."""
     not_understood: tuple[str, ...] = ()
     """Headers in Clark notation, of MustUnderstand."""
     status: int | None = None
     """HTTP status; None: what SOAP 1.2 part 2, table 20 prescribes."""
+
+    @property
+    def reason(self) -> str:
+        """Both languages and the path in one line."""
+        place = f"{self.path}: " if self.path else ""
+        return f"{place}{self.chinese} | {self.english}"
 
     @property
     def http_status(self) -> int:
@@ -74,7 +84,11 @@ def body_of(fault: Fault) -> etree._Element:
     for language, text in (("en", fault.english), ("zh", fault.chinese)):  # many clients show the first
         part = etree.SubElement(reason, f"{{{SOAP}}}Text")
         part.set(XML_LANG, language)
-        part.text = text
+        part.text = f"{fault.path}: {text}" if fault.path else text
+    detail = etree.SubElement(element, f"{{{SOAP}}}Detail")
+    error = etree.SubElement(detail, f"{{{DETAIL}}}错误", nsmap={"y": DETAIL})
+    etree.SubElement(error, f"{{{DETAIL}}}代码").text = fault.code
+    etree.SubElement(error, f"{{{DETAIL}}}路径").text = fault.path
     return element
 
 

@@ -63,8 +63,10 @@ def threaded(handle: Callable[[Call[Caller]], etree._Element]) -> Handle[Caller]
 class Operation(Generic[Caller]):
     """One transaction."""
 
-    answer_action: str
-    """wsa:Action of the answer, as urn:ihe:iti:2007:RegistryStoredQueryResponse."""
+    answer_action: str | None
+    """wsa:Action of the answer, as urn:ihe:iti:2007:RegistryStoredQueryResponse; None: the answer's name, as
+    urn:hl7-org:v3:PRPA_IN201310UV02.
+    """
     handle: Handle[Caller]
 
 
@@ -88,6 +90,8 @@ class Seen(Generic[Caller]):
     action: str | None = None
     message_id: str | None = None
     mtom: bool = False
+    body: bytes | None = None
+    """What came, where all of it did."""
 
 
 class Endpoint(Generic[Caller]):
@@ -99,12 +103,15 @@ class Endpoint(Generic[Caller]):
         sign_in: Callable[[Request], Awaitable[Caller]],
         limits: Limits,
         failed: Callable[[Seen[Caller], Fault], Awaitable[None]],
+        *,
+        unaddressed: bool = False,
     ) -> None:
-        """`operations` by wsa:Action of the request."""
+        """`operations` by wsa:Action of the request; `unaddressed`: those without WS-Addressing are taken."""
         self._operations = operations
         self._sign_in = sign_in
         self._limits = limits
         self._failed = failed
+        self._unaddressed = unaddressed
         self._places = asyncio.Semaphore(limits.at_once)
 
     def route(self, path: str) -> Route:
@@ -123,15 +130,16 @@ class Endpoint(Generic[Caller]):
         return _faulted(fault, seen)
 
     async def _answer(self, request: Request, seen: Seen[Caller], caller: Caller) -> Response:
-        body = await self._body(request)
-        message = await run_in_threadpool(_read, body, self._limits.body, seen)
+        seen.body = await self._body(request)
+        message = await run_in_threadpool(self._read, seen.body, seen)
         operation = self._operations.get(message.action)
         if operation is None:
             raise FaultError(_unknown_action(self._operations))
         call = Call(caller, message, Parts(message.mtom))
         payload = await operation.handle(call)
-        answer = envelope.written(payload, operation.answer_action, relates_to=message.message_id)
-        content, content_type = await run_in_threadpool(call.parts.pack, answer, operation.answer_action)
+        action = operation.answer_action or envelope.named(payload)
+        answer = envelope.written(payload, action, relates_to=message.message_id)
+        content, content_type = await run_in_threadpool(call.parts.pack, answer, action)
         return Response(content, headers={"Content-Type": content_type})
 
     async def _body(self, request: Request) -> bytes:
@@ -156,24 +164,21 @@ class Endpoint(Generic[Caller]):
             raise FaultError(Fault("disconnected", "连接中断", english)) from None
         return bytes(body)
 
+    def _read(self, body: bytes, seen: Seen[Caller]) -> Message:
+        packed = unpack(body, seen.request.headers.get("content-type", ""))
+        seen.mtom = packed.mtom
+        root = envelope.opened(packed, self._limits.body)
+        seen.message_id = envelope.message_id_of(root)
+        message = envelope.read(root, packed, unaddressed=self._unaddressed)
+        seen.action = message.action
+        if message.message_id is None and not self._unaddressed:
+            raise envelope.missing("MessageID")
+        return message
+
 
 def _is_large(request: Request) -> bool:
     declared = request.headers.get("content-length", "")
     return not declared.isdecimal() or int(declared) > LARGE
-
-
-def _read(body: bytes, limit: int, seen: Seen[Caller]) -> Message:
-    packed = unpack(body, seen.request.headers.get("content-type", ""))
-    seen.mtom = packed.mtom
-    root = envelope.opened(packed, limit)
-    seen.message_id = envelope.message_id_of(root)
-    message = envelope.read(root, packed)
-    seen.action = message.action
-    if message.message_id is None:
-        english = "the header wsa:MessageID is missing; IHE needs WS-Addressing"
-        required = "MessageAddressingHeaderRequired"
-        raise FaultError(Fault("addressing", "缺少消息头 wsa:MessageID", english, addressing=required))
-    return message
 
 
 def _fault_of(error: Exception) -> Fault:
@@ -209,5 +214,5 @@ def _unknown_action(known: Mapping[str, object]) -> Fault:
 
 
 def _too_large(limit: int) -> Fault:
-    english = f"larger than the limit of {limit} bytes; submit fewer documents at once"
+    english = f"larger than the limit of {limit} bytes; send less at once"
     return Fault("too_large", f"消息超过上限 {limit} 字节, 请分批提交", english, status=413)

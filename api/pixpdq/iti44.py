@@ -10,12 +10,13 @@ from lxml import etree
 from pydantic import ValidationError
 
 from api.caller import Caller
-from api.noting import failed
-from api.pixpdq.asked import PROTOCOL, Asked
+from api.ihe import note_failure
+from api.pixpdq.asked import PROTOCOL, Asked, transaction
 from bus.envelope import Arrival
 from bus.feed import Feed, ReusedIdError, take
 from bus.hl7v3 import answering, feeding
 from bus.hl7v3.elements import Element, Problem, ProblemError, needed
+from bus.hl7v3.names import ADD, MERGE, REVISE
 from consortium.access.model import Action
 from consortium.access.model import Resource as Owned
 from consortium.identity.model import MergeError
@@ -34,7 +35,7 @@ def answer(asked: Asked) -> Element:
         ForbiddenError: the account feeds no campus; audited.
         RetryableError: try again.
     """
-    caller = asked.caller(Action.RECORD_WRITE)
+    caller = asked.caller
     caller.allow(Owned(organisation=caller.user.organisation))
     try:
         _record(asked, caller)
@@ -45,7 +46,7 @@ def answer(asked: Asked) -> Element:
     else:
         return answering.acknowledged(asked.answering, "CA")
     asked.refused(problems)
-    failed(caller, f"not taken: {', '.join(one.code for one in problems)}")
+    note_failure(caller, f"not taken: {', '.join(one.code for one in problems)}")
     return answering.acknowledged(asked.answering, "CE", problems)
 
 
@@ -75,7 +76,7 @@ def _change(asked: Asked, facility: str) -> Change:
 def _arrival(asked: Asked, change: Change) -> Arrival:
     heading, act = asked.heading, needed(asked.message, "controlActProcess")
     return Arrival(
-        facility=asked.user.organisation,
+        facility=asked.caller.user.organisation,
         sender=heading.sender.text,
         control_id=heading.id.text[:LONGEST_ID],
         message_type=asked.type,
@@ -89,3 +90,8 @@ def _arrival(asked: Asked, change: Change) -> Arrival:
         other_patient_number=change.merge.retired if change.merge else None,
         message_time=heading.created,
     )
+
+
+TRANSACTIONS = tuple(
+    transaction("ITI-44", "/pix/v3", one, Action.RECORD_WRITE, answer) for one in (ADD, REVISE, MERGE)
+)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.caller import Caller
-from api.noting import failed
-from api.pixpdq.asked import Asked
+from api.ihe import note_failure
+from api.pixpdq.asked import Asked, transaction
 from bus.hl7v3 import answering, asking
 from bus.hl7v3.elements import Element, Problem, ProblemError, identifier, needed
+from bus.hl7v3.names import PIX_QUERY
 from consortium.access.model import Action, Resource
 from consortium.identity.crossing import Identifier, crossed, within
 
@@ -21,7 +22,7 @@ def answer(asked: Asked) -> Element:
         StructureError: the message lacks what it is made of.
         ForbiddenError: the sender may not ask; audited.
     """
-    caller = asked.caller(Action.PATIENT_QUERY)
+    caller = asked.caller
     query = needed(asked.message, asking.QUERY)
     query_id = identifier(needed(query, "queryId"))
     ids: Sequence[Identifier] = ()
@@ -30,7 +31,7 @@ def answer(asked: Asked) -> Element:
         ids = _found(asked, caller)
     except ProblemError as error:
         problems = error.problems
-        failed(caller, f"not answered: {', '.join(one.text for one in problems)}")
+        note_failure(caller, f"not answered: {', '.join(one.text for one in problems)}")
         asked.refused(problems)
     outcome = answering.Outcome(query, query_id, problems)
     return answering.pix(asked.answering, outcome, ids, asked.systems)
@@ -46,3 +47,6 @@ def _found(asked: Asked, caller: Caller) -> Sequence[Identifier]:
     ids = within(found.others(question.source), question.targets)
     caller.note(f"{len(ids)} identifiers found", [found.person_id])
     return ids
+
+
+TRANSACTIONS = (transaction("ITI-45", "/pix/v3", PIX_QUERY, Action.PATIENT_QUERY, answer),)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from api.caller import Caller
-from api.noting import failed
-from api.pixpdq.asked import Asked
+from api.ihe import note_failure
+from api.pixpdq.asked import CONTINUED, Asked, transaction
 from bus.hl7v3 import answering, asking
 from bus.hl7v3.answering import Counts, Outcome
 from bus.hl7v3.asking import LARGEST, PdqQuestion
@@ -30,7 +30,7 @@ def answer(asked: Asked) -> Element:
         StructureError: the message lacks what it is made of.
         ForbiddenError: the sender may not ask; audited.
     """
-    caller = asked.caller(Action.PATIENT_QUERY)
+    caller = asked.caller
     if asked.heading.interaction in (CONTINUE, CANCEL):
         return _continued(asked, caller)
     query = needed(asked.message, asking.QUERY)
@@ -62,7 +62,7 @@ def _continued(asked: Asked, caller: Caller) -> Element:
 
 
 def _failed(asked: Asked, caller: Caller, outcome: Outcome) -> Element:
-    failed(caller, f"not answered: {', '.join(one.text for one in outcome.problems)}")
+    note_failure(caller, f"not answered: {', '.join(one.text for one in outcome.problems)}")
     asked.refused(outcome.problems)
     return answering.pdq(asked.answering, outcome, [], asked.systems)
 
@@ -98,9 +98,15 @@ def _keep(
     connection: sa.Connection, asked: Asked, query_id: Id, body: bytes, people: People, shown: int
 ) -> None:
     """Keep where the query goes on, or forget it at its end."""
-    owner = asked.user.username
+    owner = asked.caller.user.username
     if people.after is None:
         continuing.drop(connection, owner, query_id.text)
         return
     continued = Continued(body, people.after, shown)
     continuing.save(connection, owner, query_id.text, continued, asked.parts.now())
+
+
+TRANSACTIONS = tuple(
+    transaction("ITI-47", "/pdq/v3", one, Action.PATIENT_QUERY, answer)
+    for one in (PDQ_QUERY, CONTINUE, CONTINUED, CANCEL)
+)

@@ -11,11 +11,12 @@ from lxml import etree
 
 from adapters.soap.versions import Version
 from adapters.soap.wsdl import HTTP_TRANSPORT, WSDL
-from api.pixpdq.envelope import action
+from api.pixpdq.asked import CONTINUED, action
 from bus.hl7v3.elements import Element
 from bus.hl7v3.names import (
     ACKNOWLEDGEMENT,
     ADD,
+    CANCEL,
     CONTINUE,
     MERGE,
     NAMESPACE,
@@ -61,8 +62,8 @@ PDQ = Service(
     "PDSupplier",
     (
         Operation("PRPA_IN201305UV02", PDQ_QUERY, PDQ_ANSWER),
-        Operation("QUQI_IN000003UV01_Continue", CONTINUE, PDQ_ANSWER),
-        Operation("QUQI_IN000003UV01_Cancel", "QUQI_IN000003UV01_Cancel", ACKNOWLEDGEMENT),
+        Operation(CONTINUED, CONTINUE, PDQ_ANSWER),
+        Operation(CANCEL, CANCEL, ACKNOWLEDGEMENT),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""A real listener with the real inbox, and messages nobody here wrote."""
+"""A real listener with the real inbox, the whole API, and messages and clients that nobody here wrote."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from adapters.mllp.server import Listener
 from adapters.mllp.settings import MllpSettings
+from api.app import create_app
 from bus.inbox import Inbox
+from consortium.access.seed import seed_sample_users
 from tests.conftest import CHECKOUT
+from tests.integration.api.conftest import PASSWORD, connected, settings_for
 from tests.interop import sources
 from tests.interop.sources import Sample
+from tests.serving import served
 
 FOREIGN_CAMPUSES = ("BLDG4", "ELAB-3", "ABCHS", "HNA500", "SENDING FAC", "SEND FAC", "REC FAC", "DH")
 """MSH-4 of the samples. LIP is left out: somebody unknown must be there too."""
@@ -41,6 +47,25 @@ async def listener(database_url: str) -> AsyncIterator[Listener]:
         await listener.start()
         yield listener
         await listener.stop()
+
+
+@pytest.fixture
+def engine(database_url: str) -> sa.Engine:
+    """The database with the sample users, beside the API."""
+    engine = connected(database_url)
+    with engine.begin() as connection:
+        seed_sample_users(connection, PASSWORD)
+    return engine
+
+
+@pytest.fixture
+def origin(engine: sa.Engine, database_url: str, tmp_path: Path) -> Iterator[str]:
+    """host:port of the whole API."""
+    settings = settings_for(database_url).model_copy(update={"documents_store": str(tmp_path)})
+    app = create_app(settings)
+    with served(app) as origin:
+        yield origin
+    app.state.platform.engine.dispose()
 
 
 @pytest.fixture

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import sqlalchemy as sa
 
-from api.app import create_app
-from consortium.access.seed import seed_sample_users
-from tests.integration.api.conftest import PASSWORD, As, connected, settings_for
+from tests.integration.api.conftest import As
 from tests.integration.api.conftest import as_ as as_
 from tests.integration.api.records import person_of_three_campuses
 from tests.interop.peers import Peers, build
-from tests.serving import served
 
 pytestmark = pytest.mark.timeout(600)  # the first one builds
 UNKNOWN = "sourceIdentifier Patient Identifier not found"
@@ -25,25 +20,10 @@ def peers() -> Peers:
     return Peers(build("fhir"), "yilian.peers.fhir")
 
 
-@pytest.fixture
-def engine(database_url: str) -> sa.Engine:
-    engine = connected(database_url)
-    with engine.begin() as connection:
-        seed_sample_users(connection, PASSWORD)
+async def test_hapi_feeds_asks_searches_matches_and_removes(
+    peers: Peers, origin: str, engine: sa.Engine, as_: As
+) -> None:
     person_of_three_campuses(engine)
-    return engine
-
-
-@pytest.fixture
-def origin(engine: sa.Engine, database_url: str) -> Iterator[str]:
-    """host:port of the whole API."""
-    app = create_app(settings_for(database_url))
-    with served(app) as origin:
-        yield origin
-    app.state.platform.engine.dispose()
-
-
-async def test_hapi_feeds_asks_searches_matches_and_removes(peers: Peers, origin: str, as_: As) -> None:
     token = as_("system.huangpu")["Authorization"].removeprefix("Bearer ")
     said = await peers.run("HapiClient", f"http://{origin}/fhir", token)
     assert said == [

@@ -5,21 +5,17 @@ IPF brings HL7's schemas, which are not ours to give out: what it finds valid, t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from lxml import etree
 
-from api.app import create_app
-from consortium.access.seed import seed_sample_users
 from tests import hl7v3_messages as v3
 from tests.hl7v3_messages import CARDS, CONSORTIUM, HP, HY, MAIN
-from tests.integration.api.conftest import PASSWORD, connected, settings_for
+from tests.integration.api.conftest import PASSWORD
 from tests.integration.api.records import ID_CARD, person_of_three_campuses
 from tests.interop.peers import Peers, build
-from tests.serving import served
 
 pytestmark = pytest.mark.timeout(600)  # the first one builds
 
@@ -28,23 +24,6 @@ pytestmark = pytest.mark.timeout(600)  # the first one builds
 def peers() -> Peers:
     """IPF."""
     return Peers(build("hl7v3"), "yilian.peers.hl7v3")
-
-
-@pytest.fixture
-def engine(database_url: str) -> sa.Engine:
-    engine = connected(database_url)
-    with engine.begin() as connection:
-        seed_sample_users(connection, PASSWORD)
-    return engine
-
-
-@pytest.fixture
-def origin(engine: sa.Engine, database_url: str) -> Iterator[str]:
-    """host:port of the whole API."""
-    app = create_app(settings_for(database_url))
-    with served(app) as origin:
-        yield origin
-    app.state.platform.engine.dispose()
 
 
 def written(folder: Path, *messages: str) -> list[Path]:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from api.app import create_app
-from consortium.access.seed import seed_sample_users
 from consortium.documents.model import AssociationType, PatientId, Submission
-from tests.integration.api.conftest import PASSWORD, connected, settings_for
+from tests.integration.api.conftest import PASSWORD
 from tests.interop.peers import Peers, build
 from tests.registered_documents import Shelf, document, folder, member, patient_of, record, replacing
-from tests.serving import served
 from tests.shared_documents import submission
 
 pytestmark = pytest.mark.timeout(600)  # the first one builds
@@ -31,15 +27,9 @@ class Shelved:
 
 
 @pytest.fixture
-def engine(database_url: str) -> sa.Engine:
-    return connected(database_url)
-
-
-@pytest.fixture
 def shelved(engine: sa.Engine) -> Shelved:
     """A document in a folder, with an addendum; and one that the bus recorded."""
     with engine.begin() as connection:
-        seed_sample_users(connection, PASSWORD)
         shelf, patient = Shelf(connection), patient_of(connection, "HP", "HP000123")
         held, holder = document(patient, reference_ids=(REFERENCE,)), folder(patient)
         inside = (member(holder.entry_uuid, held.entry_uuid),)
@@ -50,25 +40,19 @@ def shelved(engine: sa.Engine) -> Shelved:
     return Shelved(patient, made)
 
 
-async def test_line_30_ipf_asks_every_stored_query(
-    shelved: Shelved, database_url: str, tmp_path: Path
-) -> None:
-    settings = settings_for(database_url).model_copy(update={"documents_store": str(tmp_path)})
-    app = create_app(settings)
+async def test_line_30_ipf_asks_every_stored_query(shelved: Shelved, origin: str) -> None:
     made = shelved.made
-    with served(app) as origin:
-        said = await Peers(build("xds"), "yilian.peers.xds").run(
-            "IpfQueries",
-            origin,
-            "system.huangpu",
-            PASSWORD,
-            shelved.patient.number,
-            made.documents[0].entry_uuid,
-            made.folders[0].entry_uuid,
-            made.submission_set.unique_id,
-            REFERENCE,
-        )
-    app.state.platform.engine.dispose()
+    said = await Peers(build("xds"), "yilian.peers.xds").run(
+        "IpfQueries",
+        origin,
+        "system.huangpu",
+        PASSWORD,
+        shelved.patient.number,
+        made.documents[0].entry_uuid,
+        made.folders[0].entry_uuid,
+        made.submission_set.unique_id,
+        REFERENCE,
+    )
     found = {line[0]: tuple(map(int, line[3:])) for line in said}
     assert {tuple(line[1:3]) for line in said} == {("SUCCESS", "")}
     # documents, sets, folders, associations, and the same as references

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 
-from api.app import create_app
-from consortium.access.seed import seed_sample_users
-from tests.integration.api.conftest import PASSWORD, connected, settings_for
+from tests.integration.api.conftest import PASSWORD
 from tests.integration.api.xds import OURS, patient
 from tests.interop.peers import Peers, build
-from tests.serving import served
 
 pytestmark = pytest.mark.timeout(600)  # the first one builds
 
@@ -22,24 +16,6 @@ pytestmark = pytest.mark.timeout(600)  # the first one builds
 def peers() -> Peers:
     """IPF."""
     return Peers(build("xds"), "yilian.peers.xds")
-
-
-@pytest.fixture
-def engine(database_url: str) -> sa.Engine:
-    engine = connected(database_url)
-    with engine.begin() as connection:
-        seed_sample_users(connection, PASSWORD)
-    return engine
-
-
-@pytest.fixture
-def origin(engine: sa.Engine, database_url: str, tmp_path: Path) -> Iterator[str]:
-    """host:port of the whole API."""
-    settings = settings_for(database_url).model_copy(update={"documents_store": str(tmp_path)})
-    app = create_app(settings)
-    with served(app) as origin:
-        yield origin
-    app.state.platform.engine.dispose()
 
 
 async def test_ipf_provides_registers_finds_and_retrieves(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from adapters.credentials import Basic, Credentials
-from api.serving import OPTIONS
 from bus.inbox import Inbox
+from tests.serving import served
 
 ACCOUNTS = {("system.huangpu", "right"): "HP", ("system.main", "right"): "MAIN"}
 
@@ -37,22 +34,5 @@ def serving(database_url: str, make: Callable[[Inbox], ASGIApp], at: str = "") -
             yield
 
     app = Starlette(routes=[Mount(at, app=make(inbox))], lifespan=lifespan)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, **OPTIONS)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        try:
-            _wait_until_started(server, thread)
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(20)
-
-
-def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
-    while not server.started:
-        if not thread.is_alive():
-            raise RuntimeError("uvicorn ended before it served")
-        thread.join(0.01)
+    with served(app) as origin:
+        yield f"http://{origin}"

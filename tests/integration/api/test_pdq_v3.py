@@ -28,8 +28,9 @@ class Asker:
         self.client = client
         self.headers = {"Content-Type": "application/soap+xml"} | as_(user)
 
-    async def send(self, payload: str) -> v3.Element:
-        answer = await self.client.post("/pdq/v3", content=v3.envelope(payload), headers=self.headers)
+    async def send(self, payload: str, action: str = "") -> v3.Element:
+        content = v3.envelope(payload, v3.addressed(action) if action else "")
+        answer = await self.client.post("/pdq/v3", content=content, headers=self.headers)
         assert answer.status_code == 200, answer.text
         return v3.payload(answer.content)
 
@@ -164,6 +165,14 @@ async def test_15_cancel_ends_it(asker: Asker) -> None:
     again = await asker.send(v3.go_on(status="aborted"))
     assert (v3.codes(again)[0], v3.details(again)[0][0]) == ("AE", "204")
     assert v3.codes(await asker.send(v3.go_on())) == ("AE", "AE")
+
+
+async def test_15_continue_and_cancel_come_by_their_actions(asker: Asker) -> None:
+    await asker.send(v3.pdq(OUYANG, quantity=2), "PRPA_IN201305UV02")
+    second = await asker.send(v3.go_on(), "QUQI_IN000003UV01_Continue")
+    assert counts(second) == (5, 2, 1)
+    ended = await asker.send(v3.go_on(status="aborted"), "QUQI_IN000003UV01_Cancel")
+    assert (etree.QName(ended).localname, v3.codes(ended)[0]) == ("MCCI_IN000002UV01", "AA")
 
 
 async def test_15_an_expired_query_is_told_and_forgotten(

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from socket import socket
 
 import httpx
 import pytest
 import sqlalchemy as sa
 import zeep
+from fastapi import FastAPI
 from lxml import etree
 
+from adapters.ihe.mtom import Parts, unpack
+from api.limits import ORDINARY
+from api.platform import Platform
 from consortium.access import audit
 from consortium.identity import crossing
 from tests import hl7v3_messages as v3
@@ -208,16 +213,16 @@ async def test_addressing_is_answered(program: Program) -> None:
 
 
 MALFORMED = [
-    ("<a/>", "", "structure"),
+    ("<a/>", "", "action"),
     ("<a/><b/>", "", "soap_body"),
     (v3.message("PRPA_IN201309UV02", ""), "", "structure"),
-    (v3.message("PRPA_IN201305UV02", ""), "", "interaction"),
+    (v3.message("PRPA_IN201305UV02", ""), "", "action"),
     (v3.message("PRPA_IN201309UV02", "").replace("IN201309UV02\"/><proc", "IN201301UV02\"/><proc"), "",
      "structure"),
     (v3.add("HP-7"), '<o:Security xmlns:o="urn:o" soap:mustUnderstand="1"/>', "must_understand"),
     (v3.add("HP-7"), v3.addressed("PRPA_IN201302UV02"), "action"),
     (v3.add("HP-7"), v3.addressed("PRPA_IN201301UV02").replace(f"{v3.WSA}/anonymous", "http://x.test/"),
-     "reply_to"),
+     "addressing"),
     ("<open>", "", "malformed_xml"),
 ]  # fmt: skip
 
@@ -229,8 +234,67 @@ async def test_what_is_malformed_is_a_fault_and_kept(program: Program, engine: s
         assert answer.status_code in (400, 500)
         told.append(etree.fromstring(answer.content).findtext(".//{urn:yilian:upload:v1}代码"))
     assert told == [code for *_, code in MALFORMED]
-    assert rows(engine, "SELECT code FROM bus.refusal ORDER BY id") == [(code,) for code in told]
+    kept = rows(engine, "SELECT code, facility, endpoint, protocol FROM bus.refusal ORDER BY id")
+    assert kept == [(code, "HP", "/pix/v3", "hl7v3") for code in told]
     assert rows(engine, "SELECT count(*) FROM bus.inbox") == [(0,)]
+
+
+async def test_a_fault_says_where_the_mistake_is(program: Program, engine: sa.Engine) -> None:
+    answer = await program.raw(v3.envelope(v3.message("PRPA_IN201309UV02", "")))
+    root = etree.fromstring(answer.content)
+    place = "/PRPA_IN201309UV02/controlActProcess/queryByParameter"
+    assert root.findtext(".//{urn:yilian:upload:v1}路径") == place
+    assert all((text.text or "").startswith(f"{place}: ") for text in root.iter(f"{{{v3.SOAP}}}Text"))
+    [(reason,)] = rows(engine, "SELECT reason FROM bus.refusal")
+    assert str(reason).startswith(f"{place}: ")
+    with engine.connect() as connection:
+        [noted] = audit.entries(connection, limit=1)
+    assert (noted.entry.resource, noted.entry.outcome) == ("POST /pix/v3 PRPA_IN201309UV02", "refused")
+
+
+async def test_who_leaves_out_addressing_need_not_understand_it(program: Program) -> None:
+    asked = v3.pix(value(HP, "NOBODY"))
+    for media in (SOAP12, f'{SOAP12}; action="urn:hl7-org:v3:PRPA_IN201309UV02"', f'{SOAP12}; action=""'):
+        answer = await program.raw(v3.envelope(asked), media=media)
+        assert v3.codes(v3.payload(answer.content)) == ("AE", "AE")
+        assert b"mustUnderstand" not in answer.content
+    addressed = await program.raw(v3.envelope(asked, v3.addressed("PRPA_IN201309UV02")))
+    assert b"mustUnderstand" in addressed.content
+
+
+async def test_a_message_by_mtom_is_kept_as_its_envelope(program: Program, engine: sa.Engine) -> None:
+    content = v3.envelope(v3.add("HP-7"), v3.addressed("PRPA_IN201301UV02"))
+    body, media = Parts(mtom=True).pack(content, "urn:hl7-org:v3:PRPA_IN201301UV02")
+    answer = await program.raw(body, media=media)
+    packed = unpack(answer.content, answer.headers["content-type"])
+    assert v3.codes(v3.payload(packed.envelope))[0] == "CA"
+    assert rows(engine, "SELECT body FROM bus.message") == [(content,)]
+
+
+async def test_while_the_database_is_away_the_sender_is_told_to_send_again(
+    program: Program, app: FastAPI
+) -> None:
+    await program.send(v3.add("HP-7"))
+    parts: Platform = app.state.platform
+    there = parts.engine
+    with socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        away = sa.create_engine(f"postgresql+psycopg://{address}/nothing", poolclass=sa.NullPool)
+        object.__setattr__(parts, "engine", away)
+        answer = await program.raw(v3.envelope(v3.add("HP-8")))
+        object.__setattr__(parts, "engine", there)
+    root = etree.fromstring(answer.content)
+    assert answer.status_code == 500
+    assert root.findtext(f".//{{{v3.SOAP}}}Value") == "soap:Receiver"
+    assert root.findtext(".//{urn:yilian:upload:v1}代码") == "unavailable"
+    assert v3.codes(await program.send(v3.add("HP-8")))[0] == "CA"
+
+
+async def test_what_is_too_large_is_a_fault(program: Program) -> None:
+    answer = await program.raw(b" " * (ORDINARY + 1))
+    assert answer.status_code == 413
+    assert etree.fromstring(answer.content).findtext(".//{urn:yilian:upload:v1}代码") == "too_large"
 
 
 async def test_soap_11_and_a_doctype_are_refused(program: Program) -> None:

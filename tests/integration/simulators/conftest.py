@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import sqlalchemy as sa
-import uvicorn
 
 from adapters.mllp.server import Listener
 from adapters.mllp.settings import MllpSettings
 from api.app import create_app
-from api.serving import OPTIONS
 from bus.inbox import Inbox
 from consortium.access.seed import seed_sample_users
 from runtime.settings import Settings
+from tests.serving import served
 
 PASSWORD = "sample-password"
 
@@ -54,13 +52,5 @@ def api(settings: Settings) -> Iterator[None]:
     with engine.begin() as connection:
         seed_sample_users(connection, PASSWORD)
     engine.dispose()
-    config = uvicorn.Config(create_app(settings), port=settings.api_port, **OPTIONS)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "uvicorn ended before it served"
-        thread.join(0.01)
-    yield
-    server.should_exit = True
-    thread.join(20)
+    with served(create_app(settings), settings.api_port):
+        yield

@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from adapters.ihe.client import Client
 from adapters.ihe.envelope import written
-from adapters.ihe.faults import SOAP, WSA, Fault
+from adapters.ihe.faults import DETAIL, SOAP, WSA, Fault
 from adapters.ihe.mtom import INCLUDE, MULTIPART, Parts, unpack
 from adapters.ihe.server import Call, Endpoint, Limits, Operation, Seen, threaded
 from consortium.access.errors import ForbiddenError, NotSignedInError
@@ -215,6 +215,33 @@ async def test_a_fault_names_the_header_that_is_not_understood_and_the_message(
 async def test_an_addressing_fault_has_its_subcode(client: httpx.AsyncClient) -> None:
     answer = await asked(client, with_header("", action="urn:x:Nothing"))
     assert reason(answer).findtext(f".//{{{SOAP}}}Subcode/{{{SOAP}}}Value") == "wsa:ActionNotSupported"
+
+
+async def test_a_fault_names_its_code_for_programs(client: httpx.AsyncClient) -> None:
+    answer = await asked(client, with_header("", action="urn:x:Forbidden"))
+    assert reason(answer).findtext(f"{{{SOAP}}}Detail/{{{DETAIL}}}错误/{{{DETAIL}}}代码") == "forbidden"
+
+
+BARE = f'<s:Envelope xmlns:s="{SOAP}"><s:Body><x:Ask xmlns:x="urn:x"/></s:Body></s:Envelope>'
+
+
+@pytest.mark.parametrize("content_type", [IN_SOAP, f'{IN_SOAP}; action="{ASK}"', f'{IN_SOAP}; action=""'])
+async def test_where_addressing_may_be_missing_the_message_names_its_action(content_type: str) -> None:
+    operations = {ASK: Operation(None, threaded(echoed))}
+    endpoint = Endpoint(operations, sign_in, Limits(body=1000), failed, unaddressed=True)
+    transport = httpx.ASGITransport(Starlette(routes=[endpoint.route("/xds/repository")]))
+    async with httpx.AsyncClient(transport=transport, headers={"Authorization": "Basic eDp5"}) as client:
+        answer = await asked(client, BARE, content_type)
+    root = etree.fromstring(answer.content)
+    header = root.find(f"{{{SOAP}}}Header")
+    assert header is not None
+    assert header.findtext(f"{{{WSA}}}Action") == "urn:x:answer"
+    assert not any(block.get(f"{{{SOAP}}}mustUnderstand") for block in header)
+
+
+async def test_elsewhere_it_must_be_there(client: httpx.AsyncClient) -> None:
+    answer = await asked(client, BARE, f'{IN_SOAP}; action="{ASK}"')
+    assert (answer.status_code, FAULTS) == (400, [("addressing", "system.huangpu")])
 
 
 async def test_who_has_not_signed_in_is_challenged(client: httpx.AsyncClient) -> None:
