@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
 import signal
-import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -187,7 +189,6 @@ async def test_since_gives_what_changed_and_what_was_taken_back(
     with engine.begin() as connection:
         changed = "UPDATE records.report SET changed_at = '2026-11-22', deleted = true WHERE number = 'L-M2'"
         assert connection.execute(sa.text(changed)).rowcount == 1
-        connection.execute(sa.text("UPDATE identity.ledger SET at = '2026-11-20'"))
     whole = await manager.start(f"{KICK_OFF}?_type=DiagnosticReport")
     since = await manager.start(f"{KICK_OFF}?_type=DiagnosticReport,Encounter,Patient&_since={later}")
     assert exporter.look()
@@ -202,7 +203,12 @@ async def test_since_gives_the_records_of_a_number_that_went_to_another_person(
     manager: Client, exporter: Exporter, engine: sa.Engine, li: UUID
 ) -> None:
     with engine.begin() as connection:
-        connection.execute(sa.text("UPDATE identity.ledger SET at = '2026-11-22'"))
+        moved = (
+            "INSERT INTO identity.ledger (source_patient_id, to_person, origin, rule, rule_version, at)"
+            " SELECT id, :li, 'manual', 'review', 1, '2026-11-22' FROM identity.source_patient"
+            " WHERE number = 'M2'"
+        )
+        assert connection.execute(sa.text(moved), {"li": li}).rowcount == 1
     status = await manager.start(f"{KICK_OFF}?_type=DiagnosticReport&_since=2026-11-21")
     exporter.look()
     assert [one["subject"]["reference"] for one in await manager.resources(status)] == [f"Patient/{li}"]
@@ -361,10 +367,9 @@ async def test_after_a_sigkill_no_line_is_lost_or_comes_twice(
     what: str, count: int,
 ) -> None:  # fmt: skip
     status = await manager.start()
-    died = subprocess.run(
-        [sys.executable, "-c", KILLED, seeded_url, str(root), what, str(count)], cwd=CHECKOUT, check=False
-    )
-    assert died.returncode == -signal.SIGKILL
+    command = [sys.executable, "-c", KILLED, seeded_url, str(root), what, str(count)]
+    died = await asyncio.create_subprocess_exec(*command, cwd=CHECKOUT)
+    assert await died.wait() == -signal.SIGKILL
     assert (await manager.get(status)).status_code == 202
     assert exporter.look()
     found = await manager.resources(status)
@@ -403,14 +408,18 @@ async def test_an_export_that_cannot_be_made_fails_and_lets_the_next_one_be_made
 
 
 async def test_a_folder_that_takes_nothing_is_told_and_tried_again(
-    manager: Client, exporter: Exporter, root: Path, li: UUID
+    manager: Client, exporter: Exporter, li: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     status = await manager.start(f"{KICK_OFF}?_type=Patient")
-    root.write_bytes(b"")
-    with pytest.raises(OSError, match="Not a directory|File exists"):
-        exporter.look()
-    assert "takes nothing" in (await manager.get(status)).headers["X-Progress"]
-    root.unlink()
+
+    def full(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files.Writing, "add", full)
+        with pytest.raises(OSError, match="No space left"):
+            exporter.look()
+    assert "takes nothing: No space left" in (await manager.get(status)).headers["X-Progress"]
     assert exporter.look()
     assert len(await manager.resources(status)) == 1
 
@@ -499,11 +508,17 @@ def test_the_plan_of_a_page_reads_no_table_whole(engine: sa.Engine) -> None:
 async def test_the_loop_works_beside_the_api(
     app: FastAPI, manager: Client, li: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import asyncio
+    looked, look = threading.Semaphore(0), Exporter.look
 
+    def telling(self: Exporter) -> bool:
+        done = look(self)
+        looked.release()
+        return done
+
+    monkeypatch.setattr(Exporter, "look", telling)
     monkeypatch.setattr(work, "LOOK", 0.05)
     async with app.router.lifespan_context(app), asyncio.timeout(30):
         status = await manager.start(f"{KICK_OFF}?_type=Patient")
         while (await manager.get(status)).status_code == 202:
-            await asyncio.sleep(0.05)
+            await asyncio.to_thread(looked.acquire, timeout=1)
         assert len(await manager.resources(status)) == 1
