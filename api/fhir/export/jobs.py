@@ -17,15 +17,18 @@ State = Literal["active", "paused", "done", "failed"]
 MOST_OPEN = 4
 """Exports of one user that are not finished."""
 
-# The time lies before the oldest message that the router has not done: its records will say that they
-# changed then.
+# A second back: whoever writes reads the clock a moment before their transaction has its number.
 _START = sa.text(
     "INSERT INTO records.export_job"
     " (id, username, request, types, since, persons, transaction_time, begun_in, state, created_at)"
-    " SELECT :id, :username, :request, CAST(:types AS text[]), CAST(:since AS timestamptz),"
-    " CAST(:persons AS uuid[]), least(now, oldest - interval '1 microsecond'), pg_current_xact_id(),"
-    " 'active', now FROM (SELECT clock_timestamp() AS now, (SELECT i.received_at FROM bus.work w"
-    " JOIN bus.inbox i ON i.id = w.id WHERE w.state = 0 ORDER BY w.id LIMIT 1) AS oldest) t"
+    " VALUES (:id, :username, :request, CAST(:types AS text[]), :since, CAST(:persons AS uuid[]),"
+    " clock_timestamp() - interval '1 second', pg_current_xact_id(), 'active', clock_timestamp())"
+)
+# The records of a message that the router has not done will say that they changed when it was received.
+_SETTLE = sa.text(
+    "UPDATE records.export_job SET transaction_time = least(transaction_time, (SELECT i.received_at"
+    " FROM bus.work w JOIN bus.inbox i ON i.id = w.id WHERE w.state = 0 ORDER BY w.id LIMIT 1)"
+    " - interval '1 microsecond') WHERE id = :id AND place = 0 AND after IS NULL AND parts = 0"
 )
 _SELECT = (
     "SELECT id, username, request, types, since, persons, transaction_time, state, place, after, parts,"
@@ -148,6 +151,14 @@ def following(connection: sa.Connection) -> Job | None:
     """Return the job to work at: the oldest whose time lies behind every open write."""
     row = connection.execute(_NEXT).one_or_none()
     return None if row is None else _job(row)
+
+
+def settle(connection: sa.Connection, id_: UUID) -> Job | None:
+    """Put the time of a job of which nothing is recorded before every message that waits for the router, once
+    the writes that were open at its kick-off are over; return the job as it is then.
+    """
+    connection.execute(_SETTLE, {"id": id_})
+    return find(connection, id_)
 
 
 def parts(connection: sa.Connection, id_: UUID) -> list[Part]:

@@ -19,9 +19,9 @@ import sqlalchemy as sa
 import structlog
 
 from api.encoding import encode
-from api.fhir.export import files, jobs
+from api.fhir.export import files, jobs, pages
 from api.fhir.export.jobs import Job, Part
-from api.fhir.export.pages import PAGE, Page, page
+from api.fhir.export.pages import PAGE, Page
 from bus.fhir.systems import Systems
 from consortium.errors import YilianError
 from runtime.settings import Settings
@@ -93,7 +93,8 @@ class Exporter:
 
     def _write(self, job: Job) -> None:
         """Write part after part until nothing is left, or the job or the process is stopped."""
-        current: Job | None = job
+        with self.engine.begin() as connection:
+            current = jobs.settle(connection, job.id)
         while current is not None and current.place < len(current.types):
             current = self._part(current)
         if current is not None:
@@ -135,7 +136,7 @@ class Exporter:
         with snapshot.connect() as connection:
             if self.stop.is_set() or not jobs.is_active(connection, job.id):
                 return None
-            found = page(connection, job, kind, after, self.systems, self.page)
+            found = pages.page(connection, job, kind, after, self.systems, self.page)
         self.stop.wait((time.monotonic() - begun) * self.rest)
         return found
 

@@ -12,9 +12,8 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from api.fhir.export import console, files, work
+from api.fhir.export import files, work
 from api.fhir.export.console import export_main
-from bus import terminal
 from consortium.access import audit
 from runtime import settings
 from runtime.settings import Settings
@@ -29,7 +28,6 @@ START = ("start", "--user", "manager.group", "--type", "Patient")
 def chosen(seeded_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     known = settings_for(seeded_url).model_copy(update={"export_folder": tmp_path})
     monkeypatch.setattr(settings, "load", lambda: known)
-    assert terminal.settings is console.settings is settings
     return known
 
 
