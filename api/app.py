@@ -15,6 +15,8 @@ from api.edge import Edge
 from api.fhir import feed, match, pix, terminology, validating
 from api.fhir import router as fhir
 from api.fhir import write_router as fhir_writes
+from api.fhir.export import routes as export
+from api.fhir.export.work import exporting
 from api.fhir.mhd import router as mhd
 from api.limits import ORDINARY, RULE_SETS, BodyLimit
 from api.pixpdq import routes as pixpdq
@@ -128,7 +130,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(part.router, prefix="/api/v1")
     app.include_router(metrics.router)
     # before the reads, which would take an operation's name for an id
-    for part in (pix, match, feed):
+    for part in (pix, match, feed, export):
         app.include_router(part.router)
     app.include_router(fhir.router)
     app.include_router(fhir_writes.router)
@@ -164,7 +166,7 @@ def _lifespan(parts: Platform, doorway: uploads.Doorway) -> Lifespan[FastAPI]:
             beat(parts.settings.database_url, "api", doorway.detail), name="heartbeat"
         )
         try:
-            with tending(tended(parts.settings)):
+            with tending(tended(parts.settings)), exporting(parts.settings):
                 async with uploads.opened(parts, doorway):
                     yield
         finally:

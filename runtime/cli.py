@@ -20,6 +20,7 @@ VERBS = (
     "token",
     "rules",
     "documents",
+    "export",
     "messages",
     "destinations",
     "codes",

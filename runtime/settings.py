@@ -284,6 +284,16 @@ class Settings(BaseSettings):
         default=(), description="campuses' own repositories, whose documents stay there"
     )
 
+    # Exports of records.
+    export_folder: Path | None = Field(
+        default=None,
+        description="a folder of its own for exports (FHIR bulk data); empty: the folder exports in the home"
+        " folder",
+    )
+    export_keep_hours: int = Field(
+        default=24, ge=1, description="hours that the files of an export are kept after its end"
+    )
+
     # Workflows.
     critical_value_minutes: tuple[PositiveFloat, PositiveFloat] = Field(
         default=(10.0, 10.0),

@@ -35,7 +35,9 @@ PATIENT: tuple[Parameter, ...] = (
 PATIENT_OPERATIONS = [
     {"name": "ihe-pix", "definition": "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix"},
     {"name": "match", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-match"},
+    {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"},
 ]
+EXPORT = {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"}
 
 
 DOCUMENTATION = (
@@ -104,7 +106,7 @@ def capability_statement(base: str, date: str) -> Resource:
                 },
                 "resource": resources,
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
-                "operation": [_operation("validate")],
+                "operation": [_operation("validate"), EXPORT],
             }
         ],
     }

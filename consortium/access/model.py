@@ -46,6 +46,8 @@ class Action(enum.StrEnum):
     """Asking who somebody is and which numbers they have elsewhere: PIX and PDQ in every form."""
     RECORD_READ = "record.read"
     """Encounters, orders, reports, results, documents of a patient."""
+    RECORD_EXPORT = "record.export"
+    """Taking the records of many people out as files (FHIR bulk data)."""
     RECORD_WRITE = "record.write"
     """Writing patients and records of a campus over FHIR."""
     DOCUMENT_READ = "document.read"
@@ -155,6 +157,8 @@ class Resource:
 
 SHARED = Resource()
 """What belongs to the consortium and is about nobody in particular, such as a search over all patients."""
+GROUPS_OWN = Resource(organisation=GROUP)
+"""What those alone may have who work for the whole consortium, such as an export of its records."""
 
 
 @dataclass(frozen=True, slots=True)

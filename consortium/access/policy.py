@@ -203,6 +203,14 @@ TABLE = (
         "administrators review who did what",
     ),
     Line(
+        frozenset({Role.ADMIN, Role.MANAGER}),
+        frozenset({Action.RECORD_EXPORT}),
+        frozenset({Relation.CAMPUS}),
+        frozenset({Purpose.ADMINISTRATION, Purpose.OPERATIONS}),
+        "administrators and managers of an organisation export its records: those of all campuses are the"
+        " group's",
+    ),
+    Line(
         frozenset({Role.SYSTEM}),
         frozenset({Action.UPLOAD}),
         frozenset({Relation.CAMPUS}),

@@ -102,6 +102,11 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     },
     Action.AUDIT_READ: {("admin", "shared", "audit")},
     Action.UPLOAD: {("system", "campus", "operations")},
+    Action.RECORD_EXPORT: {
+        (role, "campus", purpose)
+        for role in ("admin", "manager")
+        for purpose in ("administration", "operations")
+    },
     Action.RECORD_WRITE: {("system", "campus", "operations")},
     Action.DOCUMENT_SUBMIT: {("system", "campus", purpose) for purpose in ("operations", "treatment")},
 }
