@@ -1,7 +1,7 @@
 """`/metrics`: the numbers of the bus in Prometheus's text format, for a scraper with the metrics token.
 
-Whoever may read metrics by their role gets them too. Labels are campuses, types, states, codes and process
-names; nothing in them is a patient's.
+Whoever may read metrics by their role gets them too. Labels are campuses, types, states, codes, and names of
+processes and destinations; nothing in them is a patient's.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from starlette.responses import Response
 
 from api.caller import Caller, Gate, bearer
 from api.platform import Platform, platform, request_id
+from bus.delivery.figures import Figures
 from bus.gauges import Gauges, read
 from consortium.access.model import GROUP, SHARED, Action, Purpose, Role, User
 
@@ -116,6 +117,26 @@ class _Numbers(Collector):
         yield _family("yilian_outbox", "Events not delivered yet", ("destination",), waiting)
         ages = [(destination, age) for destination, _, age in g.outbox]
         yield _family("yilian_outbox_age_seconds", "Oldest event not delivered", ("destination",), ages)
+        yield from _delivery(g.delivery)
+
+
+def _delivery(figures: Figures) -> Iterator[Metric]:
+    """Give the families of what goes to other systems."""
+    by_name, standings = ("destination",), figures.standings
+    labels = ("destination", "state")
+    yield _family("yilian_deliveries", "Deliveries not done, by state", labels, figures.counts)
+    ages = [(one.name, one.oldest) for one in standings]
+    yield _family("yilian_delivery_queue_age_seconds", "Oldest queued delivery", by_name, ages)
+    stuck = [(one.name, one.stuck) for one in standings]
+    yield _family("yilian_deliveries_stuck", "Parked or ambiguous: a person decides", by_name, stuck)
+    breakers = [(one.name, one.open) for one in standings if one.open is not None]
+    yield _family("yilian_delivery_breaker_open", "1 while its breaker is not closed", by_name, breakers)
+    times = sorted(figures.times.items())
+    labels, of = ("destination", "quantile"), "of the newest delivered within an hour"
+    queued = [(name, *pair) for name, one in times for pair in one.queued.items()]
+    yield _family("yilian_delivery_queued_seconds", f"Queued to sent, {of}", labels, queued)
+    ack = [(name, *pair) for name, one in times for pair in one.ack.items()]
+    yield _family("yilian_delivery_ack_seconds", f"Sent to answered, {of}", labels, ack)
 
 
 def _outcomes(gauges: Gauges) -> Iterator[tuple[str, str, str, int]]:

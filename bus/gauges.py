@@ -11,6 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bus.delivery import figures
+from bus.delivery.figures import Figures
+
 RECENT = 1000
 """Messages over which the latency is told."""
 
@@ -67,10 +70,13 @@ ERRORS = sa.text(
     "WITH bound AS MATERIALIZED (SELECT bus.inbox_at(now() - make_interval(secs => :window)) AS id),"
     " held AS (SELECT i.facility, count(DISTINCT i.id) AS count FROM bus.held h"
     " JOIN bus.inbox i ON i.id = h.message_id"
-    " WHERE h.released_at IS NULL AND h.message_id >= (SELECT id FROM bound) GROUP BY 1)"
-    " SELECT i.facility, i.count, coalesce(held.count, 0) FROM (SELECT facility, count(*) AS count"
-    " FROM bus.inbox WHERE id >= (SELECT id FROM bound) GROUP BY 1) i"
-    " LEFT JOIN held USING (facility) ORDER BY 1"
+    " WHERE h.released_at IS NULL AND h.message_id >= (SELECT id FROM bound) GROUP BY 1),"
+    " received AS (SELECT facility, count(*) AS count FROM bus.inbox WHERE id >= (SELECT id FROM bound)"
+    " GROUP BY 1),"
+    " refused AS (SELECT facility, count(*) AS count FROM bus.refusal"
+    " WHERE at > now() - make_interval(secs => :window) AND facility IS NOT NULL GROUP BY 1)"
+    " SELECT facility, coalesce(received.count, 0), coalesce(held.count, 0), coalesce(refused.count, 0)"
+    " FROM received FULL JOIN refused USING (facility) LEFT JOIN held USING (facility) ORDER BY 1"
 )
 OUTBOX = sa.text(
     "SELECT destination, count(*), extract(epoch FROM clock_timestamp() - min(created_at))::float8"
@@ -114,6 +120,7 @@ class Gauges:
     """Quantile, seconds from acknowledged to recorded, of the newest messages that are recorded."""
     outbox: Sequence[tuple[str, int, float]]
     """Destination, events not delivered, seconds that the oldest waits."""
+    delivery: Figures
 
 
 def read(connection: sa.Connection) -> Gauges:
@@ -130,6 +137,7 @@ def read(connection: sa.Connection) -> Gauges:
         beats=beats(connection),
         latency=list(zip(QUANTILES, quantiles or (), strict=False)),
         outbox=_rows(connection, OUTBOX),
+        delivery=figures.read(connection),
     )
 
 
@@ -154,8 +162,8 @@ def silence(connection: sa.Connection) -> list[tuple[str, float]]:
     return _rows(connection, SILENCE)
 
 
-def errors(connection: sa.Connection, window: float) -> list[tuple[str, int, int]]:
-    """Return campus, messages received within `window` seconds, and how many of those are held."""
+def errors(connection: sa.Connection, window: float) -> list[tuple[str, int, int, int]]:
+    """Return campus, messages taken within `window` seconds, how many of those are held, and refusals."""
     return _rows(connection, ERRORS, {"window": window})
 
 

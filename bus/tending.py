@@ -23,6 +23,7 @@ from bus import gateways, gauges, systems
 from bus.alerts import conditions, delivery, store
 from bus.alerts.channel import Channel
 from bus.alerts.conditions import Limits
+from bus.delivery import figures
 from bus.replay import run
 from bus.retention import run as retention
 from bus.retention.decide import Keep
@@ -98,6 +99,7 @@ class Watch:
             silence=gauges.silence(connection),
             disk_used=_used(self._tended.home),
             gateways=gateways.gateways(connection),
+            destinations=figures.standings(connection),
         )
 
     def _silent(self, ages: dict[str, float]) -> dict[str, float]:

@@ -199,7 +199,7 @@ class Settings(BaseSettings):
         default=0.2,
         ge=0,
         le=1,
-        description="share of a campus's messages of the last 10 minutes that are held",
+        description="share of a campus's messages of the last 10 minutes that are held or were refused",
     )
     alert_silence_minutes: float = Field(
         default=60.0, ge=0, description="how long a campus that has sent may be silent"
@@ -219,6 +219,17 @@ class Settings(BaseSettings):
         default=10.0, ge=0, description="how long a gateway may be silent, or its oldest message wait there"
     )
     alert_disk_free: float = Field(default=0.1, ge=0, le=1, description="least free share of the home's disk")
+    alert_destination_seconds: float = Field(
+        default=600.0, ge=0, description="age of the oldest delivery queued for a destination"
+    )
+    alert_stuck: float = Field(
+        default=1.0,
+        ge=0,
+        description="parked and ambiguous deliveries of a destination: so many are too many",
+    )
+    alert_breakers: bool = Field(
+        default=True, description="whether a destination whose breaker is open raises an alert"
+    )
     alert_webhook: str = Field(default="", description="URL that alerts are posted to as JSON")
     alert_webhook_token: str = Field(default="", repr=False, description="bearer token for the webhook")
     alert_mail_to: tuple[str, ...] = Field(default=(), description="addresses that alerts are mailed to")

@@ -67,4 +67,7 @@ def limits(settings: Settings) -> Limits:
         processes=tuple(_processes(settings)),
         gateway_seconds=settings.alert_gateway_minutes * 60,
         disk_free=settings.alert_disk_free,
+        destination_seconds=settings.alert_destination_seconds,
+        stuck=settings.alert_stuck,
+        breakers=settings.alert_breakers,
     )

@@ -23,8 +23,13 @@ class Alert(BaseModel):
     """One alert, from raised to cleared."""
 
     id: int
-    name: str = Field(description="queue_age, error_rate, silence, unmapped, process or disk")
-    subject: str = Field(description="a campus or a process; empty for the whole platform")
+    name: str = Field(
+        description="queue_age, error_rate, silence, unmapped, process, gateway, disk, destination_age,"
+        " destination_stuck or destination_breaker"
+    )
+    subject: str = Field(
+        description="a campus, a process, a gateway or a destination; empty for the whole platform"
+    )
     value: float
     threshold: float
     detail: str

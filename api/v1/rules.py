@@ -71,7 +71,7 @@ def show_version(caller: Reader, id: Id) -> shapes.ShownVersion:  # noqa: A002 -
     """Return the whole set; as `files` and `binary` it can be deployed again."""
     caller.allow(SHARED)
     with caller.parts.statements.connect() as connection:
-        digest = _named(connection, id)
+        digest = named(connection, id)
         version, files = store.version(connection, digest), store.files(connection, digest)
     texts = {path: text for path, content in files.items() if (text := _text(content)) is not None}
     binary = {path: content for path, content in files.items() if path not in texts}
@@ -87,7 +87,7 @@ def show_difference(
     """Return each file that is not the same."""
     caller.allow(SHARED)
     with caller.parts.statements.connect() as connection:
-        digests = _named(connection, before), _named(connection, id)
+        digests = named(connection, before), named(connection, id)
         changes = compare(*(store.files(connection, digest) for digest in digests))
     files = [shapes.FileChange(**asdict(change)) for change in changes]
     return shapes.Differences(before=digests[0], after=digests[1], files=files)
@@ -143,7 +143,7 @@ def run_backtest(caller: Tester, body: shapes.Backtest) -> shapes.BacktestReport
     """
     decision = caller.allow(ALL_CAMPUSES)
     with caller.parts.statements.connect() as connection:
-        before = store.files(connection, _named(connection, body.against))
+        before = store.files(connection, named(connection, body.against))
         after = _changed(connection, body)
     if not _running.acquire(blocking=False):
         wait = {"Retry-After": str(int(SECONDS))}
@@ -161,7 +161,7 @@ def _changed(connection: Connection, body: shapes.Backtest) -> dict[str, bytes]:
         raise FailureError(Failure(422, "validation", "give one of: changed, version"))
     if body.changed is not None:
         return checked_files(body.changed.contents())
-    return store.files(connection, _named(connection, body.version or ""))
+    return store.files(connection, named(connection, body.version or ""))
 
 
 def _report(
@@ -193,7 +193,8 @@ def _activated(caller: Caller, outcome: service.Outcome, reason: str) -> shapes.
     )
 
 
-def _named(connection: Connection, name: str) -> str:
+def named(connection: Connection, name: str) -> str:
+    """Return the digest of a stored version. Raises FailureError, NothingActiveError."""
     try:
         return store.named(connection, name)
     except UnknownVersionError as error:

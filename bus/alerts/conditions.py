@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from bus.delivery.control import Mode
+from bus.delivery.figures import Standing
 from bus.gateways import Gateway
 from bus.gauges import Unmapped
 
@@ -33,6 +35,12 @@ class Limits:
     """How long a gateway may be silent, or its oldest message wait there."""
     disk_free: float = 0.1
     """Least free share."""
+    destination_seconds: float = 600.0
+    """How long the first of a destination's queue may wait."""
+    stuck: float = 1.0
+    """Deliveries of a destination that wait for a person: this many are too many."""
+    breakers: bool = True
+    """Whether an open breaker is told."""
 
     def patience(self, facility: str) -> float:
         """Return how many seconds a campus may be silent; 0: forever."""
@@ -48,26 +56,34 @@ class State:
     unmapped: Sequence[Unmapped]
     silent_processes: Mapping[str, float]
     """Seconds since each process's last sign of life, or since it was first found to give none."""
-    errors: Sequence[tuple[str, int, int]]
-    """Campus, messages received within the window, how many of those are held."""
+    errors: Sequence[tuple[str, int, int, int]]
+    """Campus, messages taken within the window, how many of those are held, and how many were refused."""
     silence: Sequence[tuple[str, float]]
     disk_used: float
     """Share."""
     gateways: Sequence[Gateway] = ()
     """As each told of itself last."""
+    destinations: Sequence[Standing] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One thing watched: above the threshold is bad."""
+    """One thing watched: above the threshold is bad, or at it, too."""
 
     name: str
     subject: str
-    """A campus or a process; "" for the whole platform."""
+    """A campus, a process, a gateway or a destination; "" for the whole platform."""
     value: float
     threshold: float
     detail: str
     """What, where, and what to do; no patient data."""
+    inclusive: bool = False
+    """Whether the threshold itself is bad."""
+
+    @property
+    def bad(self) -> bool:
+        """Whether it is worth an alert."""
+        return self.value > self.threshold or (self.inclusive and self.value == self.threshold)
 
 
 class Turn(Enum):
@@ -80,16 +96,16 @@ class Turn(Enum):
 
 
 def turn(reading: Reading, *, open_: bool) -> Turn:
-    """Decide: raised above the threshold, cleared only well below it."""
+    """Decide: raised when it is bad, cleared only well below the threshold."""
     if not open_:
-        return Turn.RAISE if reading.value > reading.threshold else Turn.NONE
+        return Turn.RAISE if reading.bad else Turn.NONE
     eased = reading.threshold * (EASED if reading.name != "disk" else 0.98)
     return Turn.CLEAR if reading.value <= eased else Turn.KEEP
 
 
 def readings(state: State, limits: Limits) -> list[Reading]:
     """Return a reading of everything that is watched."""
-    watched = (_queue, _errors, _silence, _unmapped, _processes, _gateways, _disk)
+    watched = (_queue, _errors, _silence, _unmapped, _processes, _gateways, _destinations, _disk)
     return [reading for watch in watched for reading in watch(state, limits) if reading.threshold > 0]
 
 
@@ -102,13 +118,15 @@ def _queue(state: State, limits: Limits) -> Iterator[Reading]:
 
 
 def _errors(state: State, limits: Limits) -> Iterator[Reading]:
-    for facility, received, held in state.errors:
-        if received >= FEWEST:
+    for facility, taken, held, refused in state.errors:
+        sent = taken + refused
+        if sent >= FEWEST:
+            worse = "refused" if refused > held else "held"
             detail = (
-                f"{held} of {received} messages of the last 10 minutes are held;"
-                f" see ./yilian messages list --state held --facility {facility}"
+                f"of {sent} messages of the last 10 minutes {held} are held and {refused} were refused;"
+                f" see ./yilian messages list --state {worse} --facility {facility}"
             )
-            yield Reading("error_rate", facility, held / received, limits.error_share, detail)
+            yield Reading("error_rate", facility, (held + refused) / sent, limits.error_share, detail)
 
 
 def _silence(state: State, limits: Limits) -> Iterator[Reading]:
@@ -148,6 +166,20 @@ def _gateways(state: State, limits: Limits) -> Iterator[Reading]:
         campuses = ", ".join(one.campuses)
         detail = f"the gateway of {campuses}: {told}; there, `yilian gateway status` says why"
         yield Reading("gateway", one.name, max(silent, oldest), limits.gateway_seconds, detail)
+
+
+def _destinations(state: State, limits: Limits) -> Iterator[Reading]:
+    for one in state.destinations:
+        resume = (
+            "" if one.mode is Mode.RUNNING else f"; it is {one.mode}: ./yilian destinations resume {one.name}"
+        )
+        detail = f"the oldest queued delivery has waited {one.oldest:.0f} s; see ./yilian destinations list"
+        yield Reading("destination_age", one.name, one.oldest, limits.destination_seconds, detail + resume)
+        detail = f"{one.stuck} deliveries wait for a person; see ./yilian destinations show {one.name}"
+        yield Reading("destination_stuck", one.name, one.stuck, limits.stuck, detail, inclusive=True)
+        if limits.breakers and one.open is not None:
+            detail = "it fails, and is asked now and then; tell its owner, and see ./yilian destinations list"
+            yield Reading("destination_breaker", one.name, float(one.open), 1.0, detail, inclusive=True)
 
 
 def _disk(state: State, limits: Limits) -> Iterator[Reading]:

@@ -50,7 +50,9 @@ class Alert:
 
     id: int
     name: str
-    """queue_age, error_rate, silence, unmapped, process or disk."""
+    """queue_age, error_rate, silence, unmapped, process, gateway, disk, destination_age, destination_stuck or
+    destination_breaker.
+    """
     subject: str
     value: float
     threshold: float

@@ -117,6 +117,9 @@ _GB18030_2022 = {
 characters.
 """
 
+_GB18030_TWO_BYTES = {real: private for private, real in _GB18030_2022.items()}
+"""Back again: Python writes the real characters in four bytes, the standard since 2005 in two."""
+
 _PRIVATE = re.compile("[" + "".join(map(chr, _GB18030_2022)) + "]")
 
 
@@ -154,3 +157,15 @@ def undecodable(codec: str, offset: int) -> HL7Error:
     """Return the HL7Error of a body that is not in the character set that it says."""
     where = f"the byte at offset {offset} does not belong to it"
     return _problem(f"the body is not {codec}: {where}; check MSH-18 and the sender's character set")
+
+
+def encode(text: str, codec: str) -> bytes:
+    """Write text that `decode` gave, as it was sent.
+
+    Where a character set has two spellings of a character, the usual one is written: two bytes for what GB
+    18030 moved in 2005 and 2022, A2 E3 for the euro sign. Raises UnicodeEncodeError for text from elsewhere
+    that the character set cannot say.
+    """
+    if codec == "gb18030" and not text.isascii():
+        text = text.translate(_GB18030_TWO_BYTES)
+    return text.encode(codec)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 
-from bus.hl7.charset import codec_for, decode
+from bus.hl7.charset import codec_for, decode, encode
 from bus.hl7.escaping import Delimiters
 from bus.hl7.msh import declared_codec
 from bus.hl7.problem import HL7Error
@@ -63,6 +63,11 @@ class Segment:
             fields.insert(1, self.delimiters.field)
         self.split = fields
         return fields
+
+    def printed(self) -> str:
+        """Return the segment from its fields: the text that it was read from."""
+        fields = self.split or self.fields()
+        return self.delimiters.field.join(fields[:1] + fields[2:] if self.name in _HEADERS else fields)
 
     def get(self, path: str) -> str | None:
         r"""Return unescaped text at `3`, `3.1`, `3.1.2` or `3(2).1`, None when absent or empty.
@@ -170,6 +175,24 @@ class Message:
         if len(found) < (occurrence or 1):
             return None
         return found[(occurrence or 1) - 1]._at(field, repetition, component, subcomponent)  # noqa: SLF001 - one module
+
+    def encode(self) -> bytes:
+        """Print the message from its fields, lines ended as they came: what was parsed gives the same bytes.
+
+        Where a character set spells a character in two ways, see `bus.hl7.charset.encode`. Raises HL7Error as
+        `all` does.
+        """
+        segments = iter(self.all)
+        end = _end(self.text)
+        lines = [(line, line.removeprefix("\n") if end == "\r" else line) for line in self.text.split(end)]
+        printed = [
+            line.removesuffix(bare) + next(segments).printed() if bare else line for line, bare in lines
+        ]
+        return encode(end.join(printed), self.codec)
+
+
+def _end(text: str) -> str:
+    return "\r" if "\r" in text else "\n"
 
 
 def _lines(text: str) -> list[str]:

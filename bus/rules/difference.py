@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic_core import to_jsonable_python
 
 from bus.rules.decision import Decision, Hold
+from bus.rules.masking import Show
 from consortium.records.model import Change
 
 MISSING = object()
@@ -25,6 +26,15 @@ class Difference:
     """added, removed or changed."""
     before: Any
     after: Any
+
+    @property
+    def of_nobody(self) -> bool:
+        """Whether nothing in it is a patient's: it is about what becomes of the message."""
+        return self.field.startswith("decision.") and self.field != "decision.version"
+
+    def shown(self, show: Show) -> Difference:
+        """Return it as values may be shown."""
+        return replace(self, before=show(self.before), after=show(self.after))
 
 
 def differences(before: Decision, after: Decision) -> list[Difference]:

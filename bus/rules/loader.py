@@ -73,6 +73,11 @@ class Loaded:
     errors: list[RuleError] = field(default_factory=list)
 
 
+def names_of(rule: Rule) -> set[str]:
+    """Return what a rule is chosen by: its name, its campus and the folder of its campus."""
+    return {rule.spec.name, rule.spec.facility, rule.path.parent.name}
+
+
 def load_rules(rules_dir: Path, watch: Watch | None = None) -> Loaded:
     """Read and compile `campuses/*/*.yaml`; mistakes are collected, not raised. `watch` looks on."""
     errors: list[RuleError] = []

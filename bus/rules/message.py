@@ -72,30 +72,37 @@ def from_file(path: Path, charset: str, known: Envelope) -> Message:
             f"{path} cannot be read ({error.strerror}): name a file or an inbox id",
             zh=f"无法读取 {path}（{error.strerror}）：请给出文件或消息编号",
         ) from error
+    return from_bytes(str(path), body, charset, known)
+
+
+def from_bytes(name: str, body: bytes, charset: str, known: Envelope, option: str = "--{}") -> Message:
+    """Take bytes; an HL7 message says itself what `known` leaves empty. Raises `NoMessageError`, which writes
+    the name of what is to be given as `option` has it.
+    """
     envelope = replace(known, protocol=PROTOCOL) if known.message_type.startswith(TYPE) else known
     if body.startswith(b"MSH"):
         body = body.replace(b"\r\n", b"\r").replace(b"\n", b"\r")
-        envelope = _header(body, charset, known)
+        envelope = _header(body, charset, known, option.format("charset"))
     missing = [
-        option
-        for option, value in (("--facility", envelope.facility), ("--type", envelope.message_type))
+        option.format(wanted)
+        for wanted, value in (("facility", envelope.facility), ("type", envelope.message_type))
         if not value
     ]
     if missing:
         raise NoMessageError(
-            f"{path} does not say what it is: give {' and '.join(missing)}",
-            zh=f"{path} 没有说明消息类型等信息：请给出 {'、'.join(missing)}",
+            f"{name} does not say what it is: give {' and '.join(missing)}",
+            zh=f"{name} 没有说明消息类型等信息：请给出 {'、'.join(missing)}",
         )
-    return Message(str(path), body, charset, envelope)
+    return Message(name, body, charset, envelope)
 
 
-def _header(body: bytes, charset: str, known: Envelope) -> Envelope:
+def _header(body: bytes, charset: str, known: Envelope, option: str) -> Envelope:
     try:
         message = Hl7Message(body.decode(charset), charset)
     except (UnicodeDecodeError, LookupError) as error:
         raise NoMessageError(
-            f"the file is not {charset}: give --charset, such as gb18030",
-            zh=f"文件不是 {charset} 编码：请给出 --charset，如 gb18030",
+            f"the file is not {charset}: give {option}, such as gb18030",
+            zh=f"文件不是 {charset} 编码：请给出 {option}，如 gb18030",
         ) from error
     except HL7Error as error:
         raise NoMessageError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,6 +18,7 @@ from adapters.mllp.server import Listener
 from adapters.mllp.settings import MllpSettings
 from api.app import create_app
 from bus.inbox import Inbox
+from bus.rules.ruleset import RuleSet
 from consortium.access.seed import seed_sample_users
 from tests.conftest import CHECKOUT
 from tests.integration.api.conftest import PASSWORD, connected, settings_for
@@ -47,6 +49,29 @@ async def listener(database_url: str) -> AsyncIterator[Listener]:
         await listener.start()
         yield listener
         await listener.stop()
+
+
+@pytest.fixture(scope="session")
+def foreign_rules(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
+    """The main campus's rules as the rules of each campus of the samples, whoever there sends; of HL7 table
+    0001 they know F and M.
+    """
+    folder = tmp_path_factory.mktemp("foreign") / "rules"
+    shutil.copytree(CHECKOUT / "rules", folder)
+    for number, campus in enumerate(FOREIGN_CAMPUSES):
+        mine = folder / "campuses" / f"foreign{number}"
+        mine.mkdir()
+        for path in (folder / "campuses" / "main").glob("*.yaml"):
+            text = path.read_text(encoding="utf-8")
+            text = text.replace("facility: MAIN", f"facility: {campus}").replace(
+                ' && msg.sender == "LIS"', ""
+            )
+            text = text.replace("name: main-", f"name: foreign{number}-", 1)
+            (mine / path.name).write_text(text, encoding="utf-8")
+    with (folder / "codes" / "sex.csv").open("a", encoding="utf-8") as table:
+        for campus in FOREIGN_CAMPUSES:
+            table.write(f"{campus},F,female,,\n{campus},M,male,,\n")
+    return RuleSet.load(folder)
 
 
 @pytest.fixture

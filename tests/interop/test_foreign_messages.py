@@ -7,6 +7,11 @@ import psycopg
 import pytest
 from hl7.client import MLLPClient
 
+from bus.hl7.message import parse
+from bus.hl7.problem import HL7Error
+from bus.router.effects import Services
+from bus.router.router import Router
+from tests.integration.bus.clinic import engine_of
 from tests.interop.sources import PART_OF_A_BATCH
 
 
@@ -85,6 +90,39 @@ async def test_each_is_found_again_by_messages_list(answers, messages_list):
     sent.update((True, len(sample.body)) for sample, code, _ in answers if code == "AR")
     assert listed == sent
     assert all(entry["reason"] for entry in messages_list("--state", "refused"))
+
+
+def test_what_is_parsed_and_printed_has_the_same_bytes(singles):
+    printed = 0
+    for sample in singles:
+        try:
+            message = parse(sample.body)
+            same = message.encode()
+        except HL7Error:
+            continue  # what is no message is refused by name; the tests above see to that
+        assert same == sample.body, sample.where
+        printed += 1
+    assert printed >= 40
+
+
+async def test_the_router_records_each_or_holds_it_with_its_reason(answers, foreign_rules, database_url):
+    engine = engine_of(database_url)
+    with psycopg.connect(database_url) as connection:
+        ids = [id_ for (id_,) in connection.execute("SELECT id FROM bus.work ORDER BY id")]
+    router = Router(engine, foreign_rules, Services())
+    router.answer(ids)
+    with psycopg.connect(database_url) as connection:
+        held = connection.execute("SELECT code, reason FROM bus.held WHERE released_at IS NULL").fetchall()
+        left = connection.execute("SELECT state, count(*) FROM bus.work GROUP BY 1").fetchall()
+        (recorded,) = connection.execute(
+            "SELECT count(DISTINCT message_id) FROM bus.trace WHERE step = 'recorded'"
+        ).fetchone() or (0,)
+    assert all(code != "internal_error" and len(reason) > 10 for code, reason in held)
+    codes = {code for code, _ in held}
+    assert {"no_rule", "impossible_date"} <= codes, "rules took some of them and read their fields"
+    assert all(state != 0 for state, _ in left), "nothing is left to do"
+    waiting = sum(count for state, count in left if state == 2)  # behind a held one of the same patient
+    assert len(ids) == recorded + len(held) + waiting
 
 
 async def test_a_control_id_used_for_another_message_is_held_and_told(answers, messages_list):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bus.rules.difference import Difference, differences
+from bus.rules.difference import differences
 from bus.rules.ruleset import RuleSet
 from bus.rules.verbs.asked import message_of, rules_of, show_of, takes_message
 from bus.terminal import show_json, takes_json, write
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     changed = RuleSet.load(options.rules)
     message, show = message_of(options), show_of(options)
     found = differences(message.decide(present), message.decide(changed))
-    shown = [_shown(one, show(one.before), show(one.after)) for one in found]
+    shown = [asdict(one if one.of_nobody else one.shown(show)) for one in found]
     if options.json:
         show_json({"message": message.name, "differences": shown})
         return 0
@@ -55,12 +56,6 @@ def run(options: argparse.Namespace) -> int:
     count = len(found)
     write(words(f"{count} differences", f"{count} 处不同"))
     return 0
-
-
-def _shown(one: Difference, before: Any, after: Any) -> dict[str, Any]:
-    if one.field.startswith("decision.") and one.field != "decision.version":
-        before, after = one.before, one.after  # nothing there is a patient's
-    return {"field": one.field, "what": one.what, "before": before, "after": after}
 
 
 def _line(one: dict[str, Any]) -> str:

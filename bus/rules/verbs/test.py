@@ -12,7 +12,7 @@ from bus.rules.compile import nearest
 from bus.rules.coverage import Coverage, Covered
 from bus.rules.finding import from_error
 from bus.rules.junit import junit
-from bus.rules.loader import Loaded, Rule, load_rules
+from bus.rules.loader import Loaded, Rule, load_rules, names_of
 from bus.rules.ruleset import RuleSet
 from bus.rules.trial import Outcome, run_tests
 from bus.rules.verbs.output import CommandError, rules_dir, takes_rules
@@ -87,7 +87,7 @@ def _results(folder: Path, names: Sequence[str]) -> Results:
 
 
 def _choice(loaded: Loaded, names: Sequence[str]) -> Callable[[Rule], bool]:
-    known = {name for rule in loaded.rules for name in _names(rule)}
+    known = {name for rule in loaded.rules for name in names_of(rule)}
     for name in names:
         if name not in known:
             near = nearest(name, known)
@@ -95,11 +95,7 @@ def _choice(loaded: Loaded, names: Sequence[str]) -> Callable[[Rule], bool]:
                 f"there is no rule, campus or folder {name!r}; {near}",
                 zh=f"没有规则、院区或目录 {name!r}；{near}",
             )
-    return lambda rule: not names or not _names(rule).isdisjoint(names)
-
-
-def _names(rule: Rule) -> set[str]:
-    return {rule.spec.name, rule.spec.facility, rule.path.parent.name}
+    return lambda rule: not names or not names_of(rule).isdisjoint(names)
 
 
 def _as_json(results: Results) -> dict[str, Any]:

@@ -29,9 +29,9 @@ class Checked:
 
 def check(files: Files, also: Iterable[Check] = ()) -> Checked:
     """Lint a set, what `also` looks at too, and run its tests. Raises `UnfitFilesError`, OSError."""
-    undecodable = tuple(_undecodable(files))
-    if undecodable:
-        return Checked(0, 0, undecodable)
+    strange = tuple(undecodable(files))
+    if strange:
+        return Checked(0, 0, strange)
     with laid_out(files) as folder:
         try:
             return _check(folder, also)
@@ -39,7 +39,8 @@ def check(files: Files, also: Iterable[Check] = ()) -> Checked:
             return Checked(0, 0, (Finding("campuses", 1, "a file is nested too deep"),))
 
 
-def _undecodable(files: Files) -> Iterator[Finding]:
+def undecodable(files: Files) -> Iterator[Finding]:
+    """Give each text that is not UTF-8."""
     for path, content in files.items():
         try:
             if path.endswith(TEXTS):

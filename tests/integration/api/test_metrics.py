@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -12,14 +13,21 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.app import create_app
 from bus import systems
+from bus.delivery import figures
 from bus.router.effects import Services
 from bus.router.router import Router
 from bus.rules.ruleset import RuleSet
 from runtime.settings import CHECKOUT
 from tests.integration.api.conftest import As, settings_for
 from tests.integration.bus.clinic import hl7, lab, rows, store
+from tests.integration.bus.delivery.queue import enqueue, messages
 
 TOKEN = "a scraper's token"
+BEATS = {
+    "ward-b": {"breaker": "open"},
+    "lab-portal": {"breaker": "closed"},
+    "no-line": {"problem": "its secret is missing"},
+}
 Samples = dict[tuple[str, tuple[str, ...]], float]
 
 
@@ -73,6 +81,64 @@ async def test_the_bus_is_told_in_numbers_without_a_patient(
     assert found["yilian_ack_to_record_seconds", ("0.99",)] > 0
     text = (await client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})).text
     assert not any(patient in text for patient in ("M777", "M888", "M999", "王"))
+
+
+async def test_delivery_is_told_by_destination(
+    client: httpx.AsyncClient, engine: sa.Engine, seeded_url: str
+) -> None:
+    ward = enqueue(seeded_url, "ward-b", *messages(6, patients=6))
+    enqueue(seeded_url, "lab-portal", *messages(1, start=9))
+    with engine.begin() as connection:
+        for id_, what in zip(
+            ward,
+            (
+                "state = 'parked', code = 'AR'",
+                "state = 'ambiguous'",
+                "state = 'in_flight'",
+                "queued_at = now() - interval '5 minutes'",
+                "state = 'delivered', queued_at = now() - interval '20 s', sent_at = now() - interval '5 s',"
+                " answered_at = now() - interval '3 s', done_at = now()",
+                "state = 'delivered', sent_at = now() - interval '9 hours',"
+                " answered_at = now() - interval '2 hours', done_at = now() - interval '2 hours'",
+            ),
+            strict=True,
+        ):
+            connection.execute(sa.text(f"UPDATE bus.delivery SET {what} WHERE id = {id_}"))  # noqa: S608 - constants of this test
+        connection.execute(
+            sa.text(
+                "INSERT INTO bus.heartbeat (name, pid, detail) VALUES ('delivery', 1, CAST(:d AS jsonb))"
+            ),
+            {"d": json.dumps(BEATS)},
+        )
+    found = await scraped(client, TOKEN)
+    counts = {labels: value for (name, labels), value in found.items() if name == "yilian_deliveries"}
+    assert counts == {
+        ("ward-b", "parked"): 1,
+        ("ward-b", "ambiguous"): 1,
+        ("ward-b", "in_flight"): 1,
+        ("ward-b", "queued"): 1,
+        ("lab-portal", "queued"): 1,
+    }
+    assert found["yilian_deliveries_stuck", ("ward-b",)] == 2
+    assert found["yilian_deliveries_stuck", ("lab-portal",)] == 0
+    assert 299 < found["yilian_delivery_queue_age_seconds", ("ward-b",)] < 330
+    assert found["yilian_delivery_queue_age_seconds", ("lab-portal",)] < 30
+    assert found["yilian_delivery_breaker_open", ("ward-b",)] == 1
+    assert found["yilian_delivery_breaker_open", ("lab-portal",)] == 0
+    assert ("yilian_delivery_breaker_open", ("no-line",)) not in found
+    for quantile in ("0.5", "0.95", "0.99"):
+        assert found["yilian_delivery_queued_seconds", ("ward-b", quantile)] == pytest.approx(15)
+        assert found["yilian_delivery_ack_seconds", ("ward-b", quantile)] == pytest.approx(2)
+    assert not any("lab-portal" in labels for name, labels in found if name == "yilian_delivery_ack_seconds")
+
+
+async def test_the_numbers_of_delivery_come_by_index(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
+        for query in (figures.QUEUED, figures.ON_THE_WAY, figures.OLDEST, figures.TIMES):
+            values = {"recent": figures.RECENT} if query is figures.TIMES else {}
+            plan = connection.execute(sa.text(f"EXPLAIN {query.text}"), values).scalars().all()
+            assert not any("Seq Scan on delivery" in line for line in plan), plan
 
 
 async def test_metrics_are_for_the_token_and_for_those_who_run_the_bus(

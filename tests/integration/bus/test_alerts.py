@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from bus import gauges, tending
 from bus.alerts import console, store
 from bus.alerts.conditions import Limits, Reading
+from bus.delivery import control
 from bus.finding import Filters
 from bus.replay import run
 from bus.replay.ledger import Who
@@ -22,6 +23,7 @@ from runtime.settings import Settings
 from runtime.tended import tended
 from tests.integration.bus.clinic import KEY, engine_of, hl7, lab, states
 from tests.integration.bus.clinic import store as send_in
+from tests.integration.bus.delivery.queue import enqueue, messages
 
 
 @pytest.fixture
@@ -107,11 +109,55 @@ def test_a_look_costs_no_more_when_more_came(engine: sa.Engine, database_url: st
     send_in(database_url, *(hl7("ADT^A28", f"M{n}") for n in range(50)))
     with engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL track_functions = 'pl'"))
-        assert gauges.errors(connection, 600.0) == [("MAIN", 50, 0)]
+        assert gauges.errors(connection, 600.0) == [("MAIN", 50, 0, 0)]
         asked = "SELECT calls FROM pg_stat_xact_user_functions WHERE funcname = 'inbox_at'"
         assert connection.execute(sa.text(asked)).scalar_one() == 1, (
             "the bound is sought once, not for each row"
         )
+
+
+def test_refusals_count_by_campus_even_where_nothing_was_taken(engine: sa.Engine, database_url: str) -> None:
+    send_in(database_url, lab("M1"))
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO bus.refusal (endpoint, peer, protocol, facility, code, reason, size, body, at)"
+            " SELECT 'test', '', 'mllp', f, 'missing_field', 'a reason', 0, '', now() - age FROM (VALUES"
+            " ('MAIN', interval '1 minute'), ('HP', '2 minutes'), ('HP', '1 hour'), (NULL, '1 minute'))"
+            " AS given (f, age)"
+        )
+    with engine.connect() as connection:
+        assert gauges.errors(connection, 600.0) == [("HP", 0, 0, 1), ("MAIN", 1, 0, 1)]
+
+
+def test_a_look_sees_a_destination_in_trouble_and_its_end(
+    engine: sa.Engine, database_url: str, tmp_path: Path
+) -> None:
+    limits = Limits(disk_free=0.0, queue_seconds=0.0)
+    watch = tending.Watch(engine, tending.Tended(database_url, KEY, tmp_path, limits))
+    enqueue(database_url, "ward-b", *messages(3))
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO bus.heartbeat (name, pid, detail) VALUES ('delivery', 1, %s)",
+            ['{"ward-b": {"breaker": "half_open"}, "ward-c": {"breaker": "standby"}}'],
+        )
+        connection.execute("UPDATE bus.delivery SET queued_at = now() - interval '1 hour'")
+    assert watch.look()
+    trouble = {("destination_age", "ward-b"), ("destination_breaker", "ward-b")}
+    assert open_(engine) == trouble
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE bus.delivery SET state = 'parked', code = 'AR'")
+    assert watch.look()
+    assert open_(engine) == {("destination_stuck", "ward-b"), ("destination_breaker", "ward-b")}
+    with engine.begin() as connection:
+        for id_ in control.stuck_ids(connection, "ward-b"):
+            control.resend(connection, id_, "ops", "mended")
+    with psycopg.connect(database_url) as connection:
+        connection.execute('UPDATE bus.heartbeat SET detail = \'{"ward-b": {"breaker": "closed"}}\'')
+    assert watch.look()
+    assert open_(engine) == set(), "what is resent waits since then"
+    with engine.connect() as connection:
+        told = [one.detail for one in store.alerts(connection, every=True)]
+    assert not any("M1" in detail or "王" in detail for detail in told)
 
 
 def test_a_replay_begun_elsewhere_is_driven(engine: sa.Engine, database_url: str, tmp_path: Path) -> None:
@@ -147,3 +193,5 @@ def test_the_settings_say_what_is_watched() -> None:
     assert (one.limits.patience("HY"), one.limits.patience("MAIN")) == (300, 3600)
     assert list(one.channels) == ["webhook"]
     assert one.limits.disk_free == 0.2
+    off = tended(Settings(alert_destination_seconds=60, alert_stuck=0, alert_breakers=False)).limits
+    assert (off.destination_seconds, off.stuck, off.breakers) == (60, 0, False)

@@ -213,3 +213,74 @@ def test_build_writes_what_the_standard_shows() -> None:
 def test_a_character_that_the_charset_lacks_is_an_error_and_no_question_mark() -> None:
     with pytest.raises(UnicodeEncodeError):
         message(escape("中"), charset="8859/1")
+
+
+CHARSETS = {
+    "UNICODE UTF-8": "utf-8",
+    "GB 18030-2000": "gb18030",
+    "BIG-5": "cp950",
+    "8859/1": "iso8859_1",
+    "ASCII": "ascii",
+}
+TWO_WAYS = frozenset("\u1e3f" + "".join(map(chr, [*range(0xFE10, 0xFE1A), *range(0x9FB4, 0x9FBC)])))
+"""Characters of GB 18030 that Python and the standard since 2005 spell in different ways."""
+
+
+def _sendable(codec: str) -> list[str]:
+    """Return the characters of the basic plane that the codec spells in one way, other than ends of lines."""
+    found = []
+    for point in range(32, 0xFFFE):
+        try:
+            once = chr(point).encode(codec)
+        except UnicodeEncodeError:
+            continue
+        if decode(once, codec) == chr(point) and chr(point) not in TWO_WAYS:
+            found.append(chr(point))
+    return found
+
+
+ALPHABETS = {name: _sendable(codec) for name, codec in CHARSETS.items()}
+NAMES = st.sampled_from(["PID", "PV1", "OBX", "NTE", "ZZZ", "MSH", "FHS"])
+
+
+@st.composite
+def sent(draw: st.DrawFn) -> bytes:
+    """A message as somebody might send it, delimiters and stray escapes in its values."""
+    charset = draw(st.sampled_from(sorted(CHARSETS)))
+    letters = st.sampled_from(ALPHABETS[charset])
+    value = st.text(st.one_of(letters, st.sampled_from("|^~\\&\\")), max_size=12)
+    lines = ["MSH|^~\\&|A|B|C|D|2026||ADT^A08|1|P|2.5||||||" + charset]
+    for _ in range(draw(st.integers(0, 5))):
+        fields = draw(st.lists(value, max_size=6))
+        lines.append("|".join([draw(NAMES), *fields]))
+    end = draw(st.sampled_from(["\r", "\n", "\r\n"]))
+    return (end.join(lines) + draw(st.sampled_from(["", end, end * 2]))).encode(CHARSETS[charset])
+
+
+@given(sent())
+def test_what_is_parsed_and_printed_has_the_same_bytes(raw: bytes) -> None:
+    assert parse(raw).encode() == raw
+
+
+@pytest.mark.parametrize("raw", [LAB, LAB.replace(b"\r", b"\r\n"), LAB.replace(b"\r", b"\n"), LAB[:-1]])
+def test_lines_end_as_they_came(raw: bytes) -> None:
+    assert parse(raw).encode() == raw
+
+
+def test_every_character_of_gb18030_is_printed_as_it_came() -> None:
+    raw = message(escape("".join(ALPHABETS["GB 18030-2000"])), charset="GB 18030-2000")
+    assert len(raw) > 150_000
+    assert parse(raw).encode() == raw
+
+
+def test_a_character_with_two_spellings_is_printed_in_the_usual_one() -> None:
+    head = b"MSH|^~\\&|A|B|C|D|2026||ADT^A08|1|P|2.5||||||GB18030\rPID|1||"
+    for usual, other in ((b"\xfe\x59", b"\x82\x35\x90\x37"), (b"\xa8\xbc", b"\x81\x35\xf4\x37")):
+        assert parse(head + usual).get("PID-3") == parse(head + other).get("PID-3")
+        assert parse(head + usual).encode() == parse(head + other).encode() == head + usual
+    assert parse(head + b"\x80").encode() == head + b"\xa2\xe3"
+
+
+def test_a_line_that_is_no_segment_cannot_be_printed() -> None:
+    with pytest.raises(HL7Error, match="line 2"):
+        parse(b"MSH|^~\\&|A\rlost text\r").encode()
