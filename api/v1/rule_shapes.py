@@ -155,7 +155,7 @@ class Backtest(BaseModel):
 class Difference(BaseModel):
     """One kind of difference; no values of messages."""
 
-    what: Literal["outcome", "rule", "field", "order", "unmapped"]
+    what: Literal["outcome", "rule", "field", "order", "unmapped", "destination", "warning"]
     rule: str = Field(examples=["main-lab-report"])
     field: str = Field(examples=["reports[].results[].unit"])
     before: str = Field(examples=["held unmapped_code at PID-8"])

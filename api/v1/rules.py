@@ -170,8 +170,10 @@ def _report(
     engine, until = caller.parts.engine, monotonic() + SECONDS
     reach = traffic.span(engine, body.since, facility=body.facility, after=body.after)
     tally = Tally()
+    sets = compiled(before), compiled(after)
+    traffic.take_additions(engine, *sets)
     messages, records = traffic.read(engine, reach), FreshRecords(engine.connect)
-    results = backtest(messages, compiled(before), compiled(after), tally, records)
+    results = backtest(messages, *sets, tally, records)
     for _ in takewhile(lambda so_far: so_far.read < body.limit and monotonic() < until, results):
         pass
     return shapes.BacktestReport(

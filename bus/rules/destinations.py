@@ -53,25 +53,32 @@ class Destinations:
     """All destination files of a folder of rules, and every mistake in them."""
 
     by_name: Mapping[str, AnyDestination]
+    marks: Mapping[str, Marked]
+    """Where the keys of each file are."""
     errors: tuple[RuleError, ...]
 
 
 def load_destinations(rules_dir: Path) -> Destinations:
     """Read `destinations/*.yaml`; mistakes are collected, not raised."""
     found: dict[str, AnyDestination] = {}
+    marks: dict[str, Marked] = {}
     errors: list[RuleError] = []
     for path in sorted((rules_dir / "destinations").glob("*.yaml")):
         try:
-            one = read_destination(path, str(path.relative_to(rules_dir)))
-            found[one.name] = one
+            marked = read_marked(path, str(path.relative_to(rules_dir)))
+            one = _read(marked, path)
+            found[one.name], marks[one.name] = one, marked
         except RuleError as error:
             errors.append(error)
-    return Destinations(found, tuple(errors))
+    return Destinations(found, marks, tuple(errors))
 
 
 def read_destination(path: Path, shown: str) -> AnyDestination:
     """Read one file; `shown` names it in errors. Raises `RuleError`."""
-    marked = read_marked(path, shown)
+    return _read(read_marked(path, shown), path)
+
+
+def _read(marked: Marked, path: Path) -> AnyDestination:
     spec = _checked(marked)
     if spec.name != path.stem:
         raise marked.error(("name",), f"the file of {spec.name} is named {spec.name}.yaml")

@@ -74,6 +74,8 @@ def _fate(decision: Decision) -> dict[str, Any]:
         "hold.step": hold.step if hold else None,
         "hold.field": hold.field if hold else None,
         "hold.reason": hold.reason if hold else None,
+        "warnings": [f"{warned.id} at {warned.path}" for warned in decision.warnings] or None,
+        **{f"destinations.{one.to}": one.send.value for one in decision.sendings if not hold},
     }
     return {f"decision.{name}": value for name, value in values.items() if value is not None}
 

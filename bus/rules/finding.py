@@ -48,7 +48,9 @@ CODES: Mapping[str, Code] = {
     "fragment-loop": Code(ERROR, "a fragment that uses itself"),
     "bad-expression": Code(ERROR, "CEL that does not compile, or calls a function that there is not"),
     "unknown-variable": Code(ERROR, "an expression reads something that `msg` does not have"),
-    "bad-path": Code(ERROR, "a path that the messages of this rule cannot be asked for"),
+    "bad-path": Code(
+        ERROR, "a path that the messages of this rule, or what it sends to a destination, cannot be asked for"
+    ),
     "bad-template": Code(ERROR, "a template whose braces do not fit together, or that has no path in it"),
     "unknown-function": Code(ERROR, "`call` of a function that the platform does not have"),
     "wrong-arguments": Code(ERROR, "`call` with more or fewer arguments than the function takes"),

@@ -9,6 +9,7 @@ from bus.rules.condition import read_condition
 from bus.rules.finding import Finding, Report, finding, from_error
 from bus.rules.lint_leaves import Spots, expression_mistakes, leaf_findings
 from bus.rules.lint_match import match_findings
+from bus.rules.lint_shapes import shape_findings
 from bus.rules.loader import Loaded, Rule, load_rules
 from bus.rules.marks import Place, RuleError
 from bus.rules.paths import Family, families, mistake
@@ -37,6 +38,7 @@ def _of_rule(rule: Rule, spots: Spots, loaded: Loaded) -> Iterator[Finding]:
     types = read_condition(rule.spec.match, rule.spec.facility).allowed("msg.type")
     written = frozenset({Family.ROWS}) if rule.onward else families(types or ())
     yield from _conditions(rule, written)
+    yield from shape_findings(rule, written, loaded)
     yield from _enclosed(rule, written)
     if rule.spec.document is not None:
         written = frozenset({Family.XML})

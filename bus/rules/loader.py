@@ -70,6 +70,8 @@ class Loaded:
     rules: list[Rule] = field(default_factory=list)
     tables: dict[str, CodeTable] = field(default_factory=dict)
     destinations: Mapping[str, AnyDestination] = field(default_factory=dict)
+    destination_marks: Mapping[str, Marked] = field(default_factory=dict)
+    """Where the keys of each destination's file are."""
     errors: list[RuleError] = field(default_factory=list)
 
 
@@ -83,7 +85,7 @@ def load_rules(rules_dir: Path, watch: Watch | None = None) -> Loaded:
     errors: list[RuleError] = []
     loaded = Loaded(tables=load_tables(rules_dir, errors))
     destinations = load_destinations(rules_dir)
-    loaded.destinations = destinations.by_name
+    loaded.destinations, loaded.destination_marks = destinations.by_name, destinations.marks
     errors += destinations.errors
     names: dict[str, str] = {}
     for path in sorted((rules_dir / "campuses").glob("*/*.yaml")):

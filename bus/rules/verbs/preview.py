@@ -42,9 +42,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Compare; returns 0 whether or not something differs. Raises when rules or message cannot be read."""
     with rules_of(options, options.present) as (folder, refresh):
-        present = RuleSet.load(folder)
-        refresh(present.tables)
-    changed = RuleSet.load(options.rules)
+        present, changed = RuleSet.load(folder), RuleSet.load(options.rules)
+        for rules in (present, changed):
+            refresh(rules.tables)
     message, show = message_of(options), show_of(options)
     found = differences(message.decide(present), message.decide(changed))
     shown = [asdict(one if one.of_nobody else one.shown(show)) for one in found]

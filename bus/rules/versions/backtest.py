@@ -6,25 +6,27 @@ patient's, are kept only when `Tally.values` asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bus.envelope import Stored
-from bus.rules.decision import Decision, Hold
+from bus.rules.decision import Decision, Hold, HoldingError
+from bus.rules.onward import Onward, written
 from bus.rules.records import NOTHING_KNOWN, Records
 from bus.rules.ruleset import RuleSet, unreadable
-from bus.rules.spec import OrderClass
+from bus.rules.spec import OrderClass, Sending
 from bus.sources.fhir import PROTOCOL
 from bus.sources.opening import open_stored
-from bus.sources.source import UnreadableError
+from bus.sources.rows import RowSource
+from bus.sources.source import Envelope, UnreadableError
 
 SHOWN = 20
 """Message ids that a report names for each difference."""
 EXAMPLES = 3
 VALUE_LIMIT = 200
 """Characters of a value in an example."""
-What = Literal["outcome", "rule", "field", "order", "unmapped"]
+What = Literal["outcome", "rule", "field", "order", "unmapped", "destination", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,12 @@ class Key:
 
     what: What
     """outcome: recorded, or held for a reason; rule: another rule decides; field: of what is recorded; order:
-    waiting and blocking; unmapped: codes that a table does not know."""
+    waiting and blocking; unmapped: codes that a table does not know; destination: where it goes, and in which
+    form; warning: of a Schematron."""
     rule: str
     field: str
     """Path in the canonical model, `[]` for any part of a list; the message's field of a held one; the code
-    table of unmapped codes."""
+    table of unmapped codes; the destination's name; the assertion's id."""
     before: str
     after: str
 
@@ -113,8 +116,9 @@ def backtest(
     """
     for message in messages:
         tally.dropped += message.body is None
-        found: Mapping[Key, tuple[str, str]] = {}
-        if message.protocol != PROTOCOL:  # what is written over FHIR is recorded without a rule
+        if message.protocol == PROTOCOL:  # recorded without a rule; rules say where it goes
+            found = onward_differences(before, after, message)
+        else:
             found = differences(decide(before, message, records), decide(after, message, records))
         tally.add(message.id, found)
         yield tally
@@ -145,7 +149,74 @@ def differences(before: Decision, after: Decision) -> dict[Key, tuple[str, str]]
     orders = _order(before), _order(after)
     if orders[0] != orders[1]:
         found[Key("order", rule, "", *orders)] = ("", "")
+    if before.changes and after.changes:
+        found |= _sent(rule, "", before.sendings, after.sendings) | _warned(rule, before, after)
     return found | _unmapped(rule, before, after)
+
+
+def onward_differences(before: RuleSet, after: RuleSet, message: Stored) -> dict[Key, tuple[str, str]]:
+    """Return each difference in where the changes go, by kind, of a message that is written over FHIR."""
+    if message.body is None:
+        return {}
+    envelope = Envelope(
+        message.facility, message.sender, message.message_type, message.protocol, message.control_id
+    )
+    try:
+        source, kinds = written(bytes(message.body), message.charset, envelope)
+    except UnreadableError:
+        return {}  # no rule is asked of it, by either set
+    found: dict[Key, tuple[str, str]] = {}
+    for kind in kinds:
+        one, other = (_onward(rules, source, message.facility, kind) for rules in (before, after))
+        rule = other.rule or one.rule or "-"
+        if one.rule != other.rule:
+            found[Key("rule", rule, kind, one.rule or "-", other.rule or "-")] = ("", "")
+        if one.held != other.held:
+            states = [f"held {each}" if each else "recorded" for each in (one.held, other.held)]
+            found[Key("outcome", rule, kind, *states)] = ("", "")
+        elif not one.held:
+            found |= _sent(rule, f"{kind} to ", one.sendings, other.sendings)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """Where one change goes, or the code of why that cannot be told."""
+
+    rule: str | None
+    sendings: tuple[Sending, ...] = ()
+    held: str = ""
+
+
+def _onward(rules: RuleSet, source: RowSource, facility: str, kind: str) -> _Going:
+    try:
+        found: Onward = rules.onward(source, facility, kind)
+    except HoldingError as error:
+        return _Going(error.hold.rule, held=error.hold.code)
+    except Exception:  # noqa: BLE001 - as in `decide`
+        return _Going(None, held="internal_error")
+    return _Going(found.rule, found.sendings)
+
+
+def _sent(
+    rule: str, of: str, before: Sequence[Sending], after: Sequence[Sending]
+) -> dict[Key, tuple[str, str]]:
+    forms = [{one.to: f"sent {one.send}" for one in side} for side in (before, after)]
+    found: dict[Key, tuple[str, str]] = {}
+    for name in dict.fromkeys((*forms[0], *forms[1])):
+        told = [side.get(name, "not sent") for side in forms]
+        if told[0] != told[1]:
+            found[Key("destination", rule, of + name, *told)] = ("", "")
+    return found
+
+
+def _warned(rule: str, before: Decision, after: Decision) -> dict[Key, tuple[str, str]]:
+    ids = [{warned.id for warned in side.warnings} for side in (before, after)]
+    found: dict[Key, tuple[str, str]] = {}
+    for id_ in sorted(ids[0] ^ ids[1]):
+        told = ["warns" if id_ in side else "does not warn" for side in ids]
+        found[Key("warning", rule, id_, *told)] = ("", "")
+    return found
 
 
 def _state(decision: Decision) -> str:

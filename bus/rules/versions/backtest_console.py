@@ -16,7 +16,7 @@ from bus.rules.records import FreshRecords
 from bus.rules.versions.backtest import Tally, backtest
 from bus.rules.versions.folder import compiled, digest_of
 from bus.rules.versions.model import SHORT
-from bus.rules.versions.traffic import Span, read, span
+from bus.rules.versions.traffic import Span, read, span, take_additions
 from bus.terminal import progress, show_json, show_table, write
 from runtime.words import words
 
@@ -60,9 +60,11 @@ def run(engine: sa.Engine, options: argparse.Namespace) -> int:
     tally = Tally(values=options.values)
     progress = _progress(reach, quiet=options.json and not sys.stderr.isatty())
     complete = True
+    sets = compiled(before), compiled(after)
+    take_additions(engine, *sets)
     try:
         records, messages = FreshRecords(engine.connect), read(engine, reach)
-        for so_far in backtest(messages, compiled(before), compiled(after), tally, records):
+        for so_far in backtest(messages, *sets, tally, records):
             progress(so_far)
             if so_far.read == options.limit:
                 break

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from bus import bodies
 from bus.envelope import Stored
+from bus.rules.ruleset import RuleSet
 
 PAGE = 500
 BODIES_AT_ONCE = 8 * 1024 * 1024
@@ -66,6 +67,15 @@ def read(engine: sa.Engine, span: Span) -> Iterator[Stored]:
 def read_only(engine: sa.Engine) -> sa.Engine:
     """Return the same pool, every transaction read only."""
     return engine.execution_options(postgresql_readonly=True)
+
+
+def take_additions(engine: sa.Engine, *sets: RuleSet) -> None:
+    """Give each set the codes that people mapped while the bus ran, as the router has them. All sets have the
+    same.
+    """
+    with read_only(engine).begin() as connection:
+        for rules in sets:
+            rules.additions.refresh(connection)
 
 
 def _groups(page: Sequence[Any]) -> Iterator[list[tuple[int, datetime]]]:

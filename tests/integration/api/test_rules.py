@@ -18,6 +18,7 @@ from bus.inbox import Inbox
 from bus.rules.versions import service
 from bus.rules.versions.folder import digest_of
 from consortium.access import audit
+from consortium.terminology import maps
 from tests.integration.api.conftest import As
 from tests.integration.bus.clinic import lab
 from tests.integration.bus.rules.sets import numbered
@@ -167,6 +168,14 @@ async def test_a_backtest_tells_what_would_differ_and_no_values(
         "reports[].results[].unit",
     }
     assert first["differences"][0]["messages"] == [str(id_) for id_ in sent[:3]]
+    with engine.begin() as connection:  # what the file of version 4 lacks is known to it all the same
+        known = maps.Mapping("panels", "MAIN", "LP006", "P", None, None)
+        maps.add(connection, known, by="chen", why="by the vendor's list")
+    lacking = texts(4, codes="facility,code,target,name,system\nHY,LP006,v4,,\n")
+    lacking["campuses/main/lab.yaml"] = lacking["campuses/main/lab.yaml"].split("\ntests:")[0] + "\n"
+    mapped = {**body, "changed": {"files": lacking}}
+    third = (await client.post(f"{PATH}/backtest", json=mapped, headers=as_("engineer"))).json()
+    assert {one["what"] for one in third["differences"]} == {"field"}, "none is held"
     rest = {**body, "after": first["next"]}
     second = (await client.post(f"{PATH}/backtest", json=rest, headers=as_("engineer"))).json()
     assert (second["read"], second["next"]) == (2, None)

@@ -16,6 +16,7 @@ from bus.heartbeat import _UPSERT
 from bus.rules.console import rules_main
 from bus.rules.versions import backtest_console, traffic
 from bus.rules.versions.folder import digest_of
+from consortium.terminology import maps
 from runtime import settings
 from runtime.rules import rules_notice
 from runtime.settings import Settings
@@ -192,6 +193,31 @@ def test_a_stored_version_a_campus_and_a_limit_narrow_a_backtest(
     assert (report["read"], report["different"], report["complete"]) == (2, 2, False)
     assert said(run, *arguments, "--facility", "HY")["read"] == 0
     assert said(run, "backtest", "--since", "2999-01-01")["stored"] == 0
+
+
+def test_both_sides_of_a_backtest_know_what_was_mapped_since(
+    run: Run, checkout: Path, database_url: str
+) -> None:
+    """Held under the files alone on both sides, a changed field of such a message was not seen."""
+    bare = "facility,code,target,name,system\nHY,LP006,v1,,\n"
+    lay_out(checkout, without_tests(numbered(1, codes=bare)))
+    said(run, "deploy")
+    engine = engine_of(database_url)
+    with engine.begin() as connection:
+        wanted = maps.Mapping("panels", "MAIN", "LP006", "P", None, None)
+        maps.add(connection, wanted, by="chen", why="by the vendor's list")
+    store(database_url, lab())
+    lay_out(checkout, without_tests(numbered(2, codes=bare)))
+    report = said(run, "backtest", "--since", "2020-01-01")
+    assert {one["field"] for one in report["differences"]} == {
+        "reports[].conclusion",
+        "reports[].results[].unit",
+    }
+
+
+def without_tests(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return a set whose rules carry no test."""
+    return {path: content.split(b"\ntests:")[0] + b"\n" for path, content in files.items()}
 
 
 def test_an_interrupted_backtest_tells_what_it_found(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from bus.envelope import Stored
+from bus.rules.decision import Warned
 from bus.rules.ruleset import RuleSet
-from bus.rules.versions.backtest import EXAMPLES, SHOWN, Tally, backtest
+from bus.rules.versions.backtest import EXAMPLES, SHOWN, Tally, backtest, decide, differences
 from bus.rules.versions.folder import compiled
 
 RULE = """\
@@ -22,14 +27,38 @@ map:
     name: {given}
     sex: {{path: PID-8, lookup: sex, on_miss: {on_miss}}}
 """
+WARD = """\
+name: {name}
+kind: mllp
+description: d
+facility: MAIN
+address: 127.0.0.1:2575
+"""
+ONWARD = """\
+name: onward
+facility: MAIN
+description: d
+match: msg.protocol == "fhir" && msg.kind == "patient"
+destinations: {rule}
+"""
 CODES = "facility,code,target,name,system\nMAIN,F,female,,\n"
 
 
 def rules(
-    name: str = "one", given: str = "PID-5.1", on_miss: str = "hold", codes: str = CODES, blocks: str = "true"
+    name: str = "one",
+    given: str = "PID-5.1",
+    on_miss: str = "hold",
+    codes: str = CODES,
+    blocks: str = "true",
+    more: str = "",
+    onward: str | None = None,
 ) -> RuleSet:
-    rule = RULE.format(name=name, given=given, on_miss=on_miss, blocks=blocks)
-    return compiled({"campuses/main/a.yaml": rule.encode(), "codes/sex.csv": codes.encode()})
+    rule = RULE.format(name=name, given=given, on_miss=on_miss, blocks=blocks) + more
+    files = {"campuses/main/a.yaml": rule, "codes/sex.csv": codes}
+    files |= {f"destinations/{one}.yaml": WARD.format(name=one) for one in ("ward", "desk")}
+    if onward is not None:
+        files["campuses/main/z.yaml"] = ONWARD.format(rule=onward)
+    return compiled({path: text.encode() for path, text in files.items()})
 
 
 def message(number: int, sex: str = "F", body: str | None = None) -> Stored:
@@ -111,3 +140,52 @@ def test_another_rule_and_another_order_are_named() -> None:
         ("rule", "one"),
         ("order", "identity, waits, blocks"),
     }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("[ward]", "[]", ("ward", "sent raw", "not sent")),
+        ("[]", "[ward]", ("ward", "not sent", "sent raw")),
+        ("[ward]", "[{to: ward, send: hl7}]", ("ward", "sent raw", "sent hl7")),
+        ("[ward]", '[{to: ward, when: \'field("PID-8") == "M"\'}]', ("ward", "sent raw", "not sent")),
+    ],
+)
+def test_a_changed_destination_is_named_with_its_form(
+    before: str, after: str, expected: tuple[str, str, str]
+) -> None:
+    sets = [rules(more=f"destinations: {one}\n") for one in (before, after)]
+    found = tally(*sets, message(1), message(2, sex="X"))
+    assert told(found) == [("destination", *expected, 1)], "a held message goes nowhere"
+    assert found.different == 1
+
+
+def test_a_changed_destination_is_found_beside_an_unchanged_one() -> None:
+    sets = [rules(more=f"destinations: {one}\n") for one in ("[ward, desk]", "[desk, ward]")]
+    assert told(tally(*sets, message(1))) == [], "the order in which they are named decides nothing"
+
+
+def test_what_is_written_over_fhir_is_compared_by_where_its_changes_go() -> None:
+    body = json.dumps({"resourceType": "Patient"})
+    written = replace(message(1, body=body), message_type="fhir:Patient", protocol="fhir")
+    ward, desk = rules(onward="[{to: ward, send: hl7}]"), rules(onward="[{to: desk, send: hl7}]")
+    assert tally(ward, ward, written).different == 0
+    assert sorted(told(tally(ward, desk, written))) == [
+        ("destination", "patient to desk", "not sent", "sent hl7", 1),
+        ("destination", "patient to ward", "sent hl7", "not sent", 1),
+    ]
+    assert ("rule", "patient", "onward", "-", 1) in told(tally(ward, rules(), written))
+    broken = rules(onward="[{to: ward, send: hl7, when: 'field(\"a\") > 1'}]")
+    assert told(tally(ward, broken, written)) == [
+        ("outcome", "patient", "recorded", "held bad_expression", 1)
+    ]
+    other = replace(message(1, body='{"resourceType": "Basic"}'), message_type="fhir:Basic", protocol="fhir")
+    assert tally(ward, desk, other, replace(written, body=None)).different == 0
+
+
+def test_an_assertion_that_warns_anew_is_named() -> None:
+    plain = decide(rules(), message(1))
+    warned = replace(plain, warnings=(Warned("A1", "/ClinicalDocument", "t"),))
+    assert [(key.what, key.field, key.after) for key in differences(plain, warned)] == [
+        ("warning", "A1", "warns")
+    ]
