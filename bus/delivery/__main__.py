@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from functools import partial
+from pathlib import Path
 
+import sqlalchemy as sa
 import structlog
 
 from adapters.mllp.batched import BatchedTransport
@@ -18,6 +21,7 @@ from adapters.rest.outbound import RestTransport
 from adapters.rest.webhook import WebhookTransport
 from bus import logging, tracing
 from bus.delivery.building import Building
+from bus.delivery.described import deployed
 from bus.delivery.lines import Lines
 from bus.delivery.transport import Transport, secret_of
 from bus.fhir.systems import Systems
@@ -35,12 +39,15 @@ from runtime import settings
 log = structlog.get_logger("bus.delivery")
 
 
-def connect(options: settings.Settings, spec: AnyDestination) -> Transport:
-    """Return the way to a destination. Raises PermanentError when something of it is missing."""
-    return Building(_transport(options, spec), spec, Systems(options))
+def connect(options: settings.Settings, spec: AnyDestination, folder: Path) -> Transport:
+    """Return the way to a destination; `folder` holds what its file pins, and is read now alone.
+
+    Raises PermanentError when something of it is missing.
+    """
+    return Building(_transport(options, spec, folder), spec, Systems(options))
 
 
-def _transport(options: settings.Settings, spec: AnyDestination) -> Transport:
+def _transport(options: settings.Settings, spec: AnyDestination, folder: Path) -> Transport:
     # What only some ways need is imported for them: zeep and the drivers of databases take memory.
     secrets = options.delivery_secrets
     match spec:
@@ -55,11 +62,22 @@ def _transport(options: settings.Settings, spec: AnyDestination) -> Transport:
         case SoapDestination():
             from adapters.soap.outbound import SoapTransport
 
-            return SoapTransport(spec, options.rules_dir / "destinations" / spec.name, secrets)
+            return SoapTransport(spec, folder, secrets)
         case TablesDestination():
             from adapters.tables.outbound import TablesTransport
 
             return TablesTransport(spec, secret_of(secrets, spec.database))
+
+
+def engine_of(options: settings.Settings) -> sa.Engine:
+    """Return a way to the database on which the active rule set is looked at, a statement at a time."""
+    return sa.create_engine(
+        sa.make_url(options.database_url).set(drivername="postgresql+psycopg"),
+        pool_size=1,
+        pool_pre_ping=True,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"connect_timeout": 3, "application_name": "delivery"},
+    )
 
 
 async def main(options: settings.Settings) -> None:
@@ -68,13 +86,16 @@ async def main(options: settings.Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    lines = Lines(options.rules_dir, options.database_url, lambda spec: connect(options, spec))
+    engine = engine_of(options)
+    look = partial(deployed, engine, options.rules_dir)
+    lines = Lines(look, options.database_url, partial(connect, options))
     beating = asyncio.create_task(beat(options.database_url, "delivery", lines.detail))
     try:
         await lines.run(stop)
     finally:
         beating.cancel()
         await asyncio.gather(beating, return_exceptions=True)
+        engine.dispose()
 
 
 if __name__ == "__main__":
