@@ -10,7 +10,6 @@ import signal
 from functools import partial
 from pathlib import Path
 
-import sqlalchemy as sa
 import structlog
 
 from adapters.mllp.batched import BatchedTransport
@@ -21,7 +20,6 @@ from adapters.rest.outbound import RestTransport
 from adapters.rest.webhook import WebhookTransport
 from bus import logging, tracing
 from bus.delivery.building import Building
-from bus.delivery.described import deployed
 from bus.delivery.lines import Lines
 from bus.delivery.transport import Transport, secret_of
 from bus.fhir.systems import Systems
@@ -34,6 +32,8 @@ from bus.rules.destinations import (
     TablesDestination,
     WebhookDestination,
 )
+from bus.rules.versions.described import deployed, looking
+from bus.rules.versions.destinations import BELOW
 from runtime import settings
 
 log = structlog.get_logger("bus.delivery")
@@ -69,25 +69,14 @@ def _transport(options: settings.Settings, spec: AnyDestination, folder: Path) -
             return TablesTransport(spec, secret_of(secrets, spec.database))
 
 
-def engine_of(options: settings.Settings) -> sa.Engine:
-    """Return a way to the database on which the active rule set is looked at, a statement at a time."""
-    return sa.create_engine(
-        sa.make_url(options.database_url).set(drivername="postgresql+psycopg"),
-        pool_size=1,
-        pool_pre_ping=True,
-        isolation_level="AUTOCOMMIT",
-        connect_args={"connect_timeout": 3, "application_name": "delivery"},
-    )
-
-
 async def main(options: settings.Settings) -> None:
     """Deliver until told to stop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    engine = engine_of(options)
-    look = partial(deployed, engine, options.rules_dir)
+    engine = looking(options.database_url, "delivery")
+    look = partial(deployed, engine, options.rules_dir, BELOW)
     lines = Lines(look, options.database_url, partial(connect, options))
     beating = asyncio.create_task(beat(options.database_url, "delivery", lines.detail))
     try:

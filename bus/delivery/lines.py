@@ -11,10 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
-from bus.delivery.described import Described, Look, State
 from bus.delivery.line import Line
 from bus.delivery.transport import Transport
 from bus.rules.destinations import AnyDestination, load_destinations
+from bus.rules.versions.described import Described, Look, State
 from bus.rules.versions.destinations import BELOW
 from consortium.errors import PermanentError
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from bus.delivery import lines
-from bus.delivery.described import in_folder
 from bus.delivery.lines import Lines
 from bus.delivery.transport import Answer, OnWire, Outgoing, Transport, Verdict
 from bus.rules.destinations import AnyDestination
+from bus.rules.versions.described import in_folder
+from bus.rules.versions.destinations import BELOW
 from tests.contract.outbound.http_harness import patient_wsdl, pinned
 
 EMR = """
@@ -60,7 +61,7 @@ async def test_a_wsdl_that_was_reviewed_anew_makes_a_new_line_and_another_file_d
     pinned(folder / "emr", patient=patient_wsdl())
     (folder / "emr.yaml").write_text(EMR)
     stop = asyncio.Event()
-    running = Lines(partial(in_folder, tmp_path), "host=127.0.0.1 port=1 connect_timeout=1", connect)
+    running = Lines(partial(in_folder, tmp_path, BELOW), "host=127.0.0.1 port=1 connect_timeout=1", connect)
     task = asyncio.create_task(running.run(stop))
     await until(1)
     (folder / "ward.yaml").write_text(OTHER)
