@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from activities.client import acknowledge_critical_value
 from adapters.ihe.sources import Sources
 from bus.forms import CurrentRules
+from bus.rules.versions.destinations import CurrentDestinations
 from bus.rules.versions.shelf import Shelf
 from consortium.access.sign_in import Remembered
 from consortium.documents import affinity
@@ -45,6 +46,11 @@ class Platform:
     def rules(self) -> CurrentRules:
         """The rules as they are now, for looking at what they would do."""
         return CurrentRules(self.settings.rules_dir)
+
+    @cached_property
+    def destinations(self) -> CurrentDestinations:
+        """Other systems, as the deployed rules describe them."""
+        return CurrentDestinations(self.settings.rules_dir)
 
     @cached_property
     def contents(self) -> ContentStore:

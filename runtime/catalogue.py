@@ -188,9 +188,11 @@ def _wanted(name: str, settings: Settings) -> bool:
 
 
 def _takes_files(settings: Settings) -> bool:
-    """Return whether a source of files has a place."""
-    described = {path.stem for path in settings.rules_dir.glob("campuses/*/files/*.yaml")}
-    return not described.isdisjoint(settings.file_places)
+    """Return whether a source of files may have a place: the deployed rules, which are not known before the
+    database is, may describe one for every place that is no destination's.
+    """
+    destinations = {path.stem for path in settings.rules_dir.glob("destinations/*.yaml")}
+    return not destinations.issuperset(settings.file_places)
 
 
 def _databases(settings: Settings, theirs: bool) -> Callable[[], None]:

@@ -8,23 +8,24 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+import sqlalchemy as sa
 import structlog
 
 from adapters.files.client import open_place
 from adapters.files.codec import Reading
 from adapters.files.ledger import Ledger
+from adapters.files.running import BELOW, Sources, WrongPlaceError
 from adapters.files.server import Poller
 from adapters.files.settings import Source, sources
 from bus import logging, tracing
 from bus.heartbeat import beating
 from bus.hl7.charset import codec_for
-from consortium.errors import PermanentError, YilianError
+from bus.rules.versions.deciding import deciding
+from bus.rules.versions.described import deployed, looking
+from consortium.errors import PermanentError, RetryableError, YilianError
 from runtime.settings import Settings, home, load
 
 NAME = "files"
@@ -41,15 +42,23 @@ def main(arguments: list[str]) -> int:
     try:
         settings = load()
         tracing.configure(NAME, settings.otlp_endpoint, settings.trace_ratio)
-        described = sources(settings.rules_dir)
+        engine = looking(settings.database_url, NAME)
         if arguments == ["check"]:
-            return _check(settings, described)
-        pollers = [_poller(settings, one, stop) for one in described if one.name in settings.file_places]
-        _poll(settings, pollers, stop)
+            return _check(settings, _described(settings, engine))
+        _poll(settings, engine, stop)
+        engine.dispose()
     except YilianError as error:
         log.exception("cannot_start", reason=str(error))
         return 1
     return 0
+
+
+def _described(settings: Settings, engine: sa.Engine) -> tuple[Source, ...]:
+    try:
+        with engine.connect() as connection, deciding(connection, settings.rules_dir, BELOW) as folder:
+            return sources(folder)
+    except sa.exc.OperationalError as error:
+        raise RetryableError("the database, which has the deployed rules, cannot be reached") from error
 
 
 def _check(settings: Settings, described: tuple[Source, ...]) -> int:
@@ -72,7 +81,7 @@ def _poller(settings: Settings, source: Source, stop: threading.Event) -> Poller
     try:
         place = open_place(settings.file_places[source.name])
     except PermanentError as error:
-        raise PermanentError(f"file_places.{source.name}: {error}") from error
+        raise WrongPlaceError(f"file_places.{source.name}: {error}") from error
     return Poller(reading, place, Ledger(settings, source), _spool(), stop)
 
 
@@ -82,20 +91,13 @@ def _spool() -> Path:
     return path
 
 
-def _poll(settings: Settings, pollers: list[Poller], stop: threading.Event) -> None:
-    def detail() -> Mapping[str, Any]:
-        return {"sources": len(pollers), **{one.source.name: one.detail() for one in pollers}}
-
-    with ExitStack() as opened:
-        opened.enter_context(beating(settings.database_url, NAME, detail))
-        log.info("started", count=len(pollers))
-        threads = opened.enter_context(ThreadPoolExecutor(max(1, len(pollers)), "source"))
-        running = [threads.submit(one.run) for one in pollers]
-        for each in running:
-            each.add_done_callback(lambda _ended: stop.set())
-        stop.wait()
-        for each in running:
-            each.result()  # a fault of ours ends the process: its supervisor starts it again
+def _poll(settings: Settings, engine: sa.Engine, stop: threading.Event) -> None:
+    look = partial(deployed, engine, settings.rules_dir, BELOW)
+    places = frozenset(settings.file_places)
+    polled = Sources(look, places, lambda source: _poller(settings, source, stop), stop)
+    with beating(settings.database_url, NAME, polled.detail):
+        log.info("started", places=len(places))
+        polled.run()
     log.info("stopped")
 
 

@@ -24,6 +24,9 @@ from consortium.errors import YilianError
 
 log = structlog.get_logger("adapters.files")
 
+_NOTICE = 0.5
+"""Seconds after which a poller that waits notices that it is left."""
+
 
 class Poller:
     """Polls one source. `detail` is what its heartbeat shows."""
@@ -44,6 +47,7 @@ class Poller:
         self._place = place
         self._ledger = ledger
         self._stop = stop
+        self._left = threading.Event()
         self._clock = clock
         self._jitter = jitter
         self._intake = Intake(reading, place, ledger, spool, self._going)
@@ -67,11 +71,20 @@ class Poller:
             **asdict(self._counts),
         }
 
+    def leave(self) -> None:
+        """Take no other file: the one at hand is ended first, all of it by one description."""
+        self._left.set()
+
     def run(self) -> None:
-        """Poll until stopped, then let go of place and ledger."""
+        """Poll until stopped or left, then let go of place and ledger."""
         with closing(self._place), closing(self._ledger):
-            while not self._stop.is_set():
-                self._stop.wait(self.attempt())
+            while self._staying():
+                self._rest(self.attempt())
+
+    def _rest(self, seconds: float) -> None:
+        while self._staying() and seconds > 0:
+            self._stop.wait(min(seconds, _NOTICE))
+            seconds -= _NOTICE
 
     def attempt(self) -> float:
         """Look once, whatever happens; return the seconds to wait before the next."""
@@ -90,7 +103,7 @@ class Poller:
         if not claimed and not self._settled:
             self._ledger.settle()
         self._settled = True
-        done = [self._take(entry) for entry in claimed if self._going()]
+        done = [self._take(entry) for entry in claimed if self._staying()]
         return [*done, *self._new()]
 
     def _new(self) -> Iterator[Taken]:
@@ -99,7 +112,7 @@ class Poller:
         self._seen, self._waiting, self._unusable = looked.seen, looked.waiting, looked.unusable
         for entry in looked.ready:
             # One of that name that is claimed still goes first.
-            if self._going() and entry.name not in busy and self._claim(entry):
+            if self._staying() and entry.name not in busy and self._claim(entry):
                 yield self._take(entry)
 
     def _claim(self, entry: Entry) -> bool:
@@ -128,6 +141,9 @@ class Poller:
 
     def _going(self) -> bool:
         return not self._stop.is_set()
+
+    def _staying(self) -> bool:
+        return self._going() and not self._left.is_set()
 
 
 def _told(error: YilianError | psycopg.Error | OSError) -> str:

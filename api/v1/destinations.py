@@ -18,7 +18,6 @@ from bus.delivery import control, overview
 from bus.delivery.control import Mode
 from bus.delivery.decide import State
 from bus.journey import readable
-from bus.rules.destinations import load_destinations
 from consortium.access import policy
 from consortium.access.model import GROUP, Action, Resource
 from consortium.identity.service import person_of
@@ -124,8 +123,7 @@ STUCK: dict[int | str, dict[str, Any]] = {
 
 
 def _all(caller: Caller, connection: sa.Connection) -> list[overview.Standing]:
-    specs = load_destinations(caller.parts.settings.rules_dir).by_name
-    return overview.standings(connection, specs)
+    return overview.standings(connection, caller.parts.destinations.get(connection))
 
 
 def _resource(one: overview.Standing) -> Resource:

@@ -12,7 +12,6 @@ from pydantic import BaseModel, Field
 
 from api.caller import Caller, gate
 from bus.identity.registrations import registrations, speeds
-from bus.rules.destinations import load_destinations
 from consortium.access.model import GROUP, SHARED, Action, Resource
 from consortium.identity.figures import figures
 
@@ -148,9 +147,9 @@ def list_registrations(
     """Return new patient numbers with what the other campuses were told, and p50 and p95 of each campus."""
     wanted = _wanted(caller, facility)
     start = _aware(since) if since else caller.parts.now() - timedelta(days=1)
-    specs = load_destinations(caller.parts.settings.rules_dir).by_name
-    campuses = {name: spec.facility for name, spec in specs.items()}
     with caller.parts.statements.connect() as connection:
+        specs = caller.parts.destinations.get(connection)
+        campuses = {name: spec.facility for name, spec in specs.items()}
         found = registrations(connection, campuses, since=start, facility=wanted, before=before, limit=limit)
         heard = speeds(connection, campuses, since=start, facility=wanted)
     return Registrations(

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -30,17 +32,22 @@ from bus.rules.destinations import (
     TablesDestination,
     WebhookDestination,
 )
+from bus.rules.versions.described import deployed, looking
+from bus.rules.versions.destinations import BELOW
 from runtime import settings
 
 log = structlog.get_logger("bus.delivery")
 
 
-def connect(options: settings.Settings, spec: AnyDestination) -> Transport:
-    """Return the way to a destination. Raises PermanentError when something of it is missing."""
-    return Building(_transport(options, spec), spec, Systems(options))
+def connect(options: settings.Settings, spec: AnyDestination, folder: Path) -> Transport:
+    """Return the way to a destination; `folder` holds what its file pins, and is read now alone.
+
+    Raises PermanentError when something of it is missing.
+    """
+    return Building(_transport(options, spec, folder), spec, Systems(options))
 
 
-def _transport(options: settings.Settings, spec: AnyDestination) -> Transport:
+def _transport(options: settings.Settings, spec: AnyDestination, folder: Path) -> Transport:
     # What only some ways need is imported for them: zeep and the drivers of databases take memory.
     secrets = options.delivery_secrets
     match spec:
@@ -55,7 +62,7 @@ def _transport(options: settings.Settings, spec: AnyDestination) -> Transport:
         case SoapDestination():
             from adapters.soap.outbound import SoapTransport
 
-            return SoapTransport(spec, options.rules_dir / "destinations" / spec.name, secrets)
+            return SoapTransport(spec, folder, secrets)
         case TablesDestination():
             from adapters.tables.outbound import TablesTransport
 
@@ -68,13 +75,16 @@ async def main(options: settings.Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    lines = Lines(options.rules_dir, options.database_url, lambda spec: connect(options, spec))
+    engine = looking(options.database_url, "delivery")
+    look = partial(deployed, engine, options.rules_dir, BELOW)
+    lines = Lines(look, options.database_url, partial(connect, options))
     beating = asyncio.create_task(beat(options.database_url, "delivery", lines.detail))
     try:
         await lines.run(stop)
     finally:
         beating.cancel()
         await asyncio.gather(beating, return_exceptions=True)
+        engine.dispose()
 
 
 if __name__ == "__main__":

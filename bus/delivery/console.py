@@ -15,7 +15,8 @@ from bus.delivery import control, overview
 from bus.delivery.control import Mode
 from bus.delivery.decide import State
 from bus.journey import readable
-from bus.rules.destinations import AnyDestination, load_destinations
+from bus.rules.destinations import AnyDestination
+from bus.rules.versions.destinations import CurrentDestinations
 from bus.terminal import fail, show_json, show_table, takes_json, with_database, write
 from consortium.access import audit
 from consortium.access.model import Action
@@ -32,8 +33,13 @@ def destinations_main(argv: Sequence[str]) -> int:
         options = _parser().parse_args(argv)
     except SystemExit as end:
         return int(end.code or 0)
-    specs = load_destinations(settings.load().rules_dir).by_name
-    return with_database(lambda engine: int(options.run(engine, specs, options)))
+    return with_database(lambda engine: _run(engine, options))
+
+
+def _run(engine: sa.Engine, options: argparse.Namespace) -> int:
+    with engine.connect() as connection:
+        specs = CurrentDestinations(settings.load().rules_dir).get(connection)
+    return int(options.run(engine, specs, options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -125,8 +131,8 @@ def _list(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
     if not found:
         write(
             words(
-                "no destination: write one in rules/destinations (docs/destinations.md)",
-                "尚无目的系统：请在 rules/destinations 中编写（docs/destinations.md）",
+                "no destination: write one in rules/destinations and deploy it (docs/destinations.md)",
+                "尚无目的系统：请在 rules/destinations 中编写并启用（docs/destinations.md）",
             )
         )
     return 0
@@ -266,6 +272,6 @@ def _standing(connection: sa.Connection, specs: Specs, name: str) -> overview.St
             return one
     known = ", ".join(sorted(specs)) or "none"
     raise PermanentError(
-        f"there is no destination {name}; rules/destinations has {known}",
-        zh=f"没有名为 {name} 的目的系统；rules/destinations 中有 {known}",
+        f"there is no destination {name}; the rules in force have {known}",
+        zh=f"没有名为 {name} 的目的系统；现行规则中有 {known}",
     )

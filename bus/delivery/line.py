@@ -58,6 +58,8 @@ class Line:
     ) -> None:
         """`chance` draws from [0, 1), for the jitter."""
         self.spec = spec
+        self.version: str | None = None
+        """Digest of the rule set whose messages it takes; None: of any, as no set is deployed."""
         self.breaker = Breaker(spec.breaker, chance)
         self.owned = False
         self.delivered = 0
@@ -168,7 +170,7 @@ class Line:
             await self._put_back(rows)
         if room > 0 and (not self._claimed or (self._plenty and len(self._claimed) < LOW)):
             ahead = AHEAD if self.breaker.position(monotonic()) is Position.CLOSED else 0
-            found = await rows.claim(room + ahead, control.last)
+            found = await rows.claim(room + ahead, control.last, self.version)
             self._claimed.extend(found)
             self._plenty = len(found) == room + ahead
         while room > 0 and self._claimed:

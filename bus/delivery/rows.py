@@ -36,6 +36,8 @@ _HEADS = (
 )
 _CLAIM = (
     "WITH heads AS ({heads} AND (d.not_before IS NULL OR d.not_before <= now())"
+    " AND (%(version)s::text IS NULL"
+    " OR %(version)s = (SELECT digest FROM bus.rule_activation ORDER BY id DESC LIMIT 1))"
     " ORDER BY d.id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)"
     " UPDATE bus.delivery d SET state = 'claimed', attempts = d.attempts + 1 FROM heads WHERE d.id = heads.id"
     " RETURNING d.id, d.message_id, d.attempts AS attempt, d.refusals, d.tried_at"
@@ -198,10 +200,14 @@ class Rows:
             return Control()
         return Control(paused=True) if row[0] == "paused" else Control(last=row[1])
 
-    async def claim(self, limit: int, last: int | None) -> list[Claim]:
-        """Take the first due rows, one at most of each patient."""
+    async def claim(self, limit: int, last: int | None, version: str | None = None) -> list[Claim]:
+        """Take the first due rows, one at most of each patient; none while another rule set than `version`
+        is active.
+
+        What a set has queued is not seen before that set is: it is never sent as an earlier one says.
+        """
         async with self._connection.cursor(row_factory=class_row(Claim)) as cursor:
-            await cursor.execute(self._claim, {**self._of(last), "limit": limit})
+            await cursor.execute(self._claim, {**self._of(last), "limit": limit, "version": version})
             return sorted(await cursor.fetchall(), key=lambda claim: claim.id)
 
     async def release(self, claims: Sequence[Claim]) -> None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from bus.identity import printing
 from bus.identity.registrations import registrations, speeds
-from bus.rules.destinations import load_destinations
+from bus.rules.versions.destinations import CurrentDestinations
 from bus.terminal import show_json, takes_json, with_database, write
 from consortium.access import audit
 from consortium.access.model import Action
@@ -258,10 +258,10 @@ def _undo_move(engine: sa.Engine, options: argparse.Namespace) -> int:
 
 
 def _registrations(engine: sa.Engine, options: argparse.Namespace) -> int:
-    specs = load_destinations(settings.load().rules_dir).by_name
-    campuses = {name: spec.facility for name, spec in specs.items()}
     since = datetime.now(UTC) - timedelta(days=options.days)
     with engine.connect() as connection:
+        specs = CurrentDestinations(settings.load().rules_dir).get(connection)
+        campuses = {name: spec.facility for name, spec in specs.items()}
         found = registrations(
             connection, campuses, since=since, facility=options.facility, limit=options.limit
         )

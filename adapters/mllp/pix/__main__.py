@@ -21,7 +21,7 @@ from bus.inbox import Inbox
 from bus.logging import configure
 from bus.pix.manager import Manager
 from bus.pix.notices.notifier import Notifier
-from bus.pix.notices.running import Files, notify
+from bus.pix.notices.running import Told, notify
 from consortium.errors import PermanentError
 from runtime.settings import Settings, load
 
@@ -55,7 +55,7 @@ async def serve(settings: Settings) -> None:
         await listener.start()
         tasks = [
             asyncio.create_task(beat(settings.database_url, "pix", listener.detail)),
-            asyncio.create_task(notify(Notifier(settings, engine), Files(settings.rules_dir))),
+            asyncio.create_task(notify(Notifier(settings, engine), Told(engine, settings.rules_dir))),
         ]
         try:
             await stop.wait()

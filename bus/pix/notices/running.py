@@ -10,7 +10,8 @@ import sqlalchemy as sa
 import structlog
 
 from bus.pix.notices.notifier import Notifier
-from bus.rules.destinations import MllpDestination, load_destinations
+from bus.rules.destinations import MllpDestination
+from bus.rules.versions.destinations import CurrentDestinations
 
 log = structlog.get_logger("bus.pix.notices")
 
@@ -18,31 +19,27 @@ LOOK = 1.0
 """Seconds between looks."""
 
 
-class Files:
-    """The destinations that are told, read again when their files change."""
+class Told:
+    """The destinations that are told, as the deployed rules describe them."""
 
-    def __init__(self, rules_dir: Path) -> None:
-        self._folder = rules_dir
-        self._state: tuple[object, ...] | None = None
-        self._found: Sequence[MllpDestination] = ()
+    def __init__(self, engine: sa.Engine, rules_dir: Path) -> None:
+        """`rules_dir`: where destinations are before the first set is deployed."""
+        self._engine = engine
+        self._destinations = CurrentDestinations(rules_dir)
 
     def found(self) -> Sequence[MllpDestination]:
-        """Return them as their files say now. A file with a mistake is delivery's to report."""
-        paths = sorted((self._folder / "destinations").glob("*.yaml"))
-        state = tuple((str(path), (stat := path.stat()).st_mtime_ns, stat.st_size) for path in paths)
-        if state != self._state:
-            loaded = load_destinations(self._folder).by_name.values()
-            self._found = [one for one in loaded if isinstance(one, MllpDestination) and one.pix]
-            self._state = state
-        return self._found
+        """Return them. A file with a mistake is delivery's to report. Raises SQLAlchemy's errors."""
+        with self._engine.connect() as connection:
+            known = self._destinations.get(connection).values()
+        return [one for one in known if isinstance(one, MllpDestination) and one.pix]
 
 
-async def notify(notifier: Notifier, files: Files) -> None:
+async def notify(notifier: Notifier, told: Told) -> None:
     """Tell until cancelled. A database that is away is waited for."""
     away = False
     while True:
         try:
-            more = await asyncio.to_thread(lambda: notifier.step(files.found()))
+            more = await asyncio.to_thread(lambda: notifier.step(told.found()))
             away = False
         except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
             if not away:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +14,25 @@ from bus.rules.versions.folder import laid_out
 
 
 @contextmanager
-def deciding(connection: sa.Connection, rules_dir: Path) -> Iterator[Path]:
+def deciding(connection: sa.Connection, rules_dir: Path, below: str = "") -> Iterator[Path]:
     """Give a folder that holds the deployed set for as long as the block lasts; `rules_dir` itself before the
-    first is deployed. Raises `UnfitFilesError`, OSError.
+    first is deployed. With `below` the deployed set's files are there alone whose path begins so.
+    Raises `UnfitFilesError`, OSError.
     """
     digest = store.active_digest(connection)
     if digest is None:
         yield rules_dir
         return
-    with laid_out(store.files(connection, digest)) as folder:
+    with stored(connection, digest, below) as folder:
         yield folder
+
+
+@contextmanager
+def stored(connection: sa.Connection, digest: str, below: str = "") -> Iterator[Path]:
+    """Give a folder that holds a stored set, or what of it lies `below`, for as long as the block lasts.
+
+    Raises `UnfitFilesError`, OSError.
+    """
+    files = store.files(connection, digest, below)
+    with laid_out(files) if files else tempfile.TemporaryDirectory(prefix="yilian-rules-") as folder:
+        yield Path(folder)

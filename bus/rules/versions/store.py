@@ -44,7 +44,10 @@ SAVE = sa.text(
     " VALUES (:digest, :author, :note, :rules, :tests) ON CONFLICT (digest) DO NOTHING RETURNING digest"
 )
 SAVE_FILE = sa.text("INSERT INTO bus.rule_file (digest, path, content) VALUES (:digest, :path, :content)")
-FILES = sa.text("SELECT path, content FROM bus.rule_file WHERE digest = :digest ORDER BY path")
+FILES = sa.text(
+    "SELECT path, content FROM bus.rule_file WHERE digest = :digest AND starts_with(path, :below)"
+    " ORDER BY path"
+)
 BEGINNING = re.compile(r"[0-9a-f]{4,64}")
 
 
@@ -97,9 +100,10 @@ def version(connection: sa.Connection, digest: str) -> Version:
     return Version(**connection.execute(VERSION, {"digest": digest}).mappings().one())
 
 
-def files(connection: sa.Connection, digest: str) -> dict[str, bytes]:
-    """Return the files of a stored set."""
-    return {row.path: bytes(row.content) for row in connection.execute(FILES, {"digest": digest})}
+def files(connection: sa.Connection, digest: str, below: str = "") -> dict[str, bytes]:
+    """Return the files of a stored set; with `below` (such as `codes/`) those alone whose path begins so."""
+    values = {"digest": digest, "below": below}
+    return {row.path: bytes(row.content) for row in connection.execute(FILES, values)}
 
 
 def named(connection: sa.Connection, name: str) -> str:

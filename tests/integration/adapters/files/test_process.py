@@ -15,9 +15,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from bus.rules.versions import service
 from runtime.settings import Settings
 from tests.conftest import CHECKOUT
 from tests.integration.adapters.files.conftest import HEADER, Drop, ids
+from tests.integration.bus.clinic import engine_of, rows
+from tests.integration.bus.rules.sets import numbered
 
 ROWS = 4000
 DESCRIBED = """
@@ -101,7 +104,7 @@ def test_the_process_beats_tells_no_patient_data_and_ends_when_it_is_told_to(
 
         def told() -> bool:
             row = database.execute("SELECT detail FROM bus.heartbeat WHERE name = 'files'").fetchone()
-            return row is not None and row[0]["ns_lab"].get("files_archived") == 1
+            return row is not None and row[0].get("ns_lab", {}).get("files_archived") == 1
 
         until(told, "no heartbeat tells of the file", 20)
         process.send_signal(signal.SIGTERM)
@@ -125,3 +128,36 @@ def test_check_says_what_would_be_taken_from_where(home: dict[str, str], drop: D
     done = subprocess.run(command, cwd=CHECKOUT, env=home, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0
     assert done.stdout.decode() == f"ns_lab  NS  *.csv  {drop.root}\n"
+
+
+def test_the_sources_of_the_deployed_rules_are_taken_and_not_what_the_checkout_says(
+    home: dict[str, str], drop: Drop, database_url: str
+) -> None:
+    path = "campuses/nansha/files/ns_lab.yaml"
+    engine = engine_of(database_url)
+
+    def described(sender: str) -> str:
+        return DESCRIBED.replace("sender: LIS", f"sender: {sender}")
+
+    def senders() -> list[str]:
+        return [sender for (sender,) in rows(database_url, "SELECT sender FROM bus.inbox ORDER BY id")]
+
+    def archived(count: int | None) -> bool:
+        found = rows(database_url, "SELECT detail -> 'ns_lab' FROM bus.heartbeat WHERE name = 'files'")
+        return bool(found and found[0][0]) and found[0][0].get("files_archived") == count
+
+    service.deploy(engine, numbered(1), "chen")
+    with polling(home | {"YILIAN_DATABASE_URL": database_url}) as process:
+        drop.rows("a.csv", "1,P1,珅")
+        service.deploy(engine, numbered(1) | {path: described("ONE").encode()}, "chen")
+        until(lambda: senders() == ["ONE"], "a source deployed while it runs is not taken")
+        until(lambda: archived(1), "no heartbeat tells of the file", 20)
+        (Path(home["YILIAN_RULES_DIR"]) / path).write_text(described("CHECKOUT"), encoding="utf-8")
+        service.deploy(engine, numbered(1) | {path: described("TWO").encode()}, "chen")
+        until(lambda: archived(None), "the changed source has no poller of its own", 20)
+        drop.rows("b.csv", "2,P2,珅")
+        until(lambda: len(senders()) == 2, "the changed source is not taken")
+        assert senders() == ["ONE", "TWO"]
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+    assert process.returncode == 0

@@ -181,7 +181,7 @@ async def test_the_command_line_says_what_is_wrong(
 ) -> None:
     ids = enqueue(database_url, "ward", *messages(1))
     for words, status, said in (
-        (("show", "nowhere"), 1, "there is no destination nowhere; rules/destinations has ward"),
+        (("show", "nowhere"), 1, "there is no destination nowhere; the rules in force have ward"),
         (("pause", "nowhere", "--why", "x"), 1, "no destination nowhere"),
         (("pause", "ward"), 2, "--why"),
         (("show", "ward", "999"), 1, "ward has no delivery 999"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from bus.delivery import lines
 from bus.delivery.lines import Lines
 from bus.delivery.transport import Answer, OnWire, Outgoing, Transport, Verdict
 from bus.rules.destinations import AnyDestination
+from bus.rules.versions.described import in_folder
+from bus.rules.versions.destinations import BELOW
 from tests.contract.outbound.http_harness import patient_wsdl, pinned
 
 EMR = """
@@ -44,7 +47,8 @@ async def test_a_wsdl_that_was_reviewed_anew_makes_a_new_line_and_another_file_d
     monkeypatch.setattr(lines, "LOOK", 0.01)
     made: list[str] = []
 
-    def connect(spec: AnyDestination) -> Transport:
+    def connect(spec: AnyDestination, beside: Path) -> Transport:
+        assert beside == tmp_path / "destinations" / spec.name
         made.append(spec.name)
         return Nowhere()
 
@@ -57,7 +61,7 @@ async def test_a_wsdl_that_was_reviewed_anew_makes_a_new_line_and_another_file_d
     pinned(folder / "emr", patient=patient_wsdl())
     (folder / "emr.yaml").write_text(EMR)
     stop = asyncio.Event()
-    running = Lines(tmp_path, "host=127.0.0.1 port=1 connect_timeout=1", connect)
+    running = Lines(partial(in_folder, tmp_path, BELOW), "host=127.0.0.1 port=1 connect_timeout=1", connect)
     task = asyncio.create_task(running.run(stop))
     await until(1)
     (folder / "ward.yaml").write_text(OTHER)
