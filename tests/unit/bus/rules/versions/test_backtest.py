@@ -154,15 +154,15 @@ def test_another_rule_and_another_order_are_named() -> None:
 def test_a_changed_destination_is_named_with_its_form(
     before: str, after: str, expected: tuple[str, str, str]
 ) -> None:
-    sets = [rules(more=f"destinations: {one}\n") for one in (before, after)]
-    found = tally(*sets, message(1), message(2, sex="X"))
+    old, new = (rules(more=f"destinations: {one}\n") for one in (before, after))
+    found = tally(old, new, message(1), message(2, sex="X"))
     assert told(found) == [("destination", *expected, 1)], "a held message goes nowhere"
     assert found.different == 1
 
 
 def test_a_changed_destination_is_found_beside_an_unchanged_one() -> None:
-    sets = [rules(more=f"destinations: {one}\n") for one in ("[ward, desk]", "[desk, ward]")]
-    assert told(tally(*sets, message(1))) == [], "the order in which they are named decides nothing"
+    old, new = (rules(more=f"destinations: {one}\n") for one in ("[ward, desk]", "[desk, ward]"))
+    assert told(tally(old, new, message(1))) == [], "the order in which they are named decides nothing"
 
 
 def test_what_is_written_over_fhir_is_compared_by_where_its_changes_go() -> None:
