@@ -27,6 +27,11 @@ _ORIGINAL = {
 _ENHANCED = {**_ORIGINAL, b"CA": Verdict.TAKEN}
 
 
+def verdicts(mode: Acknowledgement) -> Mapping[bytes, Verdict]:
+    """Return what each answer (MSA-1) means that ends a delivery in a mode."""
+    return _ENHANCED if mode is Acknowledgement.ENHANCED else _ORIGINAL
+
+
 @dataclass(frozen=True, slots=True)
 class Msa:
     """What an acknowledgement says, in bytes: control ids are compared as they were sent."""
@@ -68,8 +73,7 @@ class Links:
         self._spec = spec
         self._tls = client_context(spec.tls)
         self._idle: list[Wire] = []
-        enhanced = spec.acknowledgement is Acknowledgement.ENHANCED
-        self.verdicts: Mapping[bytes, Verdict] = _ENHANCED if enhanced else _ORIGINAL
+        self.verdicts: Mapping[bytes, Verdict] = verdicts(spec.acknowledgement)
         """By MSA-1, the answers that end a delivery in the mode that is waited for."""
 
     async def take(self) -> Wire:

@@ -76,7 +76,11 @@ def body(spec: RestDestination, message: Outgoing) -> bytes:
     """Return what is sent of a message. Raises UnsendableError."""
     if spec.body is None:
         return message.body
-    made = filled(spec.body, message)
+    return as_json(filled(spec.body, message))
+
+
+def as_json(made: Any) -> bytes:
+    """Return what a shape made, as JSON."""
     return json.dumps(made, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
 
 

@@ -12,10 +12,12 @@ from fastapi import APIRouter, Depends, Path, Query
 from sqlalchemy import Connection
 
 from adapters.files import settings as files
+from adapters.mocked import MockedDelivery
 from adapters.tables import settings as tables
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError, FieldError
 from api.v1 import rule_shapes as shapes
+from bus.fhir.systems import Systems
 from bus.rules.records import FreshRecords
 from bus.rules.versions import service, store, traffic
 from bus.rules.versions.backtest import Tally, backtest
@@ -107,7 +109,13 @@ def deploy(caller: Deployer, body: shapes.Deployment) -> shapes.Activated:
     by = caller.user.username
     try:
         outcome = service.deploy(
-            caller.parts.engine, body.contents(), by, body.note, expected=body.expected, also=CHECKS
+            caller.parts.engine,
+            body.contents(),
+            by,
+            body.note,
+            expected=body.expected,
+            also=CHECKS,
+            deliveries=MockedDelivery(Systems(caller.parts.settings)),
         )
     except RefusedRulesError as error:
         raise _refused(error) from error

@@ -19,6 +19,7 @@ from bus.hl7.charset import codec_for
 from bus.hl7.problem import HL7Error
 from bus.hl7.writing.message import Heading, write
 from bus.rules.destinations import AnyDestination
+from bus.rules.sending.base import Hl7Built
 from bus.rules.spec import Form
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -34,7 +35,7 @@ class Building:
 
     async def send(self, message: Outgoing, on_wire: OnWire) -> Answer:
         """Build and send; see `Transport`. Raises UnsendableError naming the field that cannot be built."""
-        return await self._transport.send(self.built(message), on_wire)
+        return await self._transport.send(built(message, self._spec, self._systems), on_wire)
 
     async def check(self) -> None:
         """Look whether the destination is as its file says; see `Transport`."""
@@ -44,31 +45,32 @@ class Building:
         """Close the transport."""
         await self._transport.close()
 
-    def built(self, message: Outgoing) -> Outgoing:
-        """Return the message as it goes out."""
-        if message.form is Form.FHIR:
-            change, provenance = restored(message.body)
-            made = bundle(change, provenance, self._systems, self._spec.fhir.bundle)
-            return replace(message, body=_ENCODER.encode(made), charset="utf-8")
-        if message.form is Form.HL7:
-            return self._hl7(message)
-        return message
 
-    def _hl7(self, message: Outgoing) -> Outgoing:
+def built(message: Outgoing, spec: AnyDestination, systems: Systems) -> Outgoing:
+    """Return a message as it goes out to a destination. Raises UnsendableError naming the field that cannot
+    be built.
+    """
+    if message.form is Form.FHIR:
         change, provenance = restored(message.body)
-        spec = self._spec.hl7
-        heading = Heading(
-            facility=provenance.facility,
-            domain=self._systems.patient(provenance.facility).removeprefix("urn:oid:"),
-            control_id=f"YL{message.id}",
-            at=provenance.received_at,
-            version=spec.version,
-            charset=spec.charset,
-            receiving_application=spec.receiving_application,
-            receiving_facility=spec.receiving_facility,
-        )
-        try:
-            body = write(change, heading)
-        except HL7Error as error:
-            raise UnsendableError(error.code, f"{error.reason} ({error.location})") from error
-        return replace(message, body=body, charset=codec_for(spec.charset))
+        made = bundle(change, provenance, systems, spec.fhir.bundle)
+        return replace(message, body=_ENCODER.encode(made), charset="utf-8")
+    return _hl7(message, spec.hl7, systems) if message.form is Form.HL7 else message
+
+
+def _hl7(message: Outgoing, spec: Hl7Built, systems: Systems) -> Outgoing:
+    change, provenance = restored(message.body)
+    heading = Heading(
+        facility=provenance.facility,
+        domain=systems.patient(provenance.facility).removeprefix("urn:oid:"),
+        control_id=f"YL{message.id}",
+        at=provenance.received_at,
+        version=spec.version,
+        charset=spec.charset,
+        receiving_application=spec.receiving_application,
+        receiving_facility=spec.receiving_facility,
+    )
+    try:
+        body = write(change, heading)
+    except HL7Error as error:
+        raise UnsendableError(error.code, f"{error.reason} ({error.location})") from error
+    return replace(message, body=body, charset=codec_for(spec.charset))

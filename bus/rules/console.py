@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from importlib import import_module
 
+from bus.rules.delivering import Deliveries
 from bus.rules.lint import Check
 from bus.terminal import told
 from consortium.errors import YilianError
@@ -18,16 +19,18 @@ VERSION_COMMANDS = ("deploy", "rollback", "versions", "status", "diff", "backtes
 """Handed on to `bus.rules.versions.console`."""
 
 
-def rules_main(argv: Sequence[str], checks: Sequence[Check] = ()) -> int:
+def rules_main(
+    argv: Sequence[str], checks: Sequence[Check] = (), deliveries: Deliveries | None = None
+) -> int:
     """Run `rules …`; returns 0 when all is well, 1 for mistakes, 2 for a wrong command line. `checks`: what
-    `lint` and `deploy` look at beside the rules.
+    `lint` and `deploy` look at beside the rules; `deliveries`: see `bus.rules.trial.run_tests`.
     """
     if argv and argv[0] in VERSION_COMMANDS:
         from bus.rules.versions.console import versions_main
 
-        return versions_main(argv, checks)
+        return versions_main(argv, checks, deliveries)
     try:
-        options = _parser(checks).parse_args(argv)
+        options = _parser(checks, deliveries).parse_args(argv)
     except SystemExit as end:
         return int(end.code or 0)
     try:
@@ -37,7 +40,7 @@ def rules_main(argv: Sequence[str], checks: Sequence[Check] = ()) -> int:
         return 1
 
 
-def _parser(checks: Sequence[Check]) -> argparse.ArgumentParser:
+def _parser(checks: Sequence[Check], deliveries: Deliveries | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="yilian rules",
         description=words("Check, test and explain the rule files.", "检查、测试、解释规则文件。"),
@@ -51,5 +54,5 @@ def _parser(checks: Sequence[Check]) -> argparse.ArgumentParser:
         module = import_module(f"bus.rules.verbs.{name}")
         one = commands.add_parser(name, help=module.HELP, description=module.HELP)
         module.configure(one)
-        one.set_defaults(run=module.run, checks=checks)
+        one.set_defaults(run=module.run, checks=checks, deliveries=deliveries)
     return parser

@@ -23,6 +23,7 @@ class Route:
 
     sending: Sending
     when: Expression | None
+    to: AnyDestination
 
 
 def compile_routes(
@@ -45,7 +46,7 @@ def compile_routes(
         if reason is not None:
             raise marked.error(("destinations", number, "send"), reason)
         seen.add(sending.to)
-        routes.append(Route(sending, _condition(sending, marked, number)))
+        routes.append(Route(sending, _condition(sending, marked, number), known))
     return tuple(routes)
 
 

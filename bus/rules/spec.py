@@ -270,6 +270,10 @@ class Enclosed(Closed):
     patient: Path = Field(description="the message's patient number, which the document's must be: `PID-3.1`")
 
 
+Fate = Literal["delivered", "parked", "retried", "ambiguous"]
+"""What becomes of a delivery after one try."""
+
+
 class Given(Closed):
     """The message of a test: one of `text`, `file` (beside the rule file) or `json`."""
 
@@ -297,6 +301,14 @@ class Expect(Closed):
     unmapped: list[str] | None = Field(default=None, description="codes no table knew")
     warnings: list[str] | None = Field(default=None, description="ids of the assertions that warned")
     destinations: list[str] | None = Field(default=None, description="where it goes, in the rule's order")
+    sent: dict[DestinationName, Any] | None = Field(
+        default=None,
+        description="part of what goes to each destination: of the JSON, the arguments or the list of rows;"
+        " of HL7 and XML a value by path, `{PID-3.1: M1}`; of a message that is split a list of these",
+    )
+    deliveries: dict[DestinationName, Fate] | None = Field(
+        default=None, description="what becomes of the first try, by the test's `answers`"
+    )
 
 
 class Meaning(Closed):
@@ -319,6 +331,11 @@ class RuleTest(Closed):
     records: dict[str, dict[str, dict[str, Any]]] = Field(
         default_factory=dict,
         description="what the records have in this test: `encounter: {V1: {department: {code: 0101}}}`",
+    )
+    answers: dict[DestinationName, str | int] = Field(
+        default_factory=dict,
+        description="what each destination answers in this test, to which nothing is sent: `timeout`,"
+        " `unreachable`, over MLLP `AA`, `AE`, `AR`, `CA`, `CE`, `CR`, over HTTP a status, a table `written`",
     )
     expect: Expect = Field(description="what must come of it")
 

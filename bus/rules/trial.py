@@ -6,14 +6,15 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bus.hl7.message import Message
 from bus.hl7.problem import HL7Error
 from bus.rules.codes import ANY, CodeTable, Target
 from bus.rules.decision import Decision, Hold, HoldingError
+from bus.rules.delivering import Deliveries, Trial, compare_deliveries
 from bus.rules.destinations import load_destinations
 from bus.rules.difference import change_as_json
+from bus.rules.expected import part, same
 from bus.rules.loader import Loaded, Rule, compile_rule
 from bus.rules.marks import RuleError
 from bus.rules.onward import written
@@ -43,15 +44,19 @@ def run_tests(
     chosen: Callable[[Rule], bool] = lambda _: True,
     watch: Watch | None = None,
     clock: Callable[[], float] = time.perf_counter,
+    deliveries: Deliveries | None = None,
 ) -> list[Outcome]:
     """Run the tests of the chosen rules against the whole set, so that an earlier rule that takes the message
     shows. `watch` is the one that the set was compiled with.
+
+    `deliveries` builds and decides as delivery does. None: what is sent and what becomes of it is not
+    compared, as at the first start of a database, whose set was tested where it was written.
     """
     outcomes = []
     for rule in filter(chosen, rules.rules):
         for number, test in enumerate(rule.spec.tests):
             began = clock()
-            found = tuple(_differences(rules, rule, test, watch))
+            found = tuple(_differences(rules, rule, test, watch, deliveries))
             line = rule.marked.line(("tests", number))
             outcomes.append(
                 Outcome(rule.marked.file, line, rule.spec.name, test.name, found, clock() - began)
@@ -59,7 +64,9 @@ def run_tests(
     return outcomes
 
 
-def _differences(rules: RuleSet, rule: Rule, test: RuleTest, watch: Watch | None) -> Sequence[str]:
+def _differences(
+    rules: RuleSet, rule: Rule, test: RuleTest, watch: Watch | None, deliveries: Deliveries | None
+) -> Sequence[str]:
     try:
         body, envelope = given(test.given, rule)
     except (ValueError, OSError, HL7Error) as error:
@@ -73,7 +80,12 @@ def _differences(rules: RuleSet, rule: Rule, test: RuleTest, watch: Watch | None
     if test.codes:
         rules = _with_codes(rules, rule.spec.facility, test, watch)
     records = GivenRecords(test.records)
-    return compare(test.expect, rules.decide(source, rule.spec.facility, envelope.message_type, records))
+    decision = rules.decide(source, rule.spec.facility, envelope.message_type, records)
+    found = compare(test.expect, decision)
+    if deliveries is not None:
+        decided = next((one for one in rules.rules if one.spec.name == decision.rule), None)
+        found += compare_deliveries(Trial(test, decided, decision, body, envelope), deliveries)
+    return found
 
 
 def _sent_on(rules: RuleSet, body: bytes, envelope: Envelope, test: RuleTest) -> list[str]:
@@ -86,7 +98,7 @@ def _sent_on(rules: RuleSet, body: bytes, envelope: Envelope, test: RuleTest) ->
     except (UnreadableError, HoldingError) as error:
         return [*found, f"given: {error.hold.reason if isinstance(error, HoldingError) else error}"]
     sent = [one.to for change in going for one in change.sendings]
-    _same("destinations", test.expect.destinations, list(dict.fromkeys(sent)), found)
+    same("destinations", test.expect.destinations, list(dict.fromkeys(sent)), found)
     fired = [one.rule for one in going if one.rule is not None]
     if test.expect.rule is not None and test.expect.rule not in fired:
         found.append(f"rule: expected {test.expect.rule!r}, got {', '.join(dict.fromkeys(fired)) or None!r}")
@@ -148,41 +160,18 @@ def compare(expect: Expect, decision: Decision) -> list[str]:
     if isinstance(outcome, Hold):
         if expect.held is None:
             found.append(f"held ({outcome.code}): {outcome.reason}")
-        _same("held", expect.held, outcome.code, found)
-        _same("field", expect.field, outcome.field, found)
+        same("held", expect.held, outcome.code, found)
+        same("field", expect.field, outcome.field, found)
     else:
         if expect.held is not None:
             found.append(f"held: expected {expect.held}, but it was recorded")
-        _same("kind", expect.kind, outcome.kind, found)
+        same("kind", expect.kind, outcome.kind, found)
         if expect.change is not None:
-            _part("change", expect.change, change_as_json(outcome), found)
+            part("change", expect.change, change_as_json(outcome), found)
         if expect.changes is not None:
-            _part("changes", expect.changes, [change_as_json(one) for one in decision.changes], found)
-        _same("destinations", expect.destinations, [one.to for one in decision.sendings], found)
-    _same("rule", expect.rule, decision.rule, found)
-    _same("warnings", expect.warnings, [warned.id for warned in decision.warnings], found)
-    _same("unmapped", expect.unmapped, [miss.code for miss in decision.misses], found)
+            part("changes", expect.changes, [change_as_json(one) for one in decision.changes], found)
+        same("destinations", expect.destinations, [one.to for one in decision.sendings], found)
+    same("rule", expect.rule, decision.rule, found)
+    same("warnings", expect.warnings, [warned.id for warned in decision.warnings], found)
+    same("unmapped", expect.unmapped, [miss.code for miss in decision.misses], found)
     return found
-
-
-def _same(name: str, expected: Any, actual: Any, found: list[str]) -> None:
-    if expected is not None and expected != actual:
-        found.append(f"{name}: expected {expected!r}, got {actual!r}")
-
-
-def _part(at: str, expected: Any, actual: Any, found: list[str]) -> None:
-    if isinstance(expected, Mapping):
-        if not isinstance(actual, Mapping):
-            found.append(f"{at}: expected an object, got {actual!r}")
-            return
-        for key, value in expected.items():
-            _part(f"{at}.{key}", value, actual.get(key), found)
-    elif isinstance(expected, list):
-        if not isinstance(actual, list) or len(actual) != len(expected):
-            got = f"{len(actual)}" if isinstance(actual, list) else repr(actual)
-            found.append(f"{at}: expected {len(expected)} elements, got {got}")
-            return
-        for number, (one, other) in enumerate(zip(expected, actual, strict=True)):
-            _part(f"{at}[{number}]", one, other, found)
-    elif expected != actual:
-        found.append(f"{at}: expected {expected!r}, got {actual!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runtime import settings
 from runtime.words import words
 
 
@@ -13,9 +14,12 @@ def summary() -> str:
 def passed_on(argv: list[str]) -> int:
     """Run the command with its own arguments; return its exit code."""
     from adapters.files import settings as files
+    from adapters.mocked import MockedDelivery
     from adapters.tables import settings as tables
+    from bus.fhir.systems import Systems
     from bus.ihe import affinity
     from bus.rules import recognition
     from bus.rules.console import rules_main
 
-    return rules_main(argv, (files.mistakes, tables.mistakes, affinity.mistakes, recognition.mistakes))
+    checks = (files.mistakes, tables.mistakes, affinity.mistakes, recognition.mistakes)
+    return rules_main(argv, checks, MockedDelivery(Systems(settings.load())))

@@ -10,6 +10,7 @@ from typing import Any
 
 from bus.rules.compile import nearest
 from bus.rules.coverage import Coverage, Covered
+from bus.rules.delivering import Deliveries
 from bus.rules.finding import from_error
 from bus.rules.junit import junit
 from bus.rules.loader import Loaded, Rule, load_rules, names_of
@@ -65,7 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Test; returns 1 when a test fails, or the rules do not load."""
-    results = _results(rules_dir(options), options.names)
+    results = _results(rules_dir(options), options.names, options.deliveries)
     if options.junit is not None:
         covered = {one.rule: one for one in results.coverage}
         options.junit.write_bytes(junit(results.outcomes, results.loaded.errors, covered))
@@ -76,13 +77,13 @@ def run(options: argparse.Namespace) -> int:
     return 0 if results.passed else 1
 
 
-def _results(folder: Path, names: Sequence[str]) -> Results:
+def _results(folder: Path, names: Sequence[str], deliveries: Deliveries | None) -> Results:
     coverage = Coverage()
     loaded = load_rules(folder, coverage)
     if loaded.errors:
         return Results(loaded, [], [])
     chosen = _choice(loaded, names)
-    outcomes = run_tests(RuleSet(loaded.rules, loaded.tables), chosen, coverage)
+    outcomes = run_tests(RuleSet(loaded.rules, loaded.tables), chosen, coverage, deliveries=deliveries)
     return Results(loaded, outcomes, [coverage.of(r.spec.name) for r in loaded.rules if chosen(r)])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bus.rules.delivering import Deliveries
 from bus.rules.finding import Severity
 from bus.rules.lint import Check, lint
 from bus.rules.loader import Loaded, load_rules
@@ -27,14 +28,17 @@ class Checked:
     """Empty: it may be deployed."""
 
 
-def check(files: Files, also: Iterable[Check] = ()) -> Checked:
-    """Lint a set, what `also` looks at too, and run its tests. Raises `UnfitFilesError`, OSError."""
+def check(files: Files, also: Iterable[Check] = (), deliveries: Deliveries | None = None) -> Checked:
+    """Lint a set, what `also` looks at too, and run its tests (`deliveries`: see `run_tests`).
+
+    Raises `UnfitFilesError`, OSError.
+    """
     strange = tuple(undecodable(files))
     if strange:
         return Checked(0, 0, strange)
     with laid_out(files) as folder:
         try:
-            return _check(folder, also)
+            return _check(folder, also, deliveries)
         except RecursionError:
             return Checked(0, 0, (Finding("campuses", 1, "a file is nested too deep"),))
 
@@ -50,7 +54,7 @@ def undecodable(files: Files) -> Iterator[Finding]:
             yield Finding(path, line, "the file is not UTF-8; save it as UTF-8")
 
 
-def _check(folder: Path, also: Iterable[Check]) -> Checked:
+def _check(folder: Path, also: Iterable[Check], deliveries: Deliveries | None) -> Checked:
     loaded = load_rules(folder)
     tests = sum(len(rule.spec.tests) for rule in loaded.rules)
     findings = [Finding(e.file, e.line, e.message) for e in lint(folder, also).of(Severity.ERROR)]
@@ -58,7 +62,7 @@ def _check(folder: Path, also: Iterable[Check]) -> Checked:
         findings.append(Finding("campuses", 1, "there is no rule file; every message would be held"))
     findings += _strayed(loaded, folder)
     if not findings:
-        findings += _failed(loaded)
+        findings += _failed(loaded, deliveries)
     return Checked(len(loaded.rules), tests, tuple(findings))
 
 
@@ -73,8 +77,8 @@ def _strayed(loaded: Loaded, folder: Path) -> Iterator[Finding]:
                 yield Finding(rule.marked.file, line, "given.file lies outside the rule set; put it beside")
 
 
-def _failed(loaded: Loaded) -> Iterator[Finding]:
-    for outcome in run_tests(RuleSet(loaded.rules, loaded.tables)):
+def _failed(loaded: Loaded, deliveries: Deliveries | None) -> Iterator[Finding]:
+    for outcome in run_tests(RuleSet(loaded.rules, loaded.tables), deliveries=deliveries):
         if outcome.differences:
             message = f"{outcome.rule}: {outcome.test}: {'; '.join(outcome.differences)}"
             yield Finding(outcome.file, outcome.line, message)

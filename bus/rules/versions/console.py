@@ -11,6 +11,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from bus.rules.delivering import Deliveries
 from bus.rules.lint import Check
 from bus.rules.versions import service, store
 from bus.rules.versions.compare import compare
@@ -22,12 +23,14 @@ from runtime import settings
 from runtime.words import words
 
 
-def versions_main(argv: Sequence[str], checks: Sequence[Check] = ()) -> int:
+def versions_main(
+    argv: Sequence[str], checks: Sequence[Check] = (), deliveries: Deliveries | None = None
+) -> int:
     """Run `rules …`; returns 0, 1 when refused or failed, 2 for a wrong command line. `checks`: what
-    `deploy` looks at beside the rules.
+    `deploy` looks at beside the rules; `deliveries`: see `bus.rules.trial.run_tests`.
     """
     try:
-        options = _parser().parse_args(argv, argparse.Namespace(checks=checks))
+        options = _parser().parse_args(argv, argparse.Namespace(checks=checks, deliveries=deliveries))
     except SystemExit as end:
         return int(end.code or 0)
 
@@ -106,7 +109,12 @@ def _parser() -> argparse.ArgumentParser:
 def _deploy(engine: sa.Engine, options: argparse.Namespace) -> int:
     folder = options.rules or settings.load().rules_dir
     outcome = service.deploy(
-        engine, read_folder(folder), options.by or getpass.getuser(), options.note, also=options.checks
+        engine,
+        read_folder(folder),
+        options.by or getpass.getuser(),
+        options.note,
+        also=options.checks,
+        deliveries=options.deliveries,
     )
     return _outcome(outcome, options)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from bus.rules.delivering import Deliveries
 from bus.rules.lint import Check
 from bus.rules.ruleset import InvalidRulesError
 from bus.rules.versions import store
@@ -39,15 +40,16 @@ def deploy(
     *,
     expected: str | None = None,
     also: Iterable[Check] = (),
+    deliveries: Deliveries | None = None,
 ) -> Outcome:
     """Check a set, store it, and make it the active one.
 
     `expected`: the digest that must be active until then, so that two people do not undo each other's work.
-    `also`: what adapters look at in the set.
+    `also`: what adapters look at in the set; `deliveries`: by which its tests try what is sent.
     Raises `RefusedRulesError` with all findings, `UnfitFilesError`, ConflictError.
     """
     files = checked_files(files)
-    checked = check(files, also)
+    checked = check(files, also, deliveries)
     if checked.findings:
         raise RefusedRulesError(checked.findings)
     with engine.begin() as connection:

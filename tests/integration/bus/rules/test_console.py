@@ -217,7 +217,7 @@ def test_both_sides_of_a_backtest_know_what_was_mapped_since(
 
 def without_tests(files: dict[str, bytes]) -> dict[str, bytes]:
     """Return a set whose rules carry no test."""
-    return {path: content.split(b"\ntests:")[0] + b"\n" for path, content in files.items()}
+    return {path: content.split(b"tests:\n")[0] for path, content in files.items()}
 
 
 def test_an_interrupted_backtest_tells_what_it_found(
