@@ -11,9 +11,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from adapters.files.folder import Folder
-from adapters.files.place import Place, PlaceError, safe
+from adapters.files.place import NameTakenError, Place, hidden, safe
 from consortium.errors import PermanentError
 from runtime.settings import FilePlace
+
+NAME_MAX = 255
+"""Bytes of a name that every file system takes."""
 
 
 def open_place(place: FilePlace) -> Place:
@@ -38,22 +41,25 @@ def opened(place: FilePlace) -> Iterator[Place]:
         yield found
 
 
-def write_file(place: Place, name: str, body: bytes) -> bool:
+def write_file(place: Place, name: str, body: bytes, temporary: str = "") -> bool:
     """Write a file under a name of its own, so that its reader sees all of it or nothing.
 
     Safe to repeat: where a file of that name and content lies already, nothing is written and False is
     returned. So derive the name from the message (its id), and a redelivery has no second effect. Returns
-    after the content is safe on disk and has its name. Blocks: call it in a thread. Raises PlaceDownError
-    (try again) and PlaceError (a person is needed: another file has the name, or the place is wrong).
+    after the content is safe on disk and has its name. `temporary` is the name under which it is written,
+    by default a hidden one. Blocks: call it in a thread. Raises PlaceDownError (try again) and PlaceError (a
+    person is needed: the place is wrong, or NameTakenError: another file has the name).
     """
-    if not safe(name) or name.startswith("."):
-        raise PlaceError("a file's name is one name without a slash, and begins with no dot")
+    if not safe(name) or name.startswith(".") or len((temporary or hidden(name)).encode()) > NAME_MAX:
+        raise NameTakenError(
+            "a file's name is one name without a slash, begins with no dot, and is not too long"
+        )
     found = place.look(name)
     if found is not None:
         if found.plain and found.size == len(body) and _same(place, name, body):
             return False
-        raise PlaceError("another file of that name lies there: it is not written over")
-    place.write(name, body)
+        raise NameTakenError("another file of that name lies there: it is not written over")
+    place.write(name, body, temporary)
     return True
 
 

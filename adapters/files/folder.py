@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from adapters.files.place import BLOCK, Entry, GoneError, PlaceDownError, PlaceError, steps
+from adapters.files.place import BLOCK, Entry, GoneError, NotNowError, PlaceError, hidden, steps
 from consortium.errors import YilianError
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -27,6 +27,16 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def reach(self) -> None:
+        """Look whether the folder is there."""
+        try:
+            with self._opened([]):
+                return
+        except FileNotFoundError:
+            raise self._missing() from None
+        except OSError as error:
+            raise _told(error) from None
+
     def entries(self, folder: str = "") -> list[Entry]:
         """Return what lies in a folder and is no folder itself."""
         try:
@@ -35,7 +45,7 @@ class Folder:
         except FileNotFoundError:
             if folder:
                 return []
-            raise PlaceError(f"there is no folder {self._root}: make it, or mend file_places") from None
+            raise self._missing() from None
         except OSError as error:
             raise _told(error) from None
         return [entry for entry in looked if entry]
@@ -74,12 +84,12 @@ class Folder:
         except OSError as error:
             raise _told(error) from None
 
-    def write(self, path: str, body: bytes) -> None:
+    def write(self, path: str, body: bytes, temporary: str = "") -> None:
         """Write a file under a temporary name, make it safe on disk, give it its name in one step."""
         *above, name = steps(path)
         try:
             with self._opened(above, make=True) as at:
-                self._write(at, f".{name}.tmp", name, body)
+                self._write(at, temporary or hidden(name), name, body)
         except OSError as error:
             raise _told(error) from None
 
@@ -94,6 +104,9 @@ class Folder:
 
     def close(self) -> None:
         """Nothing is held open between two calls."""
+
+    def _missing(self) -> PlaceError:
+        return PlaceError(f"there is no folder {self._root}: make it, or mend file_places")
 
     @staticmethod
     def _write(at: int, temporary: str, name: str, body: bytes) -> None:
@@ -144,4 +157,4 @@ def _told(error: OSError) -> YilianError:
             return PlaceError(f"a link, file or folder stands where another belongs: {what}; remove it")
     if error.errno == errno.ELOOP:
         return PlaceError("a link stands where a file or folder belongs; it is not followed: remove it")
-    return PlaceDownError(f"the folder cannot be used: {what}")
+    return NotNowError(f"the folder cannot be used: {what}")

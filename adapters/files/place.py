@@ -22,8 +22,16 @@ class PlaceDownError(RetryableError):
     """The place is out of reach, or did not answer in time."""
 
 
+class NotNowError(PlaceDownError):
+    """The place answered that it cannot, and nothing was done: no space, a file that somebody uses."""
+
+
 class PlaceError(PermanentError):
     """The place is not as it must be: a folder is missing, may not be written, or is a link."""
+
+
+class NameTakenError(PlaceError):
+    """Another file has the name, or the name cannot be one."""
 
 
 class GoneError(RetryableError):
@@ -56,6 +64,10 @@ class Place(Protocol):
     Every method raises PlaceDownError or PlaceError; those that name a file also GoneError.
     """
 
+    def reach(self) -> None:
+        """Look whether the place is there, without listing it."""
+        ...
+
     def entries(self, folder: str = "") -> list[Entry]:
         """Return what lies in a folder and is no folder itself; [] when there is no such folder."""
         ...
@@ -72,8 +84,10 @@ class Place(Protocol):
         """Move a file in one step, over one of that name; the folder that it goes to is made."""
         ...
 
-    def write(self, path: str, body: bytes) -> None:
-        """Write a file under a temporary name, make it safe on disk, give it its name in one step."""
+    def write(self, path: str, body: bytes, temporary: str = "") -> None:
+        """Write a file under a temporary name in its folder, by default a hidden one; make it safe on disk,
+        give it its name in one step.
+        """
         ...
 
     def remove(self, path: str) -> None:
@@ -81,13 +95,18 @@ class Place(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of it."""
+        """Let go of it; a call that is still under way in another thread ends with PlaceDownError."""
         ...
 
 
 def safe(name: str) -> bool:
     """Tell whether a name may be used as it is: one name, and no way to another folder."""
     return name not in (".", "..") and _NAME.fullmatch(name) is not None
+
+
+def hidden(name: str) -> str:
+    """Return the name under which a file is written when nobody says another."""
+    return f".{name}.tmp"
 
 
 def steps(path: str) -> list[str]:

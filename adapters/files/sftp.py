@@ -9,16 +9,26 @@ import os
 import stat
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import asyncssh
 
-from adapters.files.place import BLOCK, Entry, GoneError, PlaceDownError, PlaceError, steps
+from adapters.files.place import (
+    BLOCK,
+    Entry,
+    GoneError,
+    NotNowError,
+    PlaceDownError,
+    PlaceError,
+    hidden,
+    steps,
+)
 from consortium.errors import PermanentError, YilianError
 from runtime.settings import FilePlace
 
@@ -27,6 +37,8 @@ T = TypeVar("T")
 CONNECT_SECONDS = 15.0
 CALL_SECONDS = 60.0
 """For one operation: a look, a block, a move."""
+_MISSING = "the server has no such folder: make it, or mend file_places"
+_LINE_BROKE = (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +97,16 @@ class Sftp:
         self._thread: threading.Thread | None = None
         self._connection: asyncssh.SSHClientConnection | None = None
         self._client: asyncssh.SFTPClient | None = None
+        self._waiting: set[Future[Any]] = set()
+        """What calls wait for."""
+
+    def reach(self) -> None:
+        """Look whether the directory is there."""
+        path = self._path("")
+        try:
+            self._run(lambda client: client.stat(path))
+        except GoneError:
+            raise PlaceError(_MISSING) from None
 
     def entries(self, folder: str = "") -> list[Entry]:
         """Return what lies in a folder and is no folder itself."""
@@ -120,12 +142,12 @@ class Sftp:
         folders = [self._path("/".join(above[:n])) for n in range(1, len(above) + 1)]
         self._run(lambda client: _move(client, source, target, folders))
 
-    def write(self, path: str, body: bytes) -> None:
+    def write(self, path: str, body: bytes, temporary: str = "") -> None:
         """Write a file under a temporary name, make it safe on disk, give it its name in one step."""
         *above, name = steps(path)
         folders = [self._path("/".join(above[:n])) for n in range(1, len(above) + 1)]
-        temporary = self._path("/".join([*above, f".{name}.tmp"]))
-        self._run(lambda client: _write(client, temporary, self._path(path), folders, body), CALL_SECONDS * 5)
+        first = self._path("/".join([*above, temporary or hidden(name)]))
+        self._run(lambda client: _write(client, first, self._path(path), folders, body), CALL_SECONDS * 5)
 
     def remove(self, path: str) -> None:
         """Remove a file; nothing happens when it is not there."""
@@ -133,7 +155,9 @@ class Sftp:
         self._run(lambda client: _remove(client, full))
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; who waits for an answer over it in another thread gets PlaceDownError."""
+        for call in list(self._waiting):
+            call.cancel()
         loop, thread = self._loop, self._thread
         self._loop = self._thread = None
         if loop is None or thread is None:
@@ -150,7 +174,13 @@ class Sftp:
 
     def _run(self, act: Callable[[asyncssh.SFTPClient], Awaitable[T]], seconds: float = CALL_SECONDS) -> T:
         future = asyncio.run_coroutine_threadsafe(self._call(act, seconds), self._running())
-        return future.result(seconds + CONNECT_SECONDS + 5)
+        self._waiting.add(future)
+        try:
+            return future.result(seconds + CONNECT_SECONDS + 5)
+        except CancelledError:
+            raise PlaceDownError("the connection was closed before the answer came") from None
+        finally:
+            self._waiting.discard(future)
 
     def _running(self) -> asyncio.AbstractEventLoop:
         # A thread of its own keeps the connection alive between two looks.
@@ -170,6 +200,9 @@ class Sftp:
             raise PlaceError(
                 "the server does not let us: give the account the right to read and write"
             ) from None
+        except asyncssh.SFTPError as error:
+            await self._disconnect()
+            raise _refused(self._target, error) from None
         except (asyncssh.Error, OSError, TimeoutError) as error:
             await self._disconnect()
             raise _down(self._target, error) from None
@@ -204,6 +237,11 @@ class Sftp:
                 await connection.wait_closed()
 
 
+def _refused(target: Target, error: asyncssh.SFTPError) -> YilianError:
+    what = f"{target.host}:{target.port} does not answer as it should: {type(error).__name__}"
+    return PlaceDownError(what) if isinstance(error, _LINE_BROKE) else NotNowError(what)
+
+
 def _down(target: Target, error: Exception) -> YilianError:
     where = f"{target.host}:{target.port}"
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
@@ -221,7 +259,7 @@ async def _entries(client: asyncssh.SFTPClient, path: bytes, *, optional: bool) 
     except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
         if optional:
             return []
-        raise PlaceError("the server has no such folder: make it, or mend file_places") from None
+        raise PlaceError(_MISSING) from None
     named = [(os.fsdecode(each.filename), each.attrs) for each in found]
     looked = [_entry(name, attrs) for name, attrs in named if name not in (".", "..")]
     return [entry for entry in looked if entry]

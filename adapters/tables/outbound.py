@@ -13,9 +13,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from adapters.tables.databases import CONNECT_SECONDS, database_url, engine
 from adapters.tables.outcome import code_of, judged
 from adapters.tables.target import ShapeError, Target, read_target
-from adapters.tables.threads import cut, in_thread
+from adapters.tables.threads import cut
 from adapters.tables.upsert import Write, writer
 from adapters.tables.values import Row, rows_of
+from adapters.threads import in_thread
 from bus.delivery.transport import Answer, NotSentError, OnWire, Outgoing, UnansweredError, Verdict
 from bus.rules.destinations import TablesDestination
 

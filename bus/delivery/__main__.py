@@ -26,6 +26,7 @@ from bus.fhir.systems import Systems
 from bus.heartbeat import beat
 from bus.rules.destinations import (
     AnyDestination,
+    FilesDestination,
     MllpDestination,
     RestDestination,
     SoapDestination,
@@ -34,6 +35,7 @@ from bus.rules.destinations import (
 )
 from bus.rules.versions.described import deployed, looking
 from bus.rules.versions.destinations import BELOW
+from consortium.errors import PermanentError
 from runtime import settings
 
 log = structlog.get_logger("bus.delivery")
@@ -67,6 +69,20 @@ def _transport(options: settings.Settings, spec: AnyDestination, folder: Path) -
             from adapters.tables.outbound import TablesTransport
 
             return TablesTransport(spec, secret_of(secrets, spec.database))
+        case FilesDestination():
+            from adapters.files.outbound import FilesTransport
+
+            return FilesTransport(spec, _place(options, spec))
+
+
+def _place(options: settings.Settings, spec: FilesDestination) -> settings.FilePlace:
+    found = options.file_places.get(spec.place)
+    if found is None:
+        raise PermanentError(
+            f"its place {spec.place!r} is not set: write [file_places.{spec.place}] with url in"
+            f" settings.toml, or set YILIAN_FILE_PLACES__{spec.place.upper()}__URL; then start delivery again"
+        )
+    return found
 
 
 async def main(options: settings.Settings) -> None:

@@ -47,9 +47,9 @@ _RELEASE = (
 )
 # A window over sizes, which need no look at what is stored out of line: what is over the limit stays there.
 _LOAD = (
-    "SELECT id, attempt, message_id, message_type, charset, form, body, queued_at FROM ("
+    "SELECT id, attempt, message_id, message_type, charset, form, body, queued_at, control_id FROM ("
     " SELECT d.id, d.attempts AS attempt, d.message_id, i.message_type, i.charset, d.form,"
-    " coalesce(d.body, i.body) AS body, d.queued_at,"
+    " coalesce(d.body, i.body) AS body, d.queued_at, i.control_id,"
     " sum(octet_length(coalesce(d.body, i.body))) OVER (ORDER BY c.place) AS size,"
     " row_number() OVER (ORDER BY c.place) AS place"
     " FROM unnest(%(ids)s::bigint[], %(attempts)s::int[]) WITH ORDINALITY AS c (id, attempt, place)"
@@ -262,5 +262,8 @@ def _outgoing(
     form: str,
     body: bytes,
     queued_at: datetime,
+    control_id: str,
 ) -> Outgoing:
-    return Outgoing(id_, attempt, message_id, message_type, charset, Form(form), bytes(body), queued_at)
+    return Outgoing(
+        id_, attempt, message_id, message_type, charset, Form(form), bytes(body), queued_at, control_id
+    )

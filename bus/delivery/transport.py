@@ -84,6 +84,8 @@ class Outgoing:
     form: Form
     body: bytes
     queued_at: datetime
+    control_id: str = ""
+    """By which its sender knows the message (MSH-10)."""
 
 
 OnWire = Callable[[], Awaitable[None]]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bus.rules.marks import Marked, RuleError, checked, read_marked
 from bus.rules.sending.base import Breaker, Destination, Order, Retry, Tls
+from bus.rules.sending.files import FilesDestination
 from bus.rules.sending.http import WebhookDestination
 from bus.rules.sending.mllp import Acknowledgement, MllpDestination, PixNotices
 from bus.rules.sending.pins import SUMS, read_pinned
@@ -24,6 +25,7 @@ __all__ = [
     "Breaker",
     "Destination",
     "Destinations",
+    "FilesDestination",
     "MllpDestination",
     "Order",
     "PixNotices",
@@ -38,13 +40,21 @@ __all__ = [
     "read_destination",
 ]
 
-AnyDestination = MllpDestination | WebhookDestination | RestDestination | SoapDestination | TablesDestination
+AnyDestination = (
+    MllpDestination
+    | WebhookDestination
+    | RestDestination
+    | SoapDestination
+    | TablesDestination
+    | FilesDestination
+)
 KINDS: Mapping[str, type[AnyDestination]] = {
     "mllp": MllpDestination,
     "webhook": WebhookDestination,
     "rest": RestDestination,
     "soap": SoapDestination,
     "tables": TablesDestination,
+    "files": FilesDestination,
 }
 
 
@@ -96,6 +106,8 @@ def paths_of(spec: AnyDestination) -> Iterator[str]:
             yield from outer_paths(spec.arguments or {})
         case TablesDestination():
             yield from spec.each[:1] or outer_paths(dict(spec.columns))
+        case FilesDestination():
+            yield from spec.paths
 
 
 def _checked(marked: Marked) -> AnyDestination:

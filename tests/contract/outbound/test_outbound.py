@@ -10,6 +10,7 @@ import pytest
 
 from adapters.soap.versions import Version
 from bus.delivery.transport import Answer, NotSentError, UnansweredError, UnsendableError, Verdict
+from tests.contract.outbound.files_harness import FOLDER_KNOWS, FolderHarness, SftpHarness
 from tests.contract.outbound.harness import NAME, Harness, How, Receiver, outgoing
 from tests.contract.outbound.http_harness import (
     HttpHarness,
@@ -25,7 +26,20 @@ from tests.contract.outbound.tables_harness import TablesHarness
 from tests.integration.bus.clinic import rows
 from tests.integration.bus.delivery.queue import delivering, enqueue, messages, states, until
 
-KINDS = ("mllp", "mllp-batched", "webhook", "rest", "soap11", "soap12", "tables-postgresql", "tables-mariadb")
+KINDS = (
+    "mllp",
+    "mllp-batched",
+    "webhook",
+    "rest",
+    "soap11",
+    "soap12",
+    "tables-postgresql",
+    "tables-mariadb",
+    "files-folder",
+    "files-sftp",
+)
+KNOW = {"mllp": frozenset(BEHAVIOURS), "mllp-batched": frozenset(BEHAVIOURS), "files-folder": FOLDER_KNOWS}
+"""How receivers of a kind can behave, where not in every way."""
 
 
 @pytest.fixture(params=KINDS)
@@ -46,8 +60,16 @@ def harness(kind: str, request: pytest.FixtureRequest) -> Harness:
         "soap12": lambda: HttpHarness(soap_way("Soap12"), by_element, soap_says(Version.V12)),
         "tables-postgresql": lambda: TablesHarness(request.getfixturevalue("postgres_url")),
         "tables-mariadb": lambda: TablesHarness(request.getfixturevalue("mariadb_url")),
+        "files-folder": FolderHarness,
+        "files-sftp": SftpHarness,
     }
     return made[kind]()
+
+
+def needs(kind: str, how: How) -> None:
+    """Skip where a receiver of this kind cannot behave so."""
+    if how not in KNOW.get(kind, frozenset(How)):
+        pytest.skip(f"{kind}: {how.name} does not happen there")
 
 
 class Wire:
@@ -111,8 +133,9 @@ async def test_who_is_away_is_sent_nothing_and_no_message_is_to_blame(harness: H
 
 @pytest.mark.parametrize("how", [How.SILENT, How.CLOSES])
 async def test_without_an_answer_nobody_knows_and_the_next_message_is_not_mixed_up(
-    harness: Harness, how: How
+    harness: Harness, kind: str, how: How
 ) -> None:
+    needs(kind, how)
     async with harness.receiving() as receiver:
         await receiver.behave(how)
         async with asyncio.timeout(20), tried(receiver) as (wire, task):
@@ -136,8 +159,7 @@ async def test_without_an_answer_nobody_knows_and_the_next_message_is_not_mixed_
 async def test_a_refusal_says_whether_to_try_again(
     harness: Harness, kind: str, how: How, verdict: Verdict
 ) -> None:
-    if kind.startswith("mllp") and how not in BEHAVIOURS:
-        pytest.skip("HL7 v2 has no such answer")
+    needs(kind, how)
     async with harness.receiving() as receiver:
         assert (await sent(receiver, 9)).verdict is Verdict.TAKEN
         await receiver.behave(how)
@@ -178,7 +200,8 @@ async def nothing() -> None:
     """Nobody is told."""
 
 
-async def test_one_that_is_stopped_lets_go_at_once(harness: Harness) -> None:
+async def test_one_that_is_stopped_lets_go_at_once(harness: Harness, kind: str) -> None:
+    needs(kind, How.SILENT)
     async with harness.receiving() as receiver:
         await receiver.behave(How.SILENT)
         on_its_way = asyncio.Event()

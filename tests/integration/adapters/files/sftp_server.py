@@ -68,7 +68,9 @@ class _Door(asyncssh.SSHServer):
 
 
 @contextmanager
-def serving(root: Path, folder: Path) -> Iterator[Server]:
+def serving(
+    root: Path, folder: Path, sftp: type[asyncssh.SFTPServer] = asyncssh.SFTPServer
+) -> Iterator[Server]:
     """Serve `root`, as the whole file system that its users see; `folder` keeps the client's key."""
     host_key = asyncssh.generate_private_key("ssh-ed25519")
     client_key = asyncssh.generate_private_key("ssh-ed25519")
@@ -84,7 +86,7 @@ def serving(root: Path, folder: Path) -> Iterator[Server]:
             0,
             server_host_keys=[host_key],
             server_factory=lambda: _Door(holder, client_key),
-            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=bytes(root)),
+            sftp_factory=lambda channel: sftp(channel, chroot=bytes(root)),
         )
 
     async def close(acceptor: asyncssh.SSHAcceptor) -> None:
