@@ -83,7 +83,7 @@ class Exporter:
             raise
         except Exception as error:
             # It would be the same again: the job fails and says so, and the next one has its turn.
-            log.exception("export_failed", job=str(job.id))
+            log.exception("export_failed", id=str(job.id))
             with self.engine.begin() as connection:
                 jobs.end(connection, job.id, f"{type(error).__name__}: see the log of the API")
 
@@ -100,7 +100,7 @@ class Exporter:
         if current is not None:
             with self.engine.begin() as connection:
                 jobs.end(connection, job.id)
-            log.info("export_done", job=str(job.id), parts=current.parts, lines=current.lines)
+            log.info("export_done", id=str(job.id), count=current.lines)
 
     def _part(self, job: Job) -> Job | None:
         """Write the next part; return the job as it is then, None when it is to be left."""
@@ -154,7 +154,7 @@ class Exporter:
             known = {job.id for job in jobs.everyones(connection)}
         for id_ in {*gone, *(id_ for id_ in there if id_ not in known)}:
             files.remove(self.root, id_)
-            log.info("export_removed", job=str(id_))
+            log.info("export_removed", id=str(id_))
 
 
 @contextmanager
