@@ -10,11 +10,13 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from adapters.mocked import MockedDelivery
 from api.caller import Caller
 from api.failures import Failure, FailureError
 from api.v1 import rule_trial_shapes as shapes
 from api.v1.messages import journey_of, persons_of
 from api.v1.rules import ALL_CAMPUSES, CHECKS, Tester, named
+from bus.fhir.systems import Systems
 from bus.hl7.charset import codec_for
 from bus.hl7.problem import HL7Error
 from bus.rules.additions import Additions
@@ -58,7 +60,7 @@ def run_rule_tests(caller: Tester, body: shapes.Tests) -> shapes.Tested:
     caller.allow(ALL_CAMPUSES)
     files = _files(caller, body)
     with _alone():
-        found = trying.tested(files, body.names)
+        found = trying.tested(files, body.names, MockedDelivery(Systems(caller.parts.settings)))
     return shapes.Tested(
         digest=digest_of(files),
         passed=found.passed,

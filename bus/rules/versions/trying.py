@@ -13,6 +13,7 @@ from pathlib import Path
 from bus.rules.codes import CodeTable
 from bus.rules.compile import nearest
 from bus.rules.coverage import Coverage, Covered
+from bus.rules.delivering import Deliveries
 from bus.rules.difference import Difference, differences
 from bus.rules.explain import Explanation, explain
 from bus.rules.finding import Finding, Report, Severity, from_error
@@ -57,8 +58,8 @@ def linted(files: Files, also: Iterable[Check] = ()) -> Report:
         return lint(folder, also)
 
 
-def tested(files: Files, names: Sequence[str]) -> Tested:
-    """Run the tests of the rules, campuses and folders named, or all.
+def tested(files: Files, names: Sequence[str], deliveries: Deliveries | None = None) -> Tested:
+    """Run the tests of the rules, campuses and folders named, or all (`deliveries`: see `run_tests`).
 
     Raises `UnfitFilesError`, `InvalidRulesError`, also for a name that the set does not have, OSError.
     """
@@ -68,7 +69,7 @@ def tested(files: Files, names: Sequence[str]) -> Tested:
         if loaded.errors:
             return Tested(tuple(from_error(error) for error in loaded.errors), (), ())
         chosen = _choice(loaded.rules, names)
-        outcomes = run_tests(RuleSet(loaded.rules, loaded.tables), chosen, coverage)
+        outcomes = run_tests(RuleSet(loaded.rules, loaded.tables), chosen, coverage, deliveries=deliveries)
     covered = [coverage.of(rule.spec.name) for rule in loaded.rules if chosen(rule)]
     return Tested((), outcomes, covered)
 

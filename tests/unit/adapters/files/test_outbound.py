@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,4 +100,4 @@ def test_a_repeat_does_no_harm_unless_the_file_says_so() -> None:
 
 def test_a_place_that_is_not_set_is_told_with_how_to_set_it() -> None:
     with pytest.raises(PermanentError, match=r"\[file_places.out\].*YILIAN_FILE_PLACES__OUT__URL"):
-        connect(Settings(), spec("{control_id}"))
+        connect(Settings(), spec("{control_id}"), Path())
