@@ -58,7 +58,7 @@ def linted(files: Files, also: Iterable[Check] = ()) -> Report:
         return lint(folder, also)
 
 
-def tested(files: Files, names: Sequence[str], deliveries: Deliveries | None = None) -> Tested:
+def tested(files: Files, names: Sequence[str], deliveries: Deliveries | None) -> Tested:
     """Run the tests of the rules, campuses and folders named, or all (`deliveries`: see `run_tests`).
 
     Raises `UnfitFilesError`, `InvalidRulesError`, also for a name that the set does not have, OSError.
