@@ -43,7 +43,9 @@ COMMANDS: list[tuple[Main, list[str], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("main", "arguments", "code"), COMMANDS, ids=lambda it: getattr(it, "__name__", str(it))[:60])
+@pytest.mark.parametrize(
+    ("main", "arguments", "code"), COMMANDS, ids=lambda it: getattr(it, "__name__", str(it))[:60]
+)
 def test_what_a_command_answers_is_chinese(
     main: Main,
     arguments: list[str],
