@@ -57,7 +57,9 @@ def undecodable(files: Files) -> Iterator[Finding]:
 def _check(folder: Path, also: Iterable[Check], deliveries: Deliveries | None) -> Checked:
     loaded = load_rules(folder)
     tests = sum(len(rule.spec.tests) for rule in loaded.rules)
-    findings = [Finding(e.file, e.line, e.message) for e in lint(folder, also).of(Severity.ERROR)]
+    findings = [
+        Finding(e.file, e.line, e.message, e.column, e.code) for e in lint(folder, also).of(Severity.ERROR)
+    ]
     if not loaded.rules and not findings:
         findings.append(Finding("campuses", 1, "there is no rule file; every message would be held"))
     findings += _strayed(loaded, folder)

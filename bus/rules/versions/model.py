@@ -77,9 +77,14 @@ class Finding:
     file: str
     line: int
     message: str
+    column: int = 1
+    code: str = ""
+    """Of the linter's `CODES`; empty: a failed test, or what is wrong with the set as a whole."""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
+        if not self.code:
+            return f"{self.file}:{self.line}: {self.message}"
+        return f"{self.file}:{self.line}:{self.column}: {self.code}: {self.message}"
 
 
 class RefusedRulesError(PermanentError):

@@ -140,3 +140,12 @@ def test_what_adapters_look_at_keeps_a_set_from_being_deployed() -> None:
     files[name] = files[name].replace(b"settle: 10", b"setle: 10")
     [found] = check(files, (mistakes,)).findings
     assert (found.file, "setle" in found.message) == (name, True)
+
+
+def test_a_finding_of_the_linter_keeps_its_column_and_code() -> None:
+    head = "name: a\nfacility: MAIN\ndescription: d\nmatch: 'true'\nkind: patient\n"
+    rule = head + "map: {patient: {nmae: PID-5}}\n"
+    findings = check({"campuses/main/a.yaml": rule.encode()}).findings
+    [found] = [one for one in findings if one.code == "unknown-field"]
+    assert (found.file, found.line, found.column) == ("campuses/main/a.yaml", 6, 17)
+    assert str(found).startswith("campuses/main/a.yaml:6:17: unknown-field: ")
