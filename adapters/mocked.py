@@ -23,6 +23,7 @@ from bus.fhir.systems import Systems
 from bus.rules.delivering import Case, NoSuchAnswerError, NotBuiltError, Sent
 from bus.rules.destinations import (
     AnyDestination,
+    FilesDestination,
     MllpDestination,
     RestDestination,
     SoapDestination,
@@ -137,9 +138,11 @@ def answered(to: AnyDestination, answer: str) -> Result:
     match to:
         case MllpDestination():
             return _acknowledged(to, answer)
-        case TablesDestination():
+        case TablesDestination() | FilesDestination():
             if answer != WRITTEN:
-                raise NoSuchAnswerError(f"a table answers {WRITTEN}, {TIMEOUT} or {UNREACHABLE}")
+                raise NoSuchAnswerError(
+                    f"a table, or a place for files, answers {WRITTEN}, {TIMEOUT} or {UNREACHABLE}"
+                )
             return Answer(Verdict.TAKEN, WRITTEN, b"")
     if not (answer.isdecimal() and 200 <= int(answer) <= 599):
         raise NoSuchAnswerError(

@@ -1,7 +1,7 @@
 """Changes of master data into `bus.outbox`, one row for each change and subscriber, in the same transaction.
 
-A delivery process takes them from destination `master-data:<subscriber>` in id order. The dedupe key names
-the change, so the same change twice is one row.
+Whoever delivers takes them from destination `master-data:<subscriber>` in id order; nobody does yet. The
+dedupe key names the change, so the same change twice is one row.
 """
 
 from __future__ import annotations
