@@ -66,6 +66,10 @@ class Caller:
         """Put a read of persons, or a change, in the audit; committed before the answer goes out."""
         self._note(action or self.action, "allowed", reason, persons, what)
 
+    def note_failure(self, reason: str, persons: Sequence[UUID] = ()) -> None:
+        """Put in the audit that what was asked is answered by an error of its profile."""
+        self._note(self.action, "refused", reason, persons)
+
     def note_in(
         self, connection: Connection, reason: str, persons: Sequence[UUID], what: str | None = None
     ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
-from uuid import UUID
 
 from lxml import etree
 from sqlalchemy.exc import OperationalError
@@ -114,22 +113,6 @@ async def _database_there(work: Awaitable[Found]) -> Found:
         return await work
     except (OperationalError, PoolTimeoutError) as error:
         raise RetryableError(f"the database cannot answer now ({type(error).__name__})") from error
-
-
-def note_failure(caller: Caller, reason: str, persons: Sequence[UUID] = ()) -> None:
-    """Put in the audit that a transaction was answered by an error of its profile."""
-    entry = audit.entry(
-        caller.user,
-        caller.action,
-        caller.purpose,
-        caller.resource,
-        "refused",
-        reason,
-        request_id=caller.request_id,
-        persons=persons,
-    )
-    with caller.parts.statements.connect() as connection:
-        audit.append(connection, entry)
 
 
 def _operation(transaction: Transaction) -> Operation[SignedIn]:

@@ -87,28 +87,32 @@ def capability_statement(base: str, date: str) -> Resource:
     for name, found in vocabulary.PARAMETERS.items():
         operations = vocabulary.operations(name)
         resources.append(_resource(name, found) | ({"operation": operations} if operations else {}))
+    about = {"description": "shared records of the consortium", "url": base}
+    rest = {
+        "documentation": DOCUMENTATION,
+        "resource": resources,
+        "interaction": [{"code": "transaction"}, {"code": "batch"}],
+        "operation": [_operation("validate"), EXPORT],
+    }
+    return server(date, about, rest)
+
+
+def server(date: str, about: Resource, rest: Resource) -> Resource:
+    """Make the CapabilityStatement of one of our faces; `about`: the implementation, `rest`: what it does."""
+    security = {
+        "cors": False,
+        "description": "Bearer token of POST /api/v1/sign-in, or ./yilian token --user NAME",
+    }
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": date,
         "kind": "instance",
         "software": {"name": "Yilian 医联"},
-        "implementation": {"description": "shared records of the consortium", "url": base},
+        "implementation": about,
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json"],
-        "rest": [
-            {
-                "mode": "server",
-                "documentation": DOCUMENTATION,
-                "security": {
-                    "cors": False,
-                    "description": "Bearer token of POST /api/v1/sign-in, or ./yilian token --user NAME",
-                },
-                "resource": resources,
-                "interaction": [{"code": "transaction"}, {"code": "batch"}],
-                "operation": [_operation("validate"), EXPORT],
-            }
-        ],
+        "rest": [{"mode": "server", "security": security} | rest],
     }
 
 

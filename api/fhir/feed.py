@@ -12,7 +12,6 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -25,7 +24,6 @@ from bus.envelope import Arrival
 from bus.feed import Feed, take
 from bus.fhir.reading.keys import Key, token_key
 from bus.fhir.systems import Systems
-from consortium.access import audit
 from consortium.access.model import Resource as Owned
 
 router = APIRouter(prefix="/fhir", tags=["fhir"], default_response_class=FhirResponse)
@@ -74,7 +72,7 @@ def remove(request: Request, caller: RecordWriter) -> Response:
         feed = Feed(_arrival(request, caller, key), None)
         taken = take(connection, feed, settings.routing_key, timedelta(days=settings.dedupe_days))
         persons = [taken.person_id] if taken.person_id else []
-        _note(connection, caller, f"number taken out of use, message {taken.message_id}", persons)
+        caller.note_in(connection, f"number taken out of use, message {taken.message_id}", persons)
     return Response(status_code=204)
 
 
@@ -111,17 +109,3 @@ def _arrival(request: Request, caller: Caller, key: Key) -> Arrival:
         digest=sha256(body).digest(),
         patient_number=key.number,
     )
-
-
-def _note(connection: sa.Connection, caller: Caller, reason: str, persons: list[uuid.UUID]) -> None:
-    entry = audit.entry(
-        caller.user,
-        caller.action,
-        caller.purpose,
-        caller.resource,
-        "allowed",
-        reason,
-        request_id=caller.request_id,
-        persons=persons,
-    )
-    audit.append(connection, entry)

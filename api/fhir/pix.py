@@ -20,7 +20,6 @@ from api.failures import Failure, FailureError
 from api.fhir.parameters import Query, Token, tokens_of
 from api.fhir.router import Json, base
 from api.fhir.wrong import wrong_value
-from api.ihe import note_failure
 from bus.fhir.reading.document import load
 from bus.fhir.shapes import Resource
 from bus.fhir.shapes import identifier as shown
@@ -161,7 +160,7 @@ def _answered(request: Request, caller: Caller, question: Question) -> Response:
         caller.allow(Asked(person_id=found.person_id))
         body = answer(found, question, source, here, systems)
     except PixError as error:
-        note_failure(caller, f"not answered: {error.diagnostics}")
+        caller.note_failure(f"not answered: {error.diagnostics}")
         return FhirResponse(error.outcome(), error.status)
     caller.note(f"{len(body.get('parameter', ()))} identifiers found", [found.person_id])
     return FhirResponse(body)

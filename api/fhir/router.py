@@ -265,27 +265,35 @@ def read_binary(request: Request, caller: RecordReader, id: str) -> Response:  #
     return Response(content.data, media_type=content.mime_type, headers=headers)
 
 
-def _add_search(name: str, endpoint: Callable[..., FhirResponse]) -> None:
-    shared: dict[str, Any] = {"dependencies": [Json], "responses": BUNDLE}
-    extra = {"parameters": PARAMETERS[name]}
-    router.add_api_route(
+def add_search(
+    to: APIRouter,
+    name: str,
+    endpoint: Callable[..., FhirResponse],
+    parameters: list[dict[str, Any]],
+    responses: dict[int | str, dict[str, Any]],
+    post: str = "search",
+) -> None:
+    """Add the two ways to search a type: by GET, and by POST of a form; `post` begins the latter's name."""
+    shared: dict[str, Any] = {"dependencies": [Json], "responses": responses}
+    extra = {"parameters": parameters}
+    to.add_api_route(
         f"/{name}", endpoint, methods=["GET"], summary=f"Search {name}", openapi_extra=extra, **shared
     )
-    router.add_api_route(
+    to.add_api_route(
         f"/{name}/_search",
         endpoint,
         methods=["POST"],
         summary=f"Search {name}, with the parameters in the body",
-        name=f"search_{name}",
+        name=f"{post}_{name}",
         openapi_extra={"requestBody": {"content": {FORM: {"schema": {"type": "object"}}}}},
         **shared,
     )
 
 
 def _add_routes() -> None:
-    _add_search("Patient", _search_patients)
+    add_search(router, "Patient", _search_patients, PARAMETERS["Patient"], BUNDLE)
     for name, kind in KINDS.items():
-        _add_search(name, _search(kind))
+        add_search(router, name, _search(kind), PARAMETERS[name], BUNDLE)
         router.add_api_route(
             f"/{name}/{{id}}",
             _read(kind),

@@ -15,7 +15,7 @@ from api.fhir.bundle import Found, bundle
 from api.fhir.code_maps import MAP, Row, rows_of, translate
 from api.fhir.examples import described
 from api.fhir.parameters import Control, Query, control
-from api.fhir.router import FORM, acceptable, asked, base
+from api.fhir.router import acceptable, add_search, asked, base
 from api.fhir.terminology_resources import (
     affinity_value_set,
     concept_map,
@@ -210,28 +210,9 @@ def _add_routes() -> None:
 
 
 def _add_kind(kind: str) -> None:
-    search = _search(kind)
     found = _answers("Bundle of type searchset", {"resourceType": "Bundle", "type": "searchset"})
     one = _answers(f"the {kind}", {"resourceType": kind, "id": "main-lab-items", "status": "active"})
-    router.add_api_route(
-        f"/{kind}",
-        search,
-        methods=["GET"],
-        summary=f"Search {kind}",
-        openapi_extra={"parameters": described(PARAMETERS[kind])},
-        dependencies=[Json],
-        **found,
-    )
-    router.add_api_route(
-        f"/{kind}/_search",
-        search,
-        methods=["POST"],
-        summary=f"Search {kind}, with the parameters in the body",
-        name=f"search_{kind}",
-        openapi_extra={"requestBody": {"content": {FORM: {"schema": {"type": "object"}}}}},
-        dependencies=[Json],
-        **found,
-    )
+    add_search(router, kind, _search(kind), described(PARAMETERS[kind]), found["responses"])
     router.add_api_route(
         f"/{kind}/{{id}}",
         _read(kind),

@@ -22,7 +22,6 @@ from bus.fhir.systems import Systems
 from bus.rules.decision import HoldingError
 from bus.rules.versions.model import Deployed, NothingActiveError
 from bus.rules.versions.shelf import NotLoadedError
-from consortium.access import audit
 from consortium.access.model import Resource as Owned
 from consortium.errors import PermanentError, RetryableError
 from consortium.identity.model import MergeError
@@ -174,19 +173,8 @@ class Writer:
 
     def _note(self, connection: sa.Connection, asked: Sequence[Asked], message_id: int, person: UUID) -> None:
         """Put the write in the audit, in its own transaction."""
-        caller = self._caller
         types = ", ".join(sorted({one.part.type for one in asked if one.by_itself}))
-        entry = audit.entry(
-            caller.user,
-            caller.action,
-            caller.purpose,
-            caller.resource,
-            "allowed",
-            f"{types} written, message {message_id}",
-            request_id=caller.request_id,
-            persons=[person],
-        )
-        audit.append(connection, entry)
+        self._caller.note_in(connection, f"{types} written, message {message_id}", [person])
 
 
 def _check_version(one: Asked, now: Standing | None) -> None:

@@ -10,7 +10,6 @@ from lxml import etree
 from pydantic import ValidationError
 
 from api.caller import Caller
-from api.ihe import note_failure
 from api.pixpdq.asked import PROTOCOL, Asked, transaction
 from bus.envelope import Arrival
 from bus.feed import Feed, ReusedIdError, take
@@ -46,7 +45,7 @@ def answer(asked: Asked) -> Element:
     else:
         return answering.acknowledged(asked.answering, "CA")
     asked.refused(problems)
-    note_failure(caller, f"not taken: {', '.join(one.code for one in problems)}")
+    caller.note_failure(f"not taken: {', '.join(one.code for one in problems)}")
     return answering.acknowledged(asked.answering, "CE", problems)
 
 

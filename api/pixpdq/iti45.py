@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.caller import Caller
-from api.ihe import note_failure
 from api.pixpdq.asked import Asked, transaction
 from bus.hl7v3 import answering, asking
 from bus.hl7v3.elements import Element, Problem, ProblemError, identifier, needed
@@ -31,7 +30,7 @@ def answer(asked: Asked) -> Element:
         ids = _found(asked, caller)
     except ProblemError as error:
         problems = error.problems
-        note_failure(caller, f"not answered: {', '.join(one.text for one in problems)}")
+        caller.note_failure(f"not answered: {', '.join(one.text for one in problems)}")
         asked.refused(problems)
     outcome = answering.Outcome(query, query_id, problems)
     return answering.pix(asked.answering, outcome, ids, asked.systems)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from api.caller import Caller
-from api.ihe import note_failure
 from api.pixpdq.asked import CONTINUED, Asked, transaction
 from bus.hl7v3 import answering, asking
 from bus.hl7v3.answering import Counts, Outcome
@@ -62,7 +61,7 @@ def _continued(asked: Asked, caller: Caller) -> Element:
 
 
 def _failed(asked: Asked, caller: Caller, outcome: Outcome) -> Element:
-    note_failure(caller, f"not answered: {', '.join(one.text for one in outcome.problems)}")
+    caller.note_failure(f"not answered: {', '.join(one.text for one in outcome.problems)}")
     asked.refused(outcome.problems)
     return answering.pdq(asked.answering, outcome, [], asked.systems)
 

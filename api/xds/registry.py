@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from adapters.ihe.server import Call
 from api.caller import Caller
-from api.ihe import SignedIn, Transaction, note_failure
+from api.ihe import SignedIn, Transaction
 from bus.ihe.ebrim import query, submission
 from bus.ihe.ebrim.responses import query_response, registry_response
 from consortium.access.model import Action, Purpose, Resource
@@ -62,7 +62,7 @@ def _allowed(caller: Caller, persons: Collection[UUID]) -> str:
 
 
 def _failed(caller: Caller, errors: tuple[RegistryError, ...]) -> tuple[RegistryError, ...]:
-    note_failure(caller, ", ".join(sorted({error.code.value for error in errors})))
+    caller.note_failure(", ".join(sorted({error.code.value for error in errors})))
     return errors
 
 

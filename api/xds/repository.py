@@ -8,7 +8,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from adapters.ihe.server import Call
 from api.caller import Caller
-from api.ihe import SignedIn, Transaction, note_failure
+from api.ihe import SignedIn, Transaction
 from api.xds.registry import BUSY
 from api.xds.retrieval import retrieved
 from bus.ihe.document_sets import read_provided, read_wanted, written_retrieved
@@ -47,14 +47,14 @@ async def _retrieve(caller: Caller, call: Call[SignedIn]) -> etree._Element:
     try:
         wanted = read_wanted(call.message.payload)
     except RefusedError as error:
-        note_failure(caller, _codes(error.errors))
+        caller.note_failure(_codes(error.errors))
         return written_retrieved((), error.errors, call.parts.put)
     found, errors = await retrieved(caller, wanted)
     return written_retrieved(found, errors, call.parts.put)
 
 
 def _failed(caller: Caller, errors: tuple[RegistryError, ...]) -> etree._Element:
-    note_failure(caller, _codes(errors))
+    caller.note_failure(_codes(errors))
     return registry_response(errors)
 
 

@@ -15,7 +15,6 @@ from starlette.concurrency import run_in_threadpool
 
 from adapters.ihe.sources import Source, SourceAwayError
 from api.caller import Caller
-from api.ihe import note_failure
 from bus.ihe.document_sets import Reference, Retrieved
 from consortium.access.model import Resource
 from consortium.documents import retrieve, stored
@@ -184,4 +183,4 @@ def _note(caller: Caller, here: _Here, found: Sequence[Retrieved], errors: Seque
     if errors:
         codes = ", ".join(sorted({error.code.value for error in errors}))
         others = frozenset[UUID]().union(*here.persons.values()) - persons
-        note_failure(caller, codes, sorted(others))
+        caller.note_failure(codes, sorted(others))

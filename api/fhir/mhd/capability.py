@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from api.fhir.capability import server
 from api.fhir.mhd.searching import DOCUMENT_PARAMETERS, LIST_PARAMETERS
 from bus.fhir.shapes import Resource
 
@@ -14,36 +15,18 @@ DOCUMENTATION = (
 
 def statement(base: str, date: str) -> Resource:
     """Make the CapabilityStatement; `base` is this face's address, `date` the day it is given."""
-    return {
-        "resourceType": "CapabilityStatement",
-        "status": "active",
-        "date": date,
-        "kind": "instance",
-        "instantiates": [
-            f"{CANONICAL}IHE.MHD.DocumentRecipient",
-            f"{CANONICAL}IHE.MHD.DocumentResponder",
+    about = {"description": "shared documents of the consortium", "url": base}
+    rest = {
+        "documentation": DOCUMENTATION,
+        "resource": [
+            _searched("DocumentReference", DOCUMENT_PARAMETERS),
+            _searched("List", LIST_PARAMETERS),
+            {"type": "Binary", "interaction": [{"code": "read"}]},
         ],
-        "software": {"name": "Yilian 医联"},
-        "implementation": {"description": "shared documents of the consortium", "url": base},
-        "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json"],
-        "rest": [
-            {
-                "mode": "server",
-                "documentation": DOCUMENTATION,
-                "security": {
-                    "cors": False,
-                    "description": "Bearer token of POST /api/v1/sign-in, or ./yilian token --user NAME",
-                },
-                "resource": [
-                    _searched("DocumentReference", DOCUMENT_PARAMETERS),
-                    _searched("List", LIST_PARAMETERS),
-                    {"type": "Binary", "interaction": [{"code": "read"}]},
-                ],
-                "interaction": [{"code": "transaction"}],
-            }
-        ],
+        "interaction": [{"code": "transaction"}],
     }
+    actors = ("IHE.MHD.DocumentRecipient", "IHE.MHD.DocumentResponder")
+    return server(date, about, rest) | {"instantiates": [f"{CANONICAL}{actor}" for actor in actors]}
 
 
 def _searched(name: str, parameters: tuple[tuple[str, str, str], ...]) -> Resource:

@@ -11,7 +11,6 @@ from api.caller import Caller
 from api.encoding import FhirResponse
 from api.failures import Failure, FailureError
 from api.fhir.mhd.patients import Patients
-from api.ihe import note_failure
 from bus.fhir.documents.reading import Provided, read
 from bus.fhir.documents.showing import logical_id
 from bus.fhir.reading.document import load
@@ -63,7 +62,7 @@ def provide_bundle(caller: Caller, body: bytes, base: str) -> Response:
     except RefusedError as error:
         return _refused(caller, [_issue(one, places) for one in error.errors])
     except StoreAwayError as error:
-        note_failure(caller, ErrorCode.REPOSITORY_BUSY.value)
+        caller.note_failure(ErrorCode.REPOSITORY_BUSY.value)
         away = Failure(503, "unavailable", f"{error}; send it again", headers={"Retry-After": "5"})
         raise FailureError(away) from error
     now = time(parts.now())
@@ -78,7 +77,7 @@ def _new_oid() -> str:
 
 
 def _refused(caller: Caller, issues: Sequence[Issue]) -> Response:
-    note_failure(caller, "; ".join(f"{one.expression}: {one.text}" for one in issues)[:1000])
+    caller.note_failure("; ".join(f"{one.expression}: {one.text}" for one in issues)[:1000])
     return FhirResponse(outcome(issues), 400)
 
 

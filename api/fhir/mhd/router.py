@@ -17,15 +17,15 @@ from api.caller import Caller, gate
 from api.encoding import FhirResponse
 from api.failures import Failure, FailureError, not_found
 from api.fhir.bundle import Found, bundle
+from api.fhir.examples import described
 from api.fhir.mhd import capability, searching
 from api.fhir.mhd.finding import Finder
 from api.fhir.mhd.patients import Patients
 from api.fhir.mhd.providing import provide_bundle
 from api.fhir.parameters import Control, Query, control, uuid_or_none
-from api.fhir.router import FORM, Asking, Json
+from api.fhir.router import Asking, Json, add_search
 from api.fhir.write_router import BODY, Sending
 from api.fhir.wrong import wrong_value
-from api.ihe import note_failure
 from api.xds.retrieval import retrieved
 from bus.fhir.documents.showing import Places
 from bus.fhir.shapes import Resource
@@ -99,7 +99,7 @@ def _search(
         try:
             found = [one for one in find(finder, queries) if patient in (None, one.patient_id)]
         except RefusedError as error:
-            note_failure(caller, _codes(error.errors))
+            caller.note_failure(_codes(error.errors))
             raise _failure(error.errors[0]) from error
         allowed = _allow(caller, finder.persons)
         shown = show(finder, _page(found, page))
@@ -213,7 +213,7 @@ def _entry(caller: Caller, finder: Finder, id_: str, kind: str) -> DocumentEntry
     )
     found = finder.entries([query])
     if not found:
-        note_failure(caller, "not found")
+        caller.note_failure("not found")
         raise not_found(kind)
     return found[0]
 
@@ -229,16 +229,8 @@ def _codes(errors: Sequence[RegistryError]) -> str:
     return ", ".join(sorted({error.code.value for error in errors}))
 
 
-for _name, _endpoint in (("DocumentReference", _search_documents), ("List", _search_lists)):
-    router.add_api_route(
-        f"/{_name}", _endpoint, methods=["GET"], summary=f"Search {_name}", dependencies=[Json]
-    )
-    router.add_api_route(
-        f"/{_name}/_search",
-        _endpoint,
-        methods=["POST"],
-        summary=f"Search {_name}, with the parameters in the body",
-        name=f"search_shared_{_name}",
-        dependencies=[Json],
-        openapi_extra={"requestBody": {"content": {FORM: {"schema": {"type": "object"}}}}},
-    )
+for _name, _endpoint, _parameters in (
+    ("DocumentReference", _search_documents, searching.DOCUMENT_PARAMETERS),
+    ("List", _search_lists, searching.LIST_PARAMETERS),
+):
+    add_search(router, _name, _endpoint, described(_parameters), {}, post="search_shared")
