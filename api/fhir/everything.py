@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from api.fhir import people
 from api.fhir.bundle import Found
+from api.fhir.dates import ALWAYS, Span, span
 from api.fhir.kinds import KINDS
 from api.fhir.parameters import Control, Query
 from api.fhir.wrong import wrong_value
@@ -35,14 +36,15 @@ def wanted(query: Query, person: UUID) -> Wanted:
     types = query.values("_type")
     if unknown := [name for name in types if name not in TYPES]:
         raise wrong_value("_type", f"{len(unknown)} of them not served; there are: {', '.join(TYPES)}")
-    start, end = query.one("start"), query.one("end")
-    span = Query.of([("date", f"ge{start.value}")] if start else [], "").span("date")
-    if end:
-        span = span.within(Query.of([("date", f"le{end.value}")], "").span("date"))
-    since = query.one("_since")
-    changed = Query.of([("_since", f"ge{since.value}")] if since else [], "").span("_since")
-    search = Search(person=person, since=span.since, before=span.before, changed_since=changed.since)
+    during = _span(query, "start", "ge").within(_span(query, "end", "le"))
+    changed = _span(query, "_since", "ge")
+    search = Search(person=person, since=during.since, before=during.before, changed_since=changed.since)
     return Wanted(person, search, tuple(name for name in TYPES if not types or name in types))
+
+
+def _span(query: Query, name: str, prefix: str) -> Span:
+    given = query.one(name)
+    return span(name, f"{prefix}{given.value}") if given else ALWAYS
 
 
 def find(connection: Connection, wanted: Wanted, control: Control, systems: Systems) -> Found | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from sqlalchemy import Connection
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError, FieldError
 from api.fhir.code_maps import Question, rows_of, translate
+from api.fhir.code_maps import Row as MapRow
 from bus.codes.mapping import tables_in_force
 from bus.fhir.systems import Systems
 from consortium.access.model import Action, Resource
@@ -66,9 +69,9 @@ def list_recognised(
 ) -> list[Answer]:
     """Answer for each planned item: reports of any campus that spare it, and those that do not with why."""
     decision = caller.allow(Resource(person_id=patient))
-    catalogue = _catalogue(caller)
     with caller.parts.statements.connect() as connection:
-        answers = [_answer(caller, connection, patient, one, catalogue) for one in code]
+        asking = _Asking(caller, connection, patient, _catalogue(caller))
+        answers = [asking.answer(one) for one in code]
     caller.note(decision.reason, [patient])
     return answers
 
@@ -81,38 +84,53 @@ def _catalogue(caller: Caller) -> Catalogue:
         raise FailureError(Failure(503, "recognition-unavailable", detail)) from error
 
 
-def _answer(caller: Caller, connection: Connection, person: UUID, asked: str, catalogue: Catalogue) -> Answer:
-    system, bar, code = asked.rpartition("|")
-    if not code:
-        error = FieldError("code", "give system|code, or code")
-        raise FailureError(Failure(422, "invalid", "a code is empty", [error]))
-    item = _item(caller, connection, code, system if bar else None, catalogue)
-    if item is None:
-        return Answer(asked=asked, advice="not_in_programme")
-    judged = recognise(connection, person, item, catalogue, caller.parts.now())
-    spared = [_found(one) for one in judged if one.recognised]
-    return Answer(
-        asked=asked,
-        advice="recognise" if spared else "repeat",
-        name=item.name,
-        valid_days=item.valid_days,
-        recognised=spared,
-        not_recognised=[_found(one) for one in judged if not one.recognised],
-    )
+@dataclass(frozen=True)
+class _Asking:
+    """One request: about one patient, by one catalogue and the code tables as they are now."""
 
+    caller: Caller
+    connection: Connection
+    person: UUID
+    catalogue: Catalogue
 
-def _item(
-    caller: Caller, connection: Connection, code: str, system: str | None, catalogue: Catalogue
-) -> Item | None:
-    """Return the item of a code: the consortium's own, or a campus's that the code tables translate."""
-    if (item := catalogue.find(code, system)) or system is None:
-        return item
-    systems, settings = Systems(caller.parts.settings), caller.parts.settings
-    tables = tables_in_force(connection, settings.rules_dir).values()
-    rows = [row for table in tables for row in rows_of(table, systems)]
-    found = {catalogue.find(m.code, m.system) for m in translate(rows, Question(code, system), systems)}
-    items = [one for one in found if one is not None]
-    return items[0] if len(items) == 1 else None
+    def answer(self, asked: str) -> Answer:
+        """Answer for one planned item. Raises FailureError (422)."""
+        system, bar, code = asked.rpartition("|")
+        if not code:
+            error = FieldError("code", "give system|code, or code")
+            raise FailureError(Failure(422, "invalid", "a code is empty", [error]))
+        item = self._item(code, system if bar else None)
+        if item is None:
+            return Answer(asked=asked, advice="not_in_programme")
+        now = self.caller.parts.now()
+        judged = recognise(self.connection, self.person, item, self.catalogue, now)
+        spared = [_found(one) for one in judged if one.recognised]
+        return Answer(
+            asked=asked,
+            advice="recognise" if spared else "repeat",
+            name=item.name,
+            valid_days=item.valid_days,
+            recognised=spared,
+            not_recognised=[_found(one) for one in judged if not one.recognised],
+        )
+
+    def _item(self, code: str, system: str | None) -> Item | None:
+        """Return the item of a code: the consortium's own, or a campus's that the code tables translate."""
+        if (item := self.catalogue.find(code, system)) or system is None:
+            return item
+        matches = translate(self._rows, Question(code, system), self._systems)
+        found = {self.catalogue.find(one.code, one.system) for one in matches}
+        items = [one for one in found if one is not None]
+        return items[0] if len(items) == 1 else None
+
+    @cached_property
+    def _systems(self) -> Systems:
+        return Systems(self.caller.parts.settings)
+
+    @cached_property
+    def _rows(self) -> list[MapRow]:
+        tables = tables_in_force(self.connection, self.caller.parts.settings.rules_dir).values()
+        return [row for table in tables for row in rows_of(table, self._systems)]
 
 
 def _found(judged: Judged) -> Found:

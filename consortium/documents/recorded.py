@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -108,29 +108,28 @@ class Recorded:
 
     def known(self, ids: Collection[UUID]) -> dict[str, KnownObject]:
         """Return what a submission needs to know of documents that it names."""
-        rows = self._rows(ids)
+        return {one.id: one for one in self._known(self._rows(ids), {})}
+
+    def _known(self, rows: Sequence[Row], hashes: Mapping[bytes, bytes]) -> Iterator[KnownObject]:
         replaced = self._replaced(rows)
-        return {
-            row["id"].urn: KnownObject(
+        for row in rows:
+            yield KnownObject(
                 row["id"].urn,
                 "document",
                 row["person_id"],
                 unique_id(row["id"]),
                 _availability(row, replaced) is Availability.APPROVED,
-                owner=row["facility"],
+                _sha1(hashes, row),
+                row["facility"],
             )
-            for row in rows
-        }
 
     def named(self, unique_ids: Collection[str]) -> dict[str, KnownObject]:
         """Return the documents that have these unique ids, with their hashes: nobody else's content may take
         their place.
         """
         ids = [id_ for id_ in map(id_of, unique_ids) if id_ is not None]
-        rows = {row["id"]: row for row in self._rows(ids)}
-        hashes = self._hashes(list(rows.values()))
-        found = self.known(list(rows))
-        return {one.unique_id: replace(one, hash=_sha1(hashes, rows[UUID(one.id)])) for one in found.values()}
+        rows = self._rows(ids)
+        return {one.unique_id: one for one in self._known(rows, self._hashes(rows))}
 
     def associations(
         self, ids: Collection[UUID], types: Collection[AssociationType] = ()

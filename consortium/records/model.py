@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -155,6 +155,8 @@ class Result(Fact):
 
 
 ReportKind = Literal["lab", "exam", "nursing", "midwifery", "checkup"]
+REPORT_NUMBERS = tuple(f"{kind}_report" for kind in get_args(ReportKind))
+"""Kinds of the numbers that name reports: each kind of report has numbers of its own."""
 
 
 class Report(Fact):

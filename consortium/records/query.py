@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from consortium.documents.content import ContentStore, CorruptContentError
 from consortium.errors import PermanentError
 from consortium.records.keys import child_range
-from consortium.records.model import ReportKind
+from consortium.records.model import REPORT_NUMBERS
 from consortium.records.paging import Page, Row, page, position
 from consortium.records.tables import TABLES
 
@@ -143,8 +143,7 @@ _T = {
 _CODE_COLUMNS = {"encounter": "department_code", "document": "type_code", "diagnosis": "code"}
 _SYSTEM_COLUMNS = {"encounter": "department_system", "document": "type_system", "diagnosis": "system"}
 _ENCOUNTER_COLUMNS = {"encounter": "id"}
-_REPORTS = tuple(f"{kind}_report" for kind in get_args(ReportKind))
-_KEY_KINDS = {"report": _REPORTS, "result": _REPORTS}
+_KEY_KINDS = {"report": REPORT_NUMBERS, "result": REPORT_NUMBERS}
 _CATEGORY_COLUMNS = {
     "encounter": "class",
     "order": "kind",

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 from bus.fhir.shapes import Resource
 from bus.fhir.systems import Systems
 from consortium.records.keys import record_id
-from consortium.records.model import ReportKind
+from consortium.records.model import REPORT_NUMBERS
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "Patient": ("patient",),
     "Encounter": ("encounter",),
     "ServiceRequest": ("order",),
     "MedicationRequest": ("order",),
-    "DiagnosticReport": tuple(f"{kind}_report" for kind in get_args(ReportKind)),
+    "DiagnosticReport": REPORT_NUMBERS,
     "DocumentReference": ("document",),
     "Appointment": ("appointment",),
     "ChargeItem": ("charge",),

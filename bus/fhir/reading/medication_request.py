@@ -5,9 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from bus.fhir.extensions import DEPARTMENT, value_of
 from bus.fhir.reading.elements import Reader, given, inverse
-from bus.fhir.reading.service_request import PRIORITIES, filler
+from bus.fhir.reading.service_request import ordered
 from bus.fhir.resources.medication_request import STATUSES
 from consortium.records.model import Order
 
@@ -27,22 +26,15 @@ def medication_request(reader: Reader) -> Order | None:
     if item is None:
         reader.wrong("medicationCodeableConcept", "it must name the medicine by a code", "required")
         return None
-    error = resource.get("status") == "entered-in-error"
     return Order(
         number=reader.key.number,
         kind="medication",
         item=item,
         **given(
-            filler_number=filler(reader),
-            status=None if error else reader.word("status", resource.get("status"), _STATUSES),
-            priority=reader.word("priority", resource.get("priority"), PRIORITIES),
-            ordered_at=reader.time("authoredOn", resource.get("authoredOn")),
-            doctor=reader.practitioner(resource.get("requester")),
-            department=reader.coded("extension", value_of(resource, DEPARTMENT, "CodeableConcept")),
+            **ordered(reader, _STATUSES),
             prescription=(resource.get("groupIdentifier") or {}).get("value"),
             **_dosage(reader),
             **_amount("quantity", (resource.get("dispenseRequest") or {}).get("quantity")),
-            deleted=error or None,
         ),
     )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from bus.fhir.extensions import DEPARTMENT, value_of
 from bus.fhir.reading.elements import Reader, codes, given, inverse
 from bus.fhir.reading.keys import identifiers
@@ -14,7 +17,7 @@ ELEMENTS = frozenset(
 )
 _STATUSES = inverse(STATUSES)
 _KINDS = {code: ours for ours, (code, _) in CATEGORIES.items()}
-PRIORITIES = {"routine": "routine", "urgent": "urgent", "asap": "urgent", "stat": "stat"}
+_PRIORITIES = {"routine": "routine", "urgent": "urgent", "asap": "urgent", "stat": "stat"}
 
 
 def service_request(reader: Reader) -> Order | None:
@@ -24,21 +27,24 @@ def service_request(reader: Reader) -> Order | None:
     if item is None:
         reader.wrong("code", "it must say what is ordered", "required")
         return None
-    error = resource.get("status") == "entered-in-error"
     return Order(
-        number=reader.key.number,
-        kind=_kind(reader),
-        item=item,
-        **given(
-            filler_number=filler(reader),
-            status=None if error else reader.word("status", resource.get("status"), _STATUSES),
-            priority=reader.word("priority", resource.get("priority"), PRIORITIES),
-            ordered_at=reader.time("authoredOn", resource.get("authoredOn")),
-            doctor=reader.practitioner(resource.get("requester")),
-            department=reader.coded("extension", value_of(resource, DEPARTMENT, "CodeableConcept")),
-            deleted=error or None,
-        ),
+        number=reader.key.number, kind=_kind(reader), item=item, **given(**ordered(reader, _STATUSES))
     )
+
+
+def ordered(reader: Reader, statuses: Mapping[str, str]) -> dict[str, Any]:
+    """Return what every request says of its order, by the fields of `Order`."""
+    resource = reader.resource
+    error = resource.get("status") == "entered-in-error"
+    return {
+        "filler_number": _filler(reader),
+        "status": None if error else reader.word("status", resource.get("status"), statuses),
+        "priority": reader.word("priority", resource.get("priority"), _PRIORITIES),
+        "ordered_at": reader.time("authoredOn", resource.get("authoredOn")),
+        "doctor": reader.practitioner(resource.get("requester")),
+        "department": reader.coded("extension", value_of(resource, DEPARTMENT, "CodeableConcept")),
+        "deleted": error or None,
+    }
 
 
 def _kind(reader: Reader) -> str:
@@ -46,8 +52,7 @@ def _kind(reader: Reader) -> str:
     return next((_KINDS[code] for code in found if code in _KINDS), "other")
 
 
-def filler(reader: Reader) -> str | None:
-    """Return the filler's order number, where the identifiers have one."""
+def _filler(reader: Reader) -> str | None:
     system = reader.links.systems.of(reader.key.facility, "filler")
     found = (one.get("value") for one in identifiers(reader.resource) if one.get("system") == system)
     return next(found, None)

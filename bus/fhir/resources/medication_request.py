@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from bus.fhir.extensions import DEPARTMENT, extension
-from bus.fhir.shapes import (
-    Resource,
-    Row,
-    concept,
-    identifier,
-    meta,
-    practitioner,
-    quantity,
-    reference,
-    status,
-    time,
-    without_empty,
-)
+from bus.fhir.resources.service_request import ordered
+from bus.fhir.shapes import Resource, Row, concept, identifier, quantity, without_empty
 from bus.fhir.systems import Systems
 
 UCUM = "http://unitsofmeasure.org"
@@ -24,26 +12,14 @@ STATUSES = {"active": "active", "completed": "completed", "cancelled": "cancelle
 
 def medication_request(row: Row, systems: Systems) -> Resource:
     """Make a MedicationRequest (R4 section 11.1)."""
-    facility = row["facility"]
-    placer = identifier(systems.of(facility, "order"), row["number"], "PLAC")
-    filler = identifier(systems.of(facility, "filler"), row["filler_number"], "FILL")
+    prescriptions = systems.of(row["facility"], "prescription")
     dosage = _dosage(row, systems)
     return without_empty(
         {
             "resourceType": "MedicationRequest",
-            "id": str(row["id"]),
-            "meta": meta(row, systems.patient(facility)),
-            "extension": extension(DEPARTMENT, "CodeableConcept", concept(row, "department", systems)),
-            "identifier": [known for known in (placer, filler) if known],
-            "status": status(row, STATUSES),
-            "intent": "order",
-            "priority": row["priority"],
+            **ordered(row, systems, STATUSES),
             "medicationCodeableConcept": concept(row, "item", systems),
-            "subject": reference("Patient", row["person_id"]),
-            "encounter": reference("Encounter", row["encounter_id"]),
-            "authoredOn": time(row["ordered_at"]),
-            "requester": practitioner(row, "doctor", systems),
-            "groupIdentifier": identifier(systems.of(facility, "prescription"), row["prescription"]),
+            "groupIdentifier": identifier(prescriptions, row["prescription"]),
             "dosageInstruction": [dosage] if dosage else None,
             "dispenseRequest": _dispense(row),
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bus.fhir.extensions import DEPARTMENT, extension
 from bus.fhir.shapes import (
     Resource,
@@ -30,27 +32,35 @@ KINDS = ("lab", "exam", "procedure", "other")
 
 def service_request(row: Row, systems: Systems) -> Resource:
     """Make a ServiceRequest (R4 section 12.16)."""
-    placer = identifier(systems.of(row["facility"], "order"), row["number"], "PLAC")
-    filler = identifier(systems.of(row["facility"], "filler"), row["filler_number"], "FILL")
     category = CATEGORIES.get(row["kind"])
     return without_empty(
         {
             "resourceType": "ServiceRequest",
-            "id": str(row["id"]),
-            "meta": meta(row, systems.patient(row["facility"])),
-            "extension": extension(DEPARTMENT, "CodeableConcept", concept(row, "department", systems)),
-            "identifier": [known for known in (placer, filler) if known],
-            "status": status(row, STATUSES),
-            "intent": "order",
+            **ordered(row, systems, STATUSES),
             "category": _category(*category) if category else None,
-            "priority": row["priority"],
             "code": concept(row, "item", systems),
-            "subject": reference("Patient", row["person_id"]),
-            "encounter": reference("Encounter", row["encounter_id"]),
-            "authoredOn": time(row["ordered_at"]),
-            "requester": practitioner(row, "doctor", systems),
         }
     )
+
+
+def ordered(row: Row, systems: Systems, statuses: Mapping[str, str]) -> Resource:
+    """Return the elements that every request has of its order."""
+    facility = row["facility"]
+    placer = identifier(systems.of(facility, "order"), row["number"], "PLAC")
+    filler = identifier(systems.of(facility, "filler"), row["filler_number"], "FILL")
+    return {
+        "id": str(row["id"]),
+        "meta": meta(row, systems.patient(facility)),
+        "extension": extension(DEPARTMENT, "CodeableConcept", concept(row, "department", systems)),
+        "identifier": [known for known in (placer, filler) if known],
+        "status": status(row, statuses),
+        "intent": "order",
+        "priority": row["priority"],
+        "subject": reference("Patient", row["person_id"]),
+        "encounter": reference("Encounter", row["encounter_id"]),
+        "authoredOn": time(row["ordered_at"]),
+        "requester": practitioner(row, "doctor", systems),
+    }
 
 
 def _category(code: str, display: str) -> list[Resource]:
