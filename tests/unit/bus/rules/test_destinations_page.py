@@ -26,12 +26,13 @@ NAMED = re.compile(r"^name: (\S+)$", re.MULTILINE)
 
 @pytest.fixture
 def blocks() -> dict[str, str]:
-    """The page's files by name; that without one is part of a rule."""
+    """The page's files by name; those without one are parts of one rule."""
     page = (CHECKOUT / "docs" / "destinations.md").read_text(encoding="utf-8")
-    found = {}
+    found = {"": ""}
     for block in BLOCK.findall(page):
         name = NAMED.search(block)
-        found[name[1] if name else ""] = block
+        key = name[1] if name else ""
+        found[key] = found.get(key, "") + block
     return found
 
 
@@ -55,6 +56,8 @@ def test_the_examples_of_the_page_are_taken_and_there_is_one_of_each_kind(rules:
     assert {spec.kind for spec in found.by_name.values()} == set(KINDS)
     [rule] = load_rules(rules).rules
     assert [one.to for one in rule.spec.sendings] == ["ward-b", "lab-portal"]
+    [test] = rule.spec.tests
+    assert {*test.answers} == {*(test.expect.sent or ())} == {"ward-b", "lab-portal"}
 
 
 def test_the_soap_example_fits_its_wsdl(rules: Path) -> None:
