@@ -19,12 +19,23 @@ T = TypeVar("T")
 
 
 def settled(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
-    """Do it in a transaction of its own and return what it returns; it may be begun several times."""
+    """Do it in a transaction of its own, one at a time, and return what it returns; it may be begun several
+    times.
+    """
+
+    def alone(connection: sa.Connection) -> T:
+        connection.execute(_ONE_AT_A_TIME, {"key": _KEY})
+        return work(connection)
+
+    return begun_again(engine, alone)
+
+
+def begun_again(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
+    """Do it in a transaction of its own, and begin it again after a deadlock."""
     tries = TRIES
     while True:
         try:
             with engine.begin() as connection:
-                connection.execute(_ONE_AT_A_TIME, {"key": _KEY})
                 return work(connection)
         except sa.exc.OperationalError as error:
             tries -= 1

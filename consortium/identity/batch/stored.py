@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from consortium.identity.cause import Cause
 from consortium.identity.census import Census
 from consortium.identity.matching import Model
 from consortium.identity.pairs import prepared
+from consortium.identity.settling import begun_again
 
 _KEYS = """
 SELECT key, source_patient_id FROM identity.block
@@ -95,7 +97,11 @@ def _worth_it(engine: sa.Engine, model: Model, chunk: Chunk, counts: Counts) -> 
 
 def _consider(engine: sa.Engine, model: Model, ids: list[int], counts: Counts) -> None:
     for first in range(0, len(ids), _TOGETHER):
-        with engine.begin() as connection:
-            census = Census(connection, [], reconsider=ids[first : first + _TOGETHER], model=model)
-            census.reconsider(Cause(datetime.now(UTC), reason=f"linked anew by model {model.version}"))
-            counts.moved += census.finish().get("link", 0)
+        counts.moved += begun_again(engine, partial(_linked_anew, model, ids[first : first + _TOGETHER]))
+
+
+def _linked_anew(model: Model, ids: list[int], connection: sa.Connection) -> int:
+    """Link some anew; returns how many moved."""
+    census = Census(connection, [], reconsider=ids, model=model)
+    census.reconsider(Cause(datetime.now(UTC), reason=f"linked anew by model {model.version}"))
+    return census.finish().get("link", 0)
