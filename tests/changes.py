@@ -28,6 +28,8 @@ from consortium.records.model import (
     Result,
 )
 
+WITHOUT_V2_MESSAGE = (Kind.PROCEDURE, Kind.ALLERGY)
+"""What HL7 v2 has no message for that would say all of it."""
 PROVENANCE = Provenance(
     message_id=7, facility="HP", received_at=datetime(2026, 11, 20, 2, 0, tzinfo=UTC), source_version=None
 )

@@ -85,7 +85,7 @@ def _body(change: Change, heading: Heading) -> _Body:
             segments = [*stay, *scheduling.resources(booked)]
             return _Body("SIU", scheduling.event(booked), "SIU_S12", segments)
         case Kind.PROCEDURE | Kind.ALLERGY:
-            reason = f"HL7 v2 has no message that says all of a {change.kind.value}: send FHIR"
+            reason = f"HL7 v2 has no message that says all of the kind {change.kind.value}: send FHIR"
             raise HL7Error("not_in_v2", reason, SEGMENT_SEQUENCE, "MSH-9")
     return _adt(change, heading, visit)
 

@@ -30,7 +30,7 @@ from consortium.records.model import (
     Report,
     Result,
 )
-from tests.changes import change
+from tests.changes import WITHOUT_V2_MESSAGE, change
 from tests.unit.bus.hl7.dialect import write_rules
 
 GB = "GB 18030-2000"
@@ -55,10 +55,7 @@ def heard(rules: RuleSet, body: bytes, charset: str) -> Change:
     return outcome
 
 
-WITHOUT_MESSAGE = (Kind.PROCEDURE, Kind.ALLERGY)
-
-
-@pytest.mark.parametrize("kind", WITHOUT_MESSAGE)
+@pytest.mark.parametrize("kind", WITHOUT_V2_MESSAGE)
 @settings(max_examples=5)
 @given(data=st.data())
 def test_what_hl7_v2_cannot_say_whole_is_refused(kind: Kind, data: st.DataObject) -> None:
@@ -66,7 +63,7 @@ def test_what_hl7_v2_cannot_say_whole_is_refused(kind: Kind, data: st.DataObject
         write(data.draw(change(kind)), heading())
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in WITHOUT_MESSAGE])
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in WITHOUT_V2_MESSAGE])
 @settings(max_examples=25)
 @given(
     data=st.data(), version=st.sampled_from(["2.4", "2.5"]), charset=st.sampled_from(["UNICODE UTF-8", GB])
