@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -20,6 +21,8 @@ _DENY = (
 
 _SERVICES = {"rabbitmq-server": "rabbitmq-server", "openssh-server": "ssh", "mariadb-server": "mariadb"}
 """The services that packages of ours would start at boot."""
+_OTHERS_SECONDS = 300
+"""How long another apt-get on the machine is waited for."""
 _SEARCHED = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
 
 
@@ -67,8 +70,10 @@ def install(packages: Sequence[str], report: Callable[[str], None]) -> None:
     report(f"installing {' '.join(packages)} by apt-get (no service of the package is started)")
     log = home() / "logs" / "apt.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    apt(["update"], log)
-    apt(["install", "-y", "--no-install-recommends", *packages], log)
+    with log.open("ab") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        apt(["update"], log)
+        apt(["install", "-y", "--no-install-recommends", *packages], log)
     if systemctl := shutil.which("systemctl"):
         # A package's own server would come up at the next boot, on its default port, with its own sign-in.
         for service in (_SERVICES[package] for package in packages if package in _SERVICES):
@@ -99,7 +104,7 @@ def apt(arguments: list[str], log: Path) -> None:
     try:
         with log.open("ab") as out:
             done = subprocess.run(
-                ["apt-get", "-q", *arguments],
+                ["apt-get", "-q", "-o", f"DPkg::Lock::Timeout={_OTHERS_SECONDS}", *arguments],
                 env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
                 stdin=subprocess.DEVNULL,
                 stdout=out,

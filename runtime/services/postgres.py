@@ -112,6 +112,8 @@ class Server:
     port: int
     password: str
     binaries: Path | None = None
+    durable: bool = True
+    """Whether what is committed outlives the machine; without it, it outlives killed processes only."""
 
     @property
     def data(self) -> Path:
@@ -161,7 +163,8 @@ class Server:
         """Return how the server is started; SIGINT ends it without waiting for its clients."""
         binaries = locate(self.binaries, self._major())
         account = unprivileged(binaries / "postgres", self.folder)
-        settings = [f"-c{name}={value}" for name, value in {**_CONFIGURATION, "port": str(self.port)}.items()]
+        changed = {"port": str(self.port)} | ({} if self.durable else {"fsync": "off"})
+        settings = [f"-c{name}={value}" for name, value in {**_CONFIGURATION, **changed}.items()]
         return Command(
             argv=(*account.prefix, str(binaries / "postgres"), "-D", str(self.data), *settings),
             cwd=Path("/"),
@@ -207,9 +210,9 @@ def query(url: str, database: str) -> str:
 
 
 @contextmanager
-def ephemeral(directory: Path) -> Iterator[str]:
+def ephemeral(directory: Path, *, durable: bool = True) -> Iterator[str]:
     """Run a server of its own in `directory` for the time of the `with` block; yield a superuser's URL."""
-    server = Server(directory / "postgres", ports.any_free(), secrets.token_urlsafe(16))
+    server = Server(directory / "postgres", ports.any_free(), secrets.token_urlsafe(16), durable=durable)
     log = directory / "postgres.log"
     server.create(log)
     with process.running(server.command(), log) as started:

@@ -18,6 +18,10 @@ LINT: dict[str, tuple[str, ...]] = {
     "import-linter": ("-c", "from importlinter.cli import lint_imports_command as c; c()"),
 }
 LAYERS = ("unit", "contract", "integration", "interop", "fault", "e2e")
+_SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
+"""Two workers, each with servers of its own; a file's tests share what they start, so a file stays whole."""
+_ALONE = ("fault", "e2e")
+"""What starts the whole consortium, or many processes to kill, has the machine to itself."""
 
 
 def summary() -> str:
@@ -49,7 +53,7 @@ def steps(wanted: list[str]) -> dict[str, tuple[str, ...]]:
     chosen: dict[str, tuple[str, ...]] = dict(LINT) if not wanted or "lint" in wanted else {}
     for layer in LAYERS:
         if (not wanted or layer in wanted) and has_tests(CHECKOUT / "tests" / layer):
-            workers = ("-n", "2") if layer == "unit" else ()
+            workers = () if layer in _ALONE else _SIDE_BY_SIDE
             chosen[layer] = ("-m", "pytest", f"tests/{layer}", "-q", *workers)
     return chosen
 

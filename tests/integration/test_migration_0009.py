@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
-from tests.conftest import CHECKOUT, replace_path
+from tests.conftest import CHECKOUT, database
 from tests.integration.bus.clinic import rows
 
 BEFORE, AFTER = "0004_workflow", "0009_master_data"
@@ -28,13 +27,9 @@ def alembic(url: str, *command: str) -> None:
 
 @pytest.fixture
 def old_url(postgres_url: str) -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"'.encode())
-        url = replace_path(postgres_url, name)
+    with database(postgres_url) as url:
         alembic(url, "upgrade", BEFORE)
         yield url
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 def test_what_was_held_before_names_its_code_and_the_way_back_is_open(old_url: str) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
-from tests.conftest import replace_path
+from tests.conftest import database
 from tests.integration.bus.clinic import rows
 from tests.integration.test_migration_0009 import alembic
 
@@ -22,14 +21,10 @@ MESSAGE = (
 
 @pytest.fixture
 def old_url(postgres_url: str) -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"'.encode())
-        url = replace_path(postgres_url, name)
+    with database(postgres_url) as url:
         alembic(url, "upgrade", REVISION)
         alembic(url, "downgrade", BEFORE)
         yield url
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 def test_bodies_move_to_their_days_and_back(old_url: str) -> None:

@@ -7,6 +7,7 @@ with those of the first.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import shutil
@@ -38,8 +39,15 @@ def build(project: str = ".") -> Path:
     except SetupError as error:
         pytest.skip(f"the Java peers need a JDK and Maven: {error} ({error.do})")
     target = home() / "interop-java" / _digest(sources)
-    if _whole(target):
-        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / "lock").open("w") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        if not _whole(target):
+            _compile(sources, target)
+    return target
+
+
+def _compile(sources: Path, target: Path) -> None:
     command = ["mvn", "-B", "-q", "-ntp", f"-Dpeers.directory={target}", "process-classes"]
     try:
         done = subprocess.run(
@@ -52,7 +60,6 @@ def build(project: str = ".") -> Path:
         shutil.rmtree(target, ignore_errors=True)
         pytest.skip(f"Maven Central was not reached, or lacks a part: {said}")
     assert done.returncode == 0, said
-    return target
 
 
 def _whole(target: Path) -> bool:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
-from tests.conftest import replace_path
+from tests.conftest import database as database_of
 
 
 @pytest.fixture(scope="module")
 def module_database_url(postgres_url: str, template_database: str) -> Iterator[str]:
     """URL of a migrated database that the module's tests share."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"'.encode())
-        yield replace_path(postgres_url, name)
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    with database_of(postgres_url, template_database) as url:
+        yield url
 
 
 @pytest.fixture

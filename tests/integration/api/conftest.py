@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
 import httpx
-import psycopg
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
@@ -20,7 +18,7 @@ from consortium.access import tokens
 from consortium.access.accounts import bind_patient
 from consortium.access.seed import seed_sample_users
 from runtime.settings import Settings
-from tests.conftest import migrate, replace_path
+from tests.conftest import database, migrate, name_of
 from tests.integration.api.records import person_of_three_campuses, somebody_else
 
 PASSWORD = "示例密码 1"
@@ -34,25 +32,18 @@ def connected(url: str) -> sa.Engine:
 @pytest.fixture(scope="session")
 def seeded_database(postgres_url: str) -> Iterator[str]:
     """Name of a migrated database with the sample users, to copy."""
-    name = f"seeded_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"'.encode())
-        url = replace_path(postgres_url, name)
+    with database(postgres_url) as url:
         migrate(url)
         with connected(url).begin() as connection:
             seed_sample_users(connection, PASSWORD)
-        yield name
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+        yield name_of(url)
 
 
 @pytest.fixture
 def seeded_url(postgres_url: str, seeded_database: str) -> Iterator[str]:
     """URL of a fresh database with the sample users."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{seeded_database}"'.encode())
-        yield replace_path(postgres_url, name)
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    with database(postgres_url, seeded_database) as url:
+        yield url
 
 
 @pytest.fixture
@@ -90,16 +81,12 @@ class Chart:
 
 @pytest.fixture(scope="session")
 def chart(postgres_url: str, seeded_database: str) -> Iterator[Chart]:
-    name = f"chart_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{seeded_database}"'.encode())
-        url = replace_path(postgres_url, name)
+    with database(postgres_url, seeded_database) as url:
         engine = connected(url)
         wang, li = person_of_three_campuses(engine), somebody_else(engine)
         with engine.begin() as connection:
             bind_patient(connection, "patient.demo", wang)
         yield Chart(url, wang, li)
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 @pytest_asyncio.fixture

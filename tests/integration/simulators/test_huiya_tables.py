@@ -1,4 +1,3 @@
-import uuid
 from collections import Counter
 from datetime import date
 
@@ -8,7 +7,7 @@ from psycopg import sql
 
 from simulators.huiya.day import day
 from simulators.huiya.tables import KEYS, play, prepare
-from tests.conftest import replace_path
+from tests.conftest import database
 
 NUMERIC = {"amount", "quantity"}
 TODAY = date(2026, 11, 20)
@@ -16,11 +15,8 @@ TODAY = date(2026, 11, 20)
 
 @pytest.fixture
 def huiya_url(postgres_url):
-    name = f"huiya_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"'.encode())
-        yield replace_path(postgres_url, name)
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    with database(postgres_url) as url:
+        yield url
 
 
 def contents(url):

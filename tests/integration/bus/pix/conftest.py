@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import psycopg
 import pytest
 
 from bus.hl7.message import Message, parse
 from bus.pix.manager import Manager
 from consortium.identity import crossing
 from runtime.settings import Settings
-from tests.conftest import replace_path
+from tests.conftest import database
 from tests.integration.bus.clinic import KEY, engine_of, rows
 
 OIDS = {"MAIN": "1.2.156.10011.99.1", "HP": "1.2.156.10011.99.2", "HY": "1.2.156.10011.99.3"}
@@ -115,11 +113,8 @@ def identifiers(answer: Message, occurrence: int = 1) -> list[str]:
 @pytest.fixture(scope="module")
 def quiet_url(postgres_url: str, template_database: str) -> Iterator[str]:
     """URL of a database that the module's tests share, because they change nothing in it."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"'.encode())
-        yield replace_path(postgres_url, name)
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    with database(postgres_url, template_database) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
