@@ -37,7 +37,7 @@ COMMON: dict[str, Any] = {
     "facility": "HP",
     "retry": RETRY,
     "breaker": BREAKER,
-    "timeout_seconds": 0.5,
+    "timeout_seconds": 2.0,
     "connections": 3,
 }
 PATIENT = {

@@ -87,7 +87,7 @@ class MllpHarness:
         """Run a receiver."""
         async with Batches() if self._batched else MllpReceiver() as receiver:
             batch = {"messages": 3, "wait_seconds": 0.02} if self._batched else None
-            spec = mllp(receiver.port, timeout_seconds=0.5, connections=3, batch=batch)
+            spec = mllp(receiver.port, timeout_seconds=2.0, connections=3, batch=batch)
             transport = BatchedTransport(spec) if self._batched else MllpTransport(spec)
             try:
                 yield MllpPeer(spec, transport, receiver)

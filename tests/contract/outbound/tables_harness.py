@@ -34,7 +34,7 @@ TABLE = (
 
 def tables(**more: Any) -> TablesDestination:
     """Return a destination with short times."""
-    common = {**COMMON, "timeout_seconds": 1.0}
+    common = {**COMMON, "timeout_seconds": 2.0}
     return TablesDestination(
         **common,
         kind="tables",
