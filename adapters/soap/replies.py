@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from lxml import etree
 
 from adapters.exchange import Reply, verdict
 from adapters.soap.versions import Version
+from adapters.soap_faults import judged_fault
 from bus.delivery.transport import ANSWER_KEPT, Answer, Verdict
 from bus.rules.sending.soap import SoapAnswer
 from bus.sources.source import Envelope, PathError, UnreadableError
@@ -18,28 +18,6 @@ from bus.sources.xml_parser import ForbiddenXmlError, MalformedXmlError, parse_x
 _ENVELOPES = frozenset(version.value for version in Version)
 _DECLARATION = re.compile(r"^<\?xml[^>]*\?>")
 """Of XML inside a text: the encoding that it names is not the text's any more."""
-_SIGN_IN = frozenset(
-    {
-        "FailedAuthentication",
-        "FailedCheck",
-        "InvalidSecurity",
-        "InvalidSecurityToken",
-        "MessageExpired",
-        "SecurityTokenUnavailable",
-        "UnsupportedAlgorithm",
-        "UnsupportedSecurityToken",
-    }
-)
-"""Fault codes of WS-Security 1.1 §12: no message is to blame."""
-_FAULTS = {
-    "Client": Verdict.NEVER,
-    "Sender": Verdict.NEVER,
-    "Server": Verdict.LATER,
-    "Receiver": Verdict.LATER,
-    "VersionMismatch": Verdict.WRONG_DOOR,
-    "MustUnderstand": Verdict.WRONG_DOOR,
-    "DataEncodingUnknown": Verdict.WRONG_DOOR,
-}
 
 
 def judged(reply: Reply, answer: SoapAnswer | None, *, one_way: bool) -> Answer:
@@ -58,7 +36,7 @@ def _judged(reply: Reply, answer: SoapAnswer | None, one_way: bool) -> tuple[Ver
         return Verdict.UNSURE, "no_soap"  # somebody between us and the service may have answered
     fault = next((child for child in body if etree.QName(child).localname == "Fault"), None)
     if fault is not None:
-        return _fault(fault)
+        return judged_fault(fault)
     if by_status is not Verdict.TAKEN or answer is None:
         return by_status, status
     return _said(body, answer)
@@ -76,30 +54,6 @@ def _body(reply: Reply) -> etree._Element | None:
     if name.localname != "Envelope" or name.namespace not in _ENVELOPES:
         return None
     return root.find(f"{{{name.namespace}}}Body")
-
-
-def _fault(fault: etree._Element) -> tuple[Verdict, str]:
-    """Judge a fault of SOAP 1.1 §4.4 or 1.2 part 1 §5.4."""
-    codes = [_local(text) for text in _codes(fault)]
-    if not codes:
-        return Verdict.LATER, "Fault"
-    kind = codes[0].partition(".")[0]
-    parts = {part for code in codes for part in code.split(".")}
-    meaning = Verdict.WRONG_DOOR if parts & _SIGN_IN else _FAULTS.get(kind, Verdict.LATER)
-    return meaning, ("/".join(codes))[:64]
-
-
-def _codes(fault: etree._Element) -> Iterable[str]:
-    for child in fault:
-        name = etree.QName(child).localname
-        if name == "faultcode" and child.text:
-            yield child.text
-        if name == "Code":  # its Value, then those of the Subcodes in it
-            yield from (each.text for each in child.iter("{*}Value") if each.text)
-
-
-def _local(text: str) -> str:
-    return text.strip().rpartition(":")[2]
 
 
 def _said(body: etree._Element, answer: SoapAnswer) -> tuple[Verdict, str]:

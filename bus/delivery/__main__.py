@@ -28,6 +28,7 @@ from bus.rules.destinations import (
     AnyDestination,
     FilesDestination,
     MllpDestination,
+    PixV3Destination,
     RestDestination,
     SoapDestination,
     TablesDestination,
@@ -73,6 +74,10 @@ def _transport(options: settings.Settings, spec: AnyDestination, folder: Path) -
             from adapters.files.outbound import FilesTransport
 
             return FilesTransport(spec, _place(options, spec))
+        case PixV3Destination():
+            from adapters.ihe.outbound import PixV3Transport
+
+            return PixV3Transport(spec, secrets)
 
 
 def _place(options: settings.Settings, spec: FilesDestination) -> settings.FilePlace:

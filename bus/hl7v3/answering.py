@@ -1,4 +1,6 @@
-"""Answers: an acknowledgement of a feed, the identifiers of a patient, patients that fit."""
+"""Answers: an acknowledgement of a feed, the identifiers of a patient, patients that fit; and the notice
+that a patient's identifiers changed.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from bus.hl7v3.making import (
     make,
     message,
 )
-from bus.hl7v3.names import ACKNOWLEDGEMENT, PDQ_ANSWER, PIX_ANSWER
+from bus.hl7v3.names import ACKNOWLEDGEMENT, PDQ_ANSWER, PIX_ANSWER, REVISE
 from consortium.identity import surnames
 from consortium.identity.crossing import Identifier
 
@@ -73,6 +75,14 @@ def pdq(answering: Answering, outcome: Outcome, rows: Sequence[tuple[Row, Sequen
     """Make PRPA_IN201306UV02: a registration for each patient."""
     subjects = [_registration(_described(row, ids, systems), systems) for row, ids in rows]
     return _answer(PDQ_ANSWER, "PRPA_TE201306UV02", answering, outcome, subjects)
+
+
+def revised(answering: Answering, ids: Sequence[Identifier], systems: Systems) -> Element:
+    """Make PRPA_IN201302UV02 for who is told of changed identifiers: every one that is the patient's now, and
+    no name (ITI TF-2 3.46.4.1.2).
+    """
+    registration = _registration(_crossed(ids, systems), systems)
+    return message(REVISE, answering, control_act("PRPA_TE201302UV02", registration), asks=True)
 
 
 def _answer(

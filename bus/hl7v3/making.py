@@ -58,8 +58,8 @@ def integer(name: str, value: int) -> Element:
     return element
 
 
-def message(interaction: str, answering: Answering, *content: Element) -> Element:
-    """Make an answer: the wrapper, then its content."""
+def message(interaction: str, answering: Answering, *content: Element, asks: bool = False) -> Element:
+    """Make an answer: the wrapper, then its content. `asks`: what is no answer itself wants one."""
     to = answering.to
     root = etree.Element(tag(interaction), nsmap=_PLAIN | {"xsi": XSI}, ITSVersion="XML_1.0")
     root.extend(
@@ -69,7 +69,7 @@ def message(interaction: str, answering: Answering, *content: Element) -> Elemen
             make("interactionId", root=INTERACTIONS, extension=interaction),
             make("processingCode", code=to.processing),
             make("processingModeCode", code="T"),
-            make("acceptAckCode", code="NE"),
+            make("acceptAckCode", code="AL" if asks else "NE"),
             make("receiver", _device(to.sender), typeCode="RCV"),
             make("sender", _device(to.receiver or Id(answering.device)), typeCode="SND"),
             *content,

@@ -10,8 +10,10 @@ from bus.rules.marks import Marked, RuleError, checked, read_marked
 from bus.rules.sending.base import Breaker, Destination, Order, Retry, Tls
 from bus.rules.sending.files import FilesDestination
 from bus.rules.sending.http import WebhookDestination
-from bus.rules.sending.mllp import Acknowledgement, MllpDestination, PixNotices
+from bus.rules.sending.mllp import Acknowledgement, MllpDestination
+from bus.rules.sending.notices import PixNotices
 from bus.rules.sending.pins import SUMS, read_pinned
+from bus.rules.sending.pixv3 import PixV3Destination
 from bus.rules.sending.rest import RestDestination
 from bus.rules.sending.shape import outer_paths
 from bus.rules.sending.soap import SoapDestination
@@ -29,6 +31,7 @@ __all__ = [
     "MllpDestination",
     "Order",
     "PixNotices",
+    "PixV3Destination",
     "RestDestination",
     "Retry",
     "SoapDestination",
@@ -47,6 +50,7 @@ AnyDestination = (
     | SoapDestination
     | TablesDestination
     | FilesDestination
+    | PixV3Destination
 )
 KINDS: Mapping[str, type[AnyDestination]] = {
     "mllp": MllpDestination,
@@ -55,6 +59,7 @@ KINDS: Mapping[str, type[AnyDestination]] = {
     "soap": SoapDestination,
     "tables": TablesDestination,
     "files": FilesDestination,
+    "pixv3": PixV3Destination,
 }
 
 

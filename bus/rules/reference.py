@@ -15,7 +15,8 @@ from bus.rules.lint_leaves import VARIABLES
 from bus.rules.schema import canonical_models
 from bus.rules.sending.base import Breaker, Destination, Retry, Tls
 from bus.rules.sending.http import SignIn
-from bus.rules.sending.mllp import Batch, PixNotices
+from bus.rules.sending.mllp import Batch
+from bus.rules.sending.notices import PixNotices
 from bus.rules.sending.shape import Fixed, Repeated, Value, Whole
 from bus.rules.sending.soap import SoapAnswer, UsernameToken
 from bus.rules.sending.tables import Status

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bus.rules.decision import Hold, HoldingError
-from bus.rules.destinations import AnyDestination, MllpDestination, SoapDestination, paths_of
+from bus.rules.destinations import (
+    AnyDestination,
+    MllpDestination,
+    PixV3Destination,
+    SoapDestination,
+    paths_of,
+)
 from bus.rules.expression import Expression, ExpressionError
 from bus.rules.marks import Marked
 from bus.rules.run import Run
@@ -59,6 +65,8 @@ def _whole(sending: Sending, spec: RuleFile) -> str | None:
 
 def _unfit(sending: Sending, known: AnyDestination) -> str | None:
     """Say why what is sent does not fit a destination; None when it does, as far as can be told here."""
+    if isinstance(known, PixV3Destination):
+        return f"{sending.to} is told of changed identifiers alone: take it out; its file says of which"
     canonical = sending.send is Form.CANONICAL
     if sending.send in (Form.CANONICAL, Form.FHIR) and isinstance(known, MllpDestination):
         return f"{sending.to} takes HL7 v2 over MLLP: write send: raw, or send: hl7"

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import psycopg
@@ -13,23 +14,28 @@ import sqlalchemy as sa
 
 from bus.delivery.queue import Queued
 from bus.envelope import Arrival
+from bus.fhir.systems import Systems
 from bus.hl7.charset import codec_for
 from bus.hl7.digest import digest
+from bus.hl7v3.names import REVISE
 from bus.inbox import accept_in
 from bus.partition import patient_key
 from bus.pix.domains import CONSORTIUM, Domains, Identifier
-from bus.pix.notices import changes, compose
+from bus.pix.notices import changes, compose, compose_v3
 from bus.pix.notices.changes import Change
 from bus.pix.notices.views import View, news, remember, view
 from bus.router.verdicts import Verdicts
 from bus.router.work import READY, Row
 from bus.rules.sending.mllp import MllpDestination
+from bus.rules.sending.pixv3 import PixV3Destination
 from bus.rules.spec import Form
 from consortium.access.model import GROUP
 from runtime.settings import Settings
 
 ENDPOINT = "pix-notices"
 SENDER = "YILIAN"
+Noticed = MllpDestination | PixV3Destination
+"""Who can be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +44,16 @@ class _Notice:
 
     transaction: str
     event: str
-    to: MllpDestination
+    to: Noticed
     persons: tuple[uuid.UUID, ...]
     control_id: str
     body: bytes
     cause: int | None
+
+    @property
+    def type(self) -> str:
+        """Type of the message."""
+        return f"hl7v3:{self.event}" if isinstance(self.to, PixV3Destination) else f"ADT^{self.event}"
 
 
 class Notifier:
@@ -58,12 +69,13 @@ class Notifier:
         """`name` gives a control id, new in each call."""
         self._engine = engine
         self._domains = Domains(settings)
+        self._systems = Systems(settings)
         self._key = settings.routing_key
         self._window = timedelta(days=settings.dedupe_days)
         self._clock = clock
         self._name = name
 
-    def step(self, destinations: Sequence[MllpDestination]) -> bool:
+    def step(self, destinations: Sequence[Noticed]) -> bool:
         """Queue what is to be told now; returns whether there may be more at once.
 
         Errors of the database pass; nothing is told then, and it is told in a later step.
@@ -81,11 +93,11 @@ class Notifier:
                 changes.save(connection, after)
         return not after.done
 
-    def _tell(self, connection: sa.Connection, to: MllpDestination, found: Sequence[Change]) -> None:
+    def _tell(self, connection: sa.Connection, to: Noticed, found: Sequence[Change]) -> None:
         assert to.pix is not None  # noqa: S101 - narrows: the caller looked
         mine = [one for one in found if one.facility in to.pix.domains]
         notices: list[_Notice] = []
-        if to.pix.document_registry:
+        if to.pix.document_registry and isinstance(to, MllpDestination):
             notices += self._person_changes(to, mine)
         if to.pix.links:
             notices += self._link_changes(connection, to, mine)
@@ -93,7 +105,7 @@ class Notifier:
             self._queue(connection, one)
 
     def _link_changes(
-        self, connection: sa.Connection, to: MllpDestination, mine: Sequence[Change]
+        self, connection: sa.Connection, to: Noticed, mine: Sequence[Change]
     ) -> Iterator[_Notice]:
         assert to.pix is not None  # noqa: S101 - narrows: as above
         facilities = [domain for domain in to.pix.domains if domain != CONSORTIUM]
@@ -103,10 +115,18 @@ class Notifier:
                 continue
             remember(connection, to.name, seen)
             others = {change.to_person, change.from_person} - {person, None}
-            control_id = self._name()
-            body = compose.link_changed(self._identifiers(seen), to, control_id, self._clock())
             persons = (person, *(one for one in others if one is not None))
-            yield _Notice("ITI-10", "A31", to, persons, control_id, body, change.message_id)
+            yield self._link_changed(to, seen, persons, change.message_id)
+
+    def _link_changed(
+        self, to: Noticed, seen: View, persons: tuple[uuid.UUID, ...], cause: int | None
+    ) -> _Notice:
+        named, now, identifiers = self._name(), self._clock(), self._identifiers(seen)
+        if isinstance(to, PixV3Destination):
+            body = compose_v3.link_changed(identifiers, to, named, now, self._systems)
+            return _Notice("ITI-46", REVISE, to, persons, named, body, cause)
+        body = compose.link_changed(identifiers, to, named, now)
+        return _Notice("ITI-10", "A31", to, persons, named, body, cause)
 
     def _person_changes(self, to: MllpDestination, mine: Sequence[Change]) -> Iterator[_Notice]:
         for one in mine:
@@ -161,18 +181,19 @@ def _people(mine: Sequence[Change]) -> dict[uuid.UUID, tuple[Change, bool]]:
 
 
 def _arrival(notice: _Notice) -> Arrival:
-    codec = codec_for(notice.to.hl7.charset)
+    v2 = isinstance(notice.to, MllpDestination)
+    codec = codec_for(notice.to.hl7.charset) if v2 else "utf-8"
     head, _, rest = notice.body.partition(b"\r")
     return Arrival(
         facility=GROUP,
         sender=SENDER,
         control_id=notice.control_id,
-        message_type=f"ADT^{notice.event}",
+        message_type=notice.type,
         body=notice.body,
         charset=codec,
-        protocol="mllp",
+        protocol="mllp" if v2 else "soap",
         endpoint=ENDPOINT,
-        digest=digest(head.decode(codec).split("|"), rest),
+        digest=digest(head.decode(codec).split("|"), rest) if v2 else sha256(notice.body).digest(),
         patient_number=str(notice.persons[0]),
         other_patient_number=str(notice.persons[1]) if len(notice.persons) > 1 else None,
     )

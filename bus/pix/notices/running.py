@@ -9,8 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 
-from bus.pix.notices.notifier import Notifier
-from bus.rules.destinations import MllpDestination
+from bus.pix.notices.notifier import Noticed, Notifier
 from bus.rules.versions.destinations import CurrentDestinations
 
 log = structlog.get_logger("bus.pix.notices")
@@ -27,11 +26,11 @@ class Told:
         self._engine = engine
         self._destinations = CurrentDestinations(rules_dir)
 
-    def found(self) -> Sequence[MllpDestination]:
+    def found(self) -> Sequence[Noticed]:
         """Return them. A file with a mistake is delivery's to report. Raises SQLAlchemy's errors."""
         with self._engine.connect() as connection:
             known = self._destinations.get(connection).values()
-        return [one for one in known if isinstance(one, MllpDestination) and one.pix]
+        return [one for one in known if isinstance(one, Noticed) and one.pix]
 
 
 async def notify(notifier: Notifier, told: Told) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PositiveFloat, StringConstraints, model_validator
 
 from bus.rules.sending.base import Destination, Tls
+from bus.rules.sending.notices import PixNotices
 from bus.rules.spec import Closed
 
 
@@ -25,27 +26,6 @@ class Batch(Closed):
 
     messages: int = Field(ge=2, le=64, description="in a frame at most")
     wait_seconds: PositiveFloat = Field(default=0.5, description="how long the first waits for others")
-
-
-class PixNotices(Closed):
-    """What it is told of patients' identifiers (IHE PIX): docs/patient-identity-feeds.md."""
-
-    domains: tuple[str, ...] = Field(
-        min_length=1,
-        description="campus codes whose numbers it is told of, and CONSORTIUM for the consortium's ids",
-    )
-    links: bool = Field(
-        default=True, description="ADT^A31 when the numbers that are one person change (ITI-10)"
-    )
-    document_registry: bool = Field(
-        default=False, description="ADT^A43 when a number moves to another consortium id (ITI-64)"
-    )
-
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        if not self.links and not self.document_registry:
-            raise ValueError("pix: links, document_registry or both: otherwise leave pix out")
-        return self
 
 
 class MllpDestination(Destination):

@@ -22,6 +22,8 @@ from tests.contract.outbound.http_harness import (
     webhook,
 )
 from tests.contract.outbound.mllp_harness import BEHAVIOURS, MllpHarness
+from tests.contract.outbound.pixv3_harness import by_number, pixv3
+from tests.contract.outbound.pixv3_harness import says as pixv3_says
 from tests.contract.outbound.tables_harness import TablesHarness
 from tests.integration.bus.clinic import rows
 from tests.integration.bus.delivery.queue import delivering, enqueue, messages, states, until
@@ -37,6 +39,7 @@ KINDS = (
     "tables-mariadb",
     "files-folder",
     "files-sftp",
+    "pixv3",
 )
 KNOW = {"mllp": frozenset(BEHAVIOURS), "mllp-batched": frozenset(BEHAVIOURS), "files-folder": FOLDER_KNOWS}
 """How receivers of a kind can behave, where not in every way."""
@@ -62,6 +65,7 @@ def harness(kind: str, request: pytest.FixtureRequest) -> Harness:
         "tables-mariadb": lambda: TablesHarness(request.getfixturevalue("mariadb_url")),
         "files-folder": FolderHarness,
         "files-sftp": SftpHarness,
+        "pixv3": lambda: HttpHarness(pixv3, by_number, pixv3_says),
     }
     return made[kind]()
 

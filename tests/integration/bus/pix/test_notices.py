@@ -8,10 +8,15 @@ from datetime import UTC, datetime
 from itertools import count
 
 import pytest
+from lxml import etree
 
+from adapters.ihe.outbound import PixV3Transport
 from bus.hl7.message import Message, parse
 from bus.pix.notices.notifier import Notifier
-from bus.rules.destinations import MllpDestination, PixNotices
+from bus.rules.destinations import MllpDestination, PixNotices, PixV3Destination
+from tests.contract.outbound.http_receiver import Server
+from tests.contract.outbound.pixv3_harness import pixv3
+from tests.contract.outbound.pixv3_harness import says as pixv3_says
 from tests.integration.bus.clinic import engine_of
 from tests.integration.bus.delivery.queue import delivering, mllp, until
 from tests.integration.bus.delivery.receivers import MllpReceiver
@@ -174,6 +179,40 @@ class TestLine11Notified:
         )
         assert (facility, sender, endpoint, kind) == ("GROUP", "YILIAN", "pix-notices", "ITI-10 A31")
         assert board.desk.rows("SELECT count(*) FROM bus.work") == [(0,)]
+
+
+class TestVersion3:
+    """ITI-46, the notice in HL7 v3."""
+
+    async def test_a_consumer_is_told_every_number_and_no_name(self, board: Board) -> None:
+        server = Server(pixv3_says)
+        spec, transport = pixv3(server.start())
+        await transport.close()
+        to = spec.model_copy(update={"pix": PixNotices(domains=("MAIN", "HP"))})
+        assert isinstance(to, PixV3Destination)
+        linked(board.desk)
+        for _ in range(3):
+            board.notifier.step([to])
+        try:
+            async with delivering(board.desk.url, to, PixV3Transport(to, {})):
+                await until(lambda: board.desk.rows("SELECT state FROM bus.delivery") == [("delivered",)])
+        finally:
+            server.stop()
+        [got] = server.requests
+        assert got.headers["content-type"].startswith("application/soap+xml")
+        envelope = etree.fromstring(got.body)
+        assert envelope.findtext(".//{*}Action") == "urn:hl7-org:v3:PRPA_IN201302UV02"
+        [notice] = envelope.iter("{urn:hl7-org:v3}PRPA_IN201302UV02")
+        assert [one.get("code") for one in notice.iterfind("{*}acceptAckCode")] == ["AL"]
+        assert [one.get("root") for one in notice.iterfind("{*}receiver/{*}device/{*}id")] == ["1.2.3"]
+        [patient] = notice.iter("{*}patient")
+        ids = {(one.get("root"), one.get("extension")) for one in patient.iterfind("{*}id")}
+        assert ids == {("1.2.156.10011.99.1", "M1"), ("1.2.156.10011.99.2", "H1")}
+        assert [one.get("nullFlavor") for one in patient.iterfind("{*}patientPerson/{*}name")] == ["NA"]
+        assert board.desk.rows(
+            "SELECT i.control_id, i.message_type, t.detail->>'kind' FROM bus.inbox i"
+            " JOIN bus.trace t ON t.message_id = i.id AND t.step = 'recorded' WHERE i.control_id = 'N1'"
+        ) == [("N1", "hl7v3:PRPA_IN201302UV02", "ITI-46 PRPA_IN201302UV02")]
 
 
 class TestDocumentRegistry:

@@ -98,6 +98,36 @@ def test_a_rule_that_names_them_wrongly_is_refused(tmp_path: Path, naming: str, 
     assert said in error.message
 
 
+CONSUMER = """
+name: lab-hook
+description: a consumer of HL7 v3
+facility: HP
+kind: pixv3
+address: https://lab.example/pix
+device: 1.2.156.10011.99.2.77
+pix: {domains: [HP]}
+"""
+
+
+def test_no_rule_sends_to_who_is_told_of_changed_identifiers_alone(tmp_path: Path) -> None:
+    made = rules(tmp_path, f"{RULE}destinations: [ward-b, lab-hook]\n", hook=CONSUMER)
+    [error] = load_rules(made).errors
+    assert error.line == RULE.count("\n") + 1
+    assert "lab-hook is told of changed identifiers alone" in error.message
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (CONSUMER.replace("1.2.156", "1.2.0156"), "device"),
+        (CONSUMER.replace("[HP]", "[HP], document_registry: true"), "ITI-64 is HL7 v2"),
+    ],
+)
+def test_a_mistake_in_a_consumer_s_file_is_named(tmp_path: Path, wrong: str, said: str) -> None:
+    [error] = load_destinations(rules(tmp_path, RULE, hook=wrong)).errors
+    assert said in error.message
+
+
 def test_what_a_file_says_is_read(tmp_path: Path) -> None:
     found = load_destinations(rules(tmp_path))
     ward, hook = found.by_name["ward-b"], found.by_name["lab-hook"]
