@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 
 from adapters.files.client import open_place, write_file
 from adapters.files.place import GoneError, NameTakenError, NotNowError, Place, PlaceDownError, PlaceError
@@ -57,7 +58,7 @@ class FilesTransport:
         place = self._taken()
         try:
             await self._reach(place)
-            await on_wire()
+            await on_wire(replace(message.as_it_is, place=name))
             answer = await self._written(place, name, message.body)
         except BaseException:
             self._drop(place)

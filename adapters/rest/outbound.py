@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Mapping
-from datetime import date
-from decimal import Decimal
-from typing import Any
 from urllib.parse import quote
 
-from adapters.exchange import Exchange, Request, authorization, content_type, verdict
-from bus.delivery.shaping import filled, leaf, opened
-from bus.delivery.transport import Answer, OnWire, Outgoing, UnsendableError, Verdict
+from adapters.exchange import Exchange, Request, again, authorization, content_type, verdict
+from bus.delivery.shaping import as_json, filled, leaf, opened
+from bus.delivery.transport import Answer, OnWire, Outgoing, SentForm, UnsendableError, Verdict
 from bus.rules.destinations import RestDestination
 
 _PATH = re.compile(r"\{([^{}]+)\}")
@@ -33,9 +28,10 @@ class RestTransport:
 
     async def send(self, message: Outgoing, on_wire: OnWire) -> Answer:
         """Send one message; see `Transport`."""
-        request = Request(
-            self._spec.method, address(self._spec, message), self._headers(message), body(self._spec, message)
-        )
+        url, made = address(self._spec, message), body(self._spec, message)
+        charset = message.as_it_is.charset if self._spec.body is None else "utf-8"
+        kept = SentForm(made, charset, None if url == self._spec.address else f"{self._spec.method} {url}")
+        request = Request(self._spec.method, url, self._headers(message), made, kept)
         reply = await self._exchange.send(request, on_wire)
         known = reply.status in self._spec.also_taken
         meaning = Verdict.TAKEN if known else verdict(reply.status)
@@ -50,6 +46,7 @@ class RestTransport:
         return {
             "accept": "*/*",
             "user-agent": "yilian",
+            **again(message),
             **self._spec.headers,
             **self._signed_in,
             "content-type": self._spec.content_type or by_default,
@@ -77,18 +74,3 @@ def body(spec: RestDestination, message: Outgoing) -> bytes:
     if spec.body is None:
         return message.body
     return as_json(filled(spec.body, message))
-
-
-def as_json(made: Any) -> bytes:
-    """Return what a shape made, as JSON."""
-    return json.dumps(made, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, date):  # a time, too
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
-    raise TypeError(f"a {type(value).__name__} has no form in JSON")

@@ -17,7 +17,16 @@ from adapters.tables.threads import cut
 from adapters.tables.upsert import Write, writer
 from adapters.tables.values import Row, rows_of
 from adapters.threads import in_thread
-from bus.delivery.transport import Answer, NotSentError, OnWire, Outgoing, UnansweredError, Verdict
+from bus.delivery.shaping import as_json
+from bus.delivery.transport import (
+    Answer,
+    NotSentError,
+    OnWire,
+    Outgoing,
+    SentForm,
+    UnansweredError,
+    Verdict,
+)
 from bus.rules.destinations import TablesDestination
 
 
@@ -27,6 +36,8 @@ class _Way:
 
     target: Target
     write: Write
+    again: Write
+    """… when it is sent again on purpose."""
 
 
 class TablesTransport:
@@ -52,14 +63,15 @@ class TablesTransport:
         try:
             rows = rows_of(self._spec, way.target, message)
             if rows:
-                await on_wire()
+                await on_wire(SentForm(as_json(rows), "utf-8"))
         except BaseException:
             await in_thread(connection.close)
             raise
         if not rows:
             await in_thread(connection.close)
             return Answer(Verdict.TAKEN, "no_rows", b"")
-        answer = await self._written(connection, way, rows)
+        write = way.write if message.again_of is None else way.again
+        answer = await self._written(connection, write, rows)
         if answer.verdict is Verdict.WRONG_DOOR:
             self._way = None  # the table may have been changed: look again
         return answer
@@ -84,17 +96,19 @@ class TablesTransport:
             if self._way is None:
                 target = read_target(connection, self._spec)
                 backend = connection.dialect.name
-                self._way = _Way(target, writer(backend, target, self._spec.status))
+                status = self._spec.status
+                write, again = (writer(backend, target, status, again=again) for again in (False, True))
+                self._way = _Way(target, write, again)
                 connection.rollback()
         except BaseException:
             connection.close()
             raise
         return connection, self._way
 
-    async def _written(self, connection: sa.Connection, way: _Way, rows: Sequence[Row]) -> Answer:
+    async def _written(self, connection: sa.Connection, write: Write, rows: Sequence[Row]) -> Answer:
         """Write and commit; whoever is cut off while it lasts, commits nothing later."""
         driver = connection.connection.driver_connection
-        call = asyncio.ensure_future(in_thread(lambda: _write_and_close(connection, way, rows)))
+        call = asyncio.ensure_future(in_thread(lambda: _write_and_close(connection, write, rows)))
         try:
             async with asyncio.timeout(2 * self._spec.timeout_seconds):
                 return await asyncio.shield(call)
@@ -113,18 +127,18 @@ def _retrieve(call: asyncio.Future[Answer]) -> None:
         call.exception()
 
 
-def _write_and_close(connection: sa.Connection, way: _Way, rows: Sequence[Row]) -> Answer:
+def _write_and_close(connection: sa.Connection, write: Write, rows: Sequence[Row]) -> Answer:
     try:
-        return _write(connection, way, rows)
+        return _write(connection, write, rows)
     finally:
         with contextlib.suppress(SQLAlchemyError):  # it may be broken already
             connection.close()
 
 
-def _write(connection: sa.Connection, way: _Way, rows: Sequence[Row]) -> Answer:
+def _write(connection: sa.Connection, write: Write, rows: Sequence[Row]) -> Answer:
     """Write all rows and commit. Raises UnansweredError when it is not known whether the commit was done."""
     try:
-        _write_rows(connection, way, rows)
+        _write_rows(connection, write, rows)
     except DBAPIError as error:
         _roll_back(connection)
         return judged(error)
@@ -138,15 +152,15 @@ def _write(connection: sa.Connection, way: _Way, rows: Sequence[Row]) -> Answer:
     return Answer(Verdict.TAKEN, "committed", f"{len(rows)} rows".encode())
 
 
-def _write_rows(connection: sa.Connection, way: _Way, rows: Sequence[Row]) -> None:
+def _write_rows(connection: sa.Connection, write: Write, rows: Sequence[Row]) -> None:
     try:
         for row in rows:
-            way.write(connection, row)
+            write(connection, row)
     except IntegrityError:
         # Where the row is first looked for and then made, another may have made it meanwhile.
         connection.rollback()
         for row in rows:
-            way.write(connection, row)
+            write(connection, row)
 
 
 def _roll_back(connection: sa.Connection) -> None:

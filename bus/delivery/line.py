@@ -17,6 +17,7 @@ import structlog
 
 from bus.delivery.breaker import Breaker, Position
 from bus.delivery.decide import Attempt, Health, Outcome, Result, State
+from bus.delivery.kept import kept
 from bus.delivery.rows import Claim, Control, NotOursError, Rows
 from bus.delivery.settling import AwayError, Settling
 from bus.delivery.traced import attempted
@@ -24,11 +25,13 @@ from bus.delivery.transport import (
     UNREACHABLE,
     NotSentError,
     Outgoing,
+    SentForm,
     Transport,
     UnansweredError,
     UnsendableError,
 )
 from bus.rules.destinations import Destination
+from bus.rules.versions.model import SHORT
 
 log = structlog.get_logger("bus.delivery")
 
@@ -227,9 +230,9 @@ class Line:
         sent_at: float | None = None
         tried_at = claim.tried_at
 
-        async def on_wire() -> None:
+        async def on_wire(form: SentForm) -> None:
             nonlocal sent_at, tried_at, wire
-            tried_at = await self._settling.mark(claim)
+            tried_at = await self._settling.mark(claim, await kept(form, message.body, self._rules))
             sent_at, wire = monotonic(), time_ns()
 
         result: Result
@@ -256,6 +259,10 @@ class Line:
         self._note(claim, outcome)
         attempted(self.spec.name, claim.message_id, claim.attempt, outcome, (began, wire))
         self._settling.end(claim, outcome, seconds)
+
+    @property
+    def _rules(self) -> str | None:
+        return None if self.version is None else self.version[:SHORT]
 
     def _note(self, claim: Claim, outcome: Outcome) -> None:
         """Tell the breaker and the log."""

@@ -86,10 +86,29 @@ class Outgoing:
     queued_at: datetime
     control_id: str = ""
     """By which its sender knows the message (MSH-10)."""
+    again_of: int | None = None
+    """The delivery that it repeats on purpose."""
+
+    @property
+    def as_it_is(self) -> SentForm:
+        """What goes out when nothing is made of it."""
+        json = self.form in (Form.CANONICAL, Form.FHIR)
+        return SentForm(self.body, "utf-8" if json else self.charset)
 
 
-OnWire = Callable[[], Awaitable[None]]
-"""Awaited before the first byte of the message goes out; when it raises, nothing may go out."""
+@dataclass(frozen=True, slots=True)
+class SentForm:
+    """What goes out of a message, as the receiver gets it."""
+
+    body: bytes
+    charset: str
+    """By which people read it."""
+    place: str | None = None
+    """Where it goes, when that is made of the message: a URL, a file's name."""
+
+
+OnWire = Callable[[SentForm], Awaitable[None]]
+"""Awaited with what goes out before its first byte does; when it raises, nothing may go out."""
 
 
 def secret_of(secrets: Mapping[str, str], name: str) -> str:
