@@ -19,6 +19,8 @@ from bus.rules.sending.tables import Status
 
 Write = Callable[[sa.Connection, Row], None]
 """Writes one row in the caller's transaction."""
+Find = Callable[[sa.Connection, Row], bool]
+"""Says whether one row is there."""
 BINARY = "Chinese_PRC_BIN2"
 """Collation of SQL Server that tells every two texts apart."""
 
@@ -70,6 +72,30 @@ def insert(target: Target, status: Status | None) -> sa.Insert:
     return sa.insert(target.table).values(_inserted(target, status))
 
 
+def finder(target: Target, backend: str) -> Find:
+    """Return how it is looked whether a row is there with the same values; the status is its reader's."""
+    new = {name: sa.bindparam(f"{name}_", type_=target.table.c[name].type) for name in target.cells}
+    same = [
+        _same(target, name, new[name], backend)
+        for name in _others(target)
+        if not _uncompared(target, name, backend)
+    ]
+    keys = [target.table.c[name] == new[name] for name in target.key]
+    statement = sa.select(sa.func.count()).select_from(target.table).where(*keys, *same)
+
+    def find(connection: sa.Connection, row: Row) -> bool:
+        values = {f"{name}_": value for name, value in row.items()}
+        return bool(connection.execute(statement, values).scalar_one())
+
+    return find
+
+
+def _uncompared(target: Target, name: str, backend: str) -> bool:
+    """Whether a database compares no values of a column's type."""
+    large = isinstance(target.table.c[name].type, sa.Text | sa.LargeBinary)
+    return large and backend in ("oracle", "mssql")
+
+
 def _one(statement: sa.Insert) -> Write:
     def write(connection: sa.Connection, row: Row) -> None:
         connection.execute(statement, {f"{name}_": value for name, value in row.items()})
@@ -112,9 +138,8 @@ def _kept(
 
 def _same(target: Target, name: str, new: ColumnElement[Any], backend: str) -> ColumnElement[bool]:
     old: ColumnElement[Any] = target.table.c[name]
-    large = isinstance(old.type, sa.Text | sa.LargeBinary)
-    if large and backend in ("oracle", "mssql"):
-        return sa.false()  # they compare no large objects: the row counts as changed
+    if _uncompared(target, name, backend):
+        return sa.false()  # the row counts as changed
     if target.cells[name].family is Family.TEXT:
         # Most collations take A for a; what changed must not pass for the same.
         if backend in ("mysql", "mariadb"):

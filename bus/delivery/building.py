@@ -12,7 +12,15 @@ from dataclasses import replace
 import msgspec
 
 from bus.delivery.snapshot import restored
-from bus.delivery.transport import Answer, OnWire, Outgoing, Transport, UnsendableError
+from bus.delivery.transport import (
+    Answer,
+    Asking,
+    Found,
+    OnWire,
+    Outgoing,
+    Transport,
+    UnsendableError,
+)
 from bus.fhir.sending import bundle
 from bus.fhir.systems import Systems
 from bus.hl7.charset import codec_for
@@ -37,6 +45,12 @@ class Building:
     async def send(self, message: Outgoing, on_wire: OnWire) -> Answer:
         """Build and send; see `Transport`. Raises UnsendableError naming the field that cannot be built."""
         return await self._transport.send(built(message, self._spec, self._systems), on_wire)
+
+    async def arrived(self, message: Outgoing) -> Found:
+        """Ask whether the receiver has it; see `Asking`. Untold where its way cannot ask."""
+        if not isinstance(self._transport, Asking):
+            return Found.UNTOLD
+        return await self._transport.arrived(built(message, self._spec, self._systems))
 
     async def check(self) -> None:
         """Look whether the destination is as its file says; see `Transport`."""

@@ -23,6 +23,7 @@ from bus.delivery.settling import AwayError, Settling
 from bus.delivery.traced import attempted
 from bus.delivery.transport import (
     UNREACHABLE,
+    Asking,
     NotSentError,
     Outgoing,
     SentForm,
@@ -30,6 +31,7 @@ from bus.delivery.transport import (
     UnansweredError,
     UnsendableError,
 )
+from bus.delivery.verifying import Verifying
 from bus.rules.destinations import Destination
 from bus.rules.versions.model import SHORT
 
@@ -81,6 +83,11 @@ class Line:
         self._problem: str | None = None
         """What the destination has other than its file says."""
         self._away = count(-1, -1)
+        self._verifying = (
+            Verifying(spec.verification, transport, self._verified, chance)
+            if spec.verification is not None and isinstance(transport, Asking)
+            else None
+        )
         self._control = Control()
         self._control_due = 0.0
 
@@ -109,6 +116,7 @@ class Line:
                 except Exception:
                     log.exception("delivery_failed", destination=self.spec.name)
                 self.owned = False
+                await self._ask_no_more()
                 self._settling.close()
                 self._claimed.clear()  # the next owner puts them back
                 self._loaded.clear()
@@ -168,6 +176,8 @@ class Line:
         if monotonic() >= self._control_due:
             self._control, self._control_due = await rows.control(), monotonic() + IDLE
         control = self._control
+        if self._verifying is not None and not control.paused:
+            await self._verifying.turn(rows)
         room = self._room(control)
         if room <= 0 and not self._jobs:
             await self._put_back(rows)
@@ -291,7 +301,18 @@ class Line:
                 code=outcome.code,
             )
 
+    def _verified(self, claim: Claim, outcome: Outcome) -> None:
+        """Take what became of one that the receiver was asked for."""
+        self.delivered += outcome.state is State.DELIVERED
+        self._settling.end(claim, outcome, None)
+        self._settling.due.set()
+
+    async def _ask_no_more(self) -> None:
+        if self._verifying is not None:
+            await self._verifying.stop()
+
     async def _finish(self, rows: Rows) -> None:
+        await self._ask_no_more()
         self._settling.close()
         await self._put_back(rows)
         await self._end_jobs()

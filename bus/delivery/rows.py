@@ -55,7 +55,7 @@ _LOAD = (
     " sum(octet_length(coalesce(d.body, i.body))) OVER (ORDER BY c.place) AS size,"
     " row_number() OVER (ORDER BY c.place) AS place"
     " FROM unnest(%(ids)s::bigint[], %(attempts)s::int[]) WITH ORDINALITY AS c (id, attempt, place)"
-    " JOIN bus.delivery d ON d.id = c.id AND d.attempts = c.attempt AND d.state = 'claimed'"
+    " JOIN bus.delivery d ON d.id = c.id AND d.attempts = c.attempt AND d.state = %(state)s"
     " JOIN bus.message i ON i.id = d.message_id) AS wanted"
     " WHERE size <= %(bytes)s OR place = 1 ORDER BY place"
 )
@@ -109,6 +109,12 @@ _INTERRUPTED = (
     " or resend"
 )
 _CONTROL = "SELECT mode, drain_to FROM bus.destination WHERE name = %s"
+_AMBIGUOUS = (
+    "SELECT id, message_id, attempts AS attempt, refusals, tried_at FROM bus.delivery"
+    " WHERE destination = %(destination)s AND done_at IS NULL AND state = 'ambiguous'"
+    " AND sent_at <= clock_timestamp() - make_interval(secs => %(seconds)s) AND id <> ALL(%(later)s)"
+    " ORDER BY id LIMIT 64"
+)
 _DRAINED = (
     "UPDATE bus.destination SET mode = 'paused', changed_at = clock_timestamp()"
     " WHERE name = %(destination)s AND mode = 'draining' AND drain_to = %(last)s"
@@ -240,12 +246,24 @@ class Rows:
         if claims:
             await self._connection.execute(_RELEASE, (self._spec.name, [claim.id for claim in claims]))
 
-    async def load(self, claims: Sequence[Claim], size: int) -> list[Outgoing]:
+    async def ambiguous(self, seconds: float, later: Sequence[int]) -> list[Claim]:
+        """Return ambiguous ones that went out so long ago, the oldest first, without those of `later`."""
+        async with self._connection.cursor(row_factory=class_row(Claim)) as cursor:
+            values = {"destination": self._spec.name, "seconds": seconds, "later": list(later)}
+            await cursor.execute(_AMBIGUOUS, values)
+            return await cursor.fetchall()
+
+    async def load(self, claims: Sequence[Claim], size: int, state: State = State.CLAIMED) -> list[Outgoing]:
         """Return the messages of claims in their order, the first of them and others up to so many bytes.
 
         One that is not its claim's any more is missing.
         """
-        values = {"ids": [c.id for c in claims], "attempts": [c.attempt for c in claims], "bytes": size}
+        values = {
+            "ids": [c.id for c in claims],
+            "attempts": [c.attempt for c in claims],
+            "bytes": size,
+            "state": state.value,
+        }
         rows = await (await self._connection.execute(_LOAD, values)).fetchall()
         return [_outgoing(*row) for row in rows]
 

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bus.rules.spec import Form
 from consortium.errors import PermanentError, RetryableError
@@ -120,6 +120,23 @@ def secret_of(secrets: Mapping[str, str], name: str) -> str:
             f" set YILIAN_DELIVERY_SECRETS__{name.upper()}; then start delivery again"
         )
     return found
+
+
+class Found(enum.Enum):
+    """What a receiver says when it is asked whether it has a message."""
+
+    THERE = "it has it"
+    NOT_THERE = "it does not have it"
+    UNTOLD = "it did not say"
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A way that can ask whether a message has arrived."""
+
+    async def arrived(self, message: Outgoing) -> Found:
+        """Ask, and change nothing there. Raises YilianError where it cannot be asked."""
+        ...
 
 
 class Transport(Protocol):

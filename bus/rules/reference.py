@@ -19,6 +19,7 @@ from bus.rules.sending.mllp import Batch, PixNotices
 from bus.rules.sending.shape import Fixed, Repeated, Value, Whole
 from bus.rules.sending.soap import SoapAnswer, UsernameToken
 from bus.rules.sending.tables import Status
+from bus.rules.sending.verify import Verify, VerifyRequest
 from bus.rules.spec import (
     CONVERTERS_MEAN,
     LEAF_MODELS,
@@ -81,6 +82,8 @@ PARTS: tuple[type[BaseModel], ...] = (
     Batch,
     PixNotices,
     SignIn,
+    Verify,
+    VerifyRequest,
     UsernameToken,
     SoapAnswer,
     Status,
