@@ -19,6 +19,7 @@ from bus.delivery.transport import (
     NotSentError,
     OnWire,
     Outgoing,
+    SentForm,
     UnansweredError,
     Verdict,
     secret_of,
@@ -74,6 +75,11 @@ def authorization(sign_in: SignIn | None, secrets: Mapping[str, str]) -> Mapping
     return {"authorization": f"Bearer {secret}"}
 
 
+def again(message: Outgoing) -> Mapping[str, str]:
+    """Return the header that says which delivery is repeated on purpose, none for another."""
+    return {} if message.again_of is None else {"yilian-again-of": f"delivery-{message.again_of}"}
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is sent."""
@@ -82,6 +88,8 @@ class Request:
     url: str
     headers: Mapping[str, str]
     body: bytes
+    kept: SentForm
+    """What is kept of it: no secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,7 @@ class Exchange:
         async def trace(event: str, _info: Mapping[str, Any]) -> None:
             nonlocal sent
             if event.endswith(_SENDING) and not sent:
-                await on_wire()
+                await on_wire(request.kept)
                 sent = True
 
         try:

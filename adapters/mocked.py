@@ -12,11 +12,11 @@ from typing import Any
 
 from adapters.exchange import verdict
 from adapters.mllp.links import control_id, verdicts
-from adapters.rest.outbound import address, as_json, body
+from adapters.rest.outbound import address, body
 from bus.delivery.building import built
 from bus.delivery.decide import Attempt, Result, State
 from bus.delivery.queue import BUILT, canonical
-from bus.delivery.shaping import JSON_FORMS, filled, leaf, opened, parts
+from bus.delivery.shaping import JSON_FORMS, as_json, filled, leaf, opened, parts
 from bus.delivery.snapshot import snapshot
 from bus.delivery.transport import Answer, NotSentError, Outgoing, UnansweredError, UnsendableError, Verdict
 from bus.fhir.systems import Systems

@@ -13,6 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from bus import held
+from bus.delivery.recomputing import recomputing
+from bus.fhir.systems import Systems
 from bus.finding import State
 from bus.journal import Entry, Page, search
 from bus.journey import Holding, Journey, Outgoing, journey
@@ -20,6 +22,8 @@ from bus.replay import console as replaying
 from bus.replay.ledger import Replayed
 from bus.retention import console as retaining
 from bus.rules.dates import ImpossibleDateError, parse_datetime
+from bus.rules.versions.destinations import CurrentDestinations
+from bus.sent_forms import How, Sent, sent
 from bus.terminal import fail, progress, show_json, show_table, takes_json, with_database, write
 from runtime import settings
 from runtime.keeping import keep
@@ -32,6 +36,13 @@ NAMES = {
     "rule": "规则", "step": "步骤", "field": "字段", "size": "字节数", "blocked_by": "排在其后",
 }  # fmt: skip
 """What a message's heading is called in Chinese."""
+TOLD = {
+    How.KEPT: ("as they went out", "实际发出的内容"),
+    How.RECOMPUTED: ("recomputed, not kept", "当时未保存，按现行规则重新生成"),
+    How.NOT_SENT: ("as they would go out", "尚未发出，按现行规则生成"),
+    How.DROPPED: ("not kept any more", "已不再保存"),
+}
+"""How what was sent is known."""
 
 
 def messages_main(argv: Sequence[str]) -> int:
@@ -165,6 +176,7 @@ def _line(entry: Entry) -> tuple[str, ...]:
 def _show(engine: sa.Engine, options: argparse.Namespace) -> int:
     with engine.connect() as connection:
         found = journey(connection, options.id)
+        out = _sent(connection, found)
     if found is None:
         return fail(
             words(
@@ -172,10 +184,24 @@ def _show(engine: sa.Engine, options: argparse.Namespace) -> int:
                 f"没有编号为 {options.id} 的消息；请用 ./yilian messages list 查找",
             )
         )
-    return show_json(dataclasses.asdict(found)) if options.json else _tell(found)
+    if options.json:
+        return show_json({**dataclasses.asdict(found), "sent": [_as_json(one) for one in out]})
+    return _tell(found, out)
 
 
-def _tell(found: Journey) -> int:
+def _sent(connection: sa.Connection, found: Journey | None) -> list[Sent]:
+    if found is None or found.entry.id.startswith("r"):
+        return []
+    loaded = settings.load()
+    specs = CurrentDestinations(loaded.rules_dir).get(connection)
+    return sent(connection, int(found.entry.id), recomputing(specs, Systems(loaded)))
+
+
+def _as_json(one: Sent) -> dict[str, Any]:
+    return {**dataclasses.asdict(one), "body": one.text, "answer": one.answer_text}
+
+
+def _tell(found: Journey, out: Sequence[Sent]) -> int:
     for name, value in dataclasses.asdict(found.entry).items():
         if value is not None:
             write(f"{words(name.replace('_', ' '), NAMES.get(name, name)):>15}  {value}")
@@ -199,12 +225,36 @@ def _tell(found: Journey) -> int:
             write(f"\n{title}")
         for line in lines:
             write(f"  {line}")
+    for one in out:
+        _tell_sent(one)
     if found.body_dropped is not None:
         write(f"\n{found.body_dropped}")
         return 0
     charset = found.charset or words("not known", "未知")
     write(words(f"\nbody ({charset})", f"\n正文（{charset}）") + f"\n{found.body}")
     return 0
+
+
+def _tell_sent(one: Sent) -> None:
+    again = words(f", again of {one.again_of}", f"，重发自 {one.again_of}") if one.again_of else ""
+    write(
+        words(f"\nsent to {one.destination}", f"\n发往 {one.destination}")
+        + f" ({one.form}, {words('delivery', '投递')} {one.id}{again}, {one.state})"
+    )
+    at = f"{one.sent_at.astimezone():%Y-%m-%d %H:%M:%S}" if one.sent_at else words("never", "未发送")
+    facts = (
+        (words("on the wire", "发出"), at),
+        (words("rules", "规则版本"), one.rules),
+        (words("place", "去向"), one.place),
+        (words("bytes", "内容"), words(*TOLD[one.how])),
+        (words("answer", "应答"), one.code),
+    )
+    for name, value in facts:
+        if value is not None:
+            write(f"  {name}: {value}")
+    for text in (one.text, one.answer_text):
+        if text:
+            write(f"\n{text}")
 
 
 def _released(hold: Holding) -> str:

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from lxml import etree
 
 from bus import bodies
+from bus.delivery.recomputing import Recompute
 from bus.envelope import Stored
 from bus.hl7.charset import decode
 from bus.hl7.message import Message, Segment
@@ -138,7 +139,12 @@ class CurrentRules:
             return rules
 
 
-def forms(connection: sa.Connection, id: str, rules: CurrentRules) -> Forms | None:  # noqa: A002 - the journal's word
+def forms(
+    connection: sa.Connection,
+    id: str,  # noqa: A002 - the journal's word
+    rules: CurrentRules,
+    recompute: Recompute,
+) -> Forms | None:
     """Return the forms of a message or refusal (`r123`); None when there is none."""
     if id.startswith("r"):
         row = connection.execute(REFUSAL, {"id": int(id[1:])}).mappings().one_or_none()
@@ -148,17 +154,18 @@ def forms(connection: sa.Connection, id: str, rules: CurrentRules) -> Forms | No
         return None
     if stored.body is None:
         size = connection.execute(SIZE, {"id": stored.id}).scalar_one()
-        return _stored(stored, b"", size, None, bodies.told(connection, stored.id, stored.received_at))
+        shown = _stored(stored, b"", size, None, bodies.told(connection, stored.id, stored.received_at))
+        return replace(shown, sent=sent(connection, stored.id, recompute))
     if stored.protocol in (PROTOCOL, "hl7v3"):
         shown = _stored(stored, stored.body, len(stored.body), None, None)
-        return replace(shown, sent=sent(connection, stored.id))
+        return replace(shown, sent=sent(connection, stored.id, recompute))
     records = KnownRecords(connection)
     decision = decide(stored, rules.get(connection), records)
     shown = _stored(stored, stored.body, len(stored.body), decision, None)
     name = connection.execute(UNDER, {"id": stored.id}).scalar_one_or_none()
     earlier = None if name is None else rules.version(connection, name)
     then = None if earlier is None else decide(stored, earlier, records)
-    return replace(shown, rules_then=name, then=then, sent=sent(connection, stored.id))
+    return replace(shown, rules_then=name, then=then, sent=sent(connection, stored.id, recompute))
 
 
 def _stored(stored: Stored, body: bytes, size: int, decision: Decision | None, dropped: str | None) -> Forms:

@@ -23,6 +23,7 @@ DELIVERED: Final = "delivered"
 DELIVERY_AMBIGUOUS: Final = "delivery_ambiguous"
 DELIVERY_PARKED: Final = "delivery_parked"
 DELIVERY_RESENT: Final = "delivery_resent"
+DELIVERY_AGAIN: Final = "delivery_again"
 DELIVERY_DISCARDED: Final = "delivery_discarded"
 
 WRITE = sa.text(

@@ -54,13 +54,18 @@ def write_file(place: Place, name: str, body: bytes, temporary: str = "") -> boo
         raise NameTakenError(
             "a file's name is one name without a slash, begins with no dot, and is not too long"
         )
-    found = place.look(name)
-    if found is not None:
-        if found.plain and found.size == len(body) and _same(place, name, body):
+    if place.look(name) is not None:
+        if lies(place, name, body):
             return False
         raise NameTakenError("another file of that name lies there: it is not written over")
     place.write(name, body, temporary)
     return True
+
+
+def lies(place: Place, name: str, body: bytes) -> bool:
+    """Whether a file of that name and content lies there. Blocks, and raises as Place says."""
+    found = place.look(name)
+    return found is not None and found.plain and found.size == len(body) and _same(place, name, body)
 
 
 def _same(place: Place, name: str, body: bytes) -> bool:

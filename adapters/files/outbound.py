@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 
-from adapters.files.client import open_place, write_file
+from adapters.files.client import lies, open_place, write_file
 from adapters.files.place import GoneError, NameTakenError, NotNowError, Place, PlaceDownError, PlaceError
 from adapters.threads import in_thread
 from bus.delivery.shaping import leaf, opened
 from bus.delivery.transport import (
     Answer,
+    Found,
     NotSentError,
     OnWire,
     Outgoing,
@@ -57,13 +59,30 @@ class FilesTransport:
         place = self._taken()
         try:
             await self._reach(place)
-            await on_wire()
+            await on_wire(replace(message.as_it_is, place=name))
             answer = await self._written(place, name, message.body)
         except BaseException:
             self._drop(place)
             raise
         self._idle.append(place)
         return answer
+
+    async def arrived(self, message: Outgoing) -> Found:
+        """Look whether the file is there; see `Asking`."""
+        name = file_name(self._spec, message)
+        place = self._taken()
+        try:
+            await self._reach(place)
+            async with asyncio.timeout(self._spec.timeout_seconds):
+                there = await in_thread(lambda: lies(place, name, message.body))
+        except (PlaceError, PlaceDownError, GoneError, TimeoutError, NotSentError):
+            self._drop(place)
+            return Found.UNTOLD
+        except BaseException:
+            self._drop(place)
+            raise
+        self._idle.append(place)
+        return Found.THERE if there else Found.NOT_THERE
 
     async def close(self) -> None:
         """Close all connections."""

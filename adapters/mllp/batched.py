@@ -157,7 +157,8 @@ def _fail(entries: Sequence[Entry], error: Exception) -> None:
 async def _marked(entries: Sequence[Entry]) -> list[Entry]:
     """Tell the queue that they go out now; returns those of which it agrees."""
     live = [entry for entry in entries if not entry.ended.done()]
-    told = await asyncio.gather(*(entry.on_wire() for entry in live), return_exceptions=True)
+    marks = (entry.on_wire(entry.message.as_it_is) for entry in live)
+    told = await asyncio.gather(*marks, return_exceptions=True)
     for entry, error in zip(live, told, strict=True):
         if error is not None:
             entry.fail(error)

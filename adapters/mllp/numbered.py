@@ -15,7 +15,15 @@ from adapters.mllp.links import Links, control_id, read_msa
 from adapters.mllp.numbering import Head, Verdict, decide, expected_of
 from adapters.mllp.numbers import Numbers
 from adapters.mllp.wire import Wire
-from bus.delivery.transport import Answer, NotSentError, OnWire, Outgoing, UnansweredError, UnsendableError
+from bus.delivery.transport import (
+    Answer,
+    NotSentError,
+    OnWire,
+    Outgoing,
+    SentForm,
+    UnansweredError,
+    UnsendableError,
+)
 from bus.delivery.transport import Verdict as Settled
 from bus.rules.destinations import MllpDestination
 
@@ -82,8 +90,9 @@ class NumberedTransport:
             )
             raise UnsendableError("sequence_lost", f"{reason}, then discard or resend")
         await self._numbers.keep(id_, decision.number)
-        await on_wire()
-        answer = await self._links.exchange(link.wire, head.numbered(decision.number), wanted)
+        body = head.numbered(decision.number)
+        await on_wire(SentForm(body, head.codec))
+        answer = await self._links.exchange(link.wire, body, wanted)
         link.wire.used = monotonic()
         if answer.verdict is Settled.TAKEN:
             self._link = _Link(link.wire, decision.number + 1, answer.raw)

@@ -24,7 +24,7 @@ class MllpTransport:
         wanted = control_id(message.body)
         connection = await self._links.take()
         try:
-            await on_wire()
+            await on_wire(message.as_it_is)
             answer = await self._links.exchange(connection, message.body, wanted)
         except BaseException:
             connection.drop()

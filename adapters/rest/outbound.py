@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Mapping
-from datetime import date
-from decimal import Decimal
-from typing import Any
 from urllib.parse import quote
 
-from adapters.exchange import Exchange, Request, authorization, content_type, verdict
-from bus.delivery.shaping import filled, leaf, opened
-from bus.delivery.transport import Answer, OnWire, Outgoing, UnsendableError, Verdict
+from adapters.exchange import Exchange, Reply, Request, again, authorization, content_type, verdict
+from bus.delivery.shaping import as_json, filled, leaf, opened
+from bus.delivery.transport import (
+    Answer,
+    Found,
+    NotSentError,
+    OnWire,
+    Outgoing,
+    SentForm,
+    UnansweredError,
+    UnsendableError,
+    Verdict,
+)
 from bus.rules.destinations import RestDestination
-
-_PATH = re.compile(r"\{([^{}]+)\}")
+from bus.rules.sending.verify import INSERTED, KEY
 
 
 class RestTransport:
@@ -33,13 +38,26 @@ class RestTransport:
 
     async def send(self, message: Outgoing, on_wire: OnWire) -> Answer:
         """Send one message; see `Transport`."""
-        request = Request(
-            self._spec.method, address(self._spec, message), self._headers(message), body(self._spec, message)
-        )
+        url, made = address(self._spec, message), body(self._spec, message)
+        charset = message.as_it_is.charset if self._spec.body is None else "utf-8"
+        kept = SentForm(made, charset, None if url == self._spec.address else f"{self._spec.method} {url}")
+        request = Request(self._spec.method, url, self._headers(message), made, kept)
         reply = await self._exchange.send(request, on_wire)
         known = reply.status in self._spec.also_taken
         meaning = Verdict.TAKEN if known else verdict(reply.status)
         return Answer(meaning, str(reply.status), reply.body, reply.retry_after)
+
+    async def arrived(self, message: Outgoing) -> Found:
+        """Ask by the request of `verify`; see `Asking`."""
+        if self._spec.verify is None:
+            return Found.UNTOLD
+        url = inserted(self._spec.verify.address, message, {KEY: f"delivery-{message.id}"})
+        headers = {"accept": "*/*", "user-agent": "yilian", **self._spec.headers, **self._signed_in}
+        request = Request("GET", url, headers, b"", SentForm(b"", "ascii"))
+        try:
+            return found(await self._exchange.send(request, _nobody))
+        except (NotSentError, UnansweredError):
+            return Found.UNTOLD
 
     async def close(self) -> None:
         """Close all connections."""
@@ -50,6 +68,7 @@ class RestTransport:
         return {
             "accept": "*/*",
             "user-agent": "yilian",
+            **again(message),
             **self._spec.headers,
             **self._signed_in,
             "content-type": self._spec.content_type or by_default,
@@ -57,19 +76,44 @@ class RestTransport:
         }
 
 
+async def _nobody(_form: SentForm) -> None:
+    """A question is no attempt: nobody is told."""
+
+
+def found(reply: Reply) -> Found:
+    """Say what the answer to a question means."""
+    if reply.status in (404, 410):
+        return Found.NOT_THERE
+    page = reply.headers.get("content-type", "").startswith("text/html")
+    if not 200 <= reply.status < 300 or page:  # of somebody between, who asks to sign in
+        return Found.UNTOLD
+    try:
+        said = json.loads(reply.body)
+    except ValueError:
+        return Found.THERE
+    if not isinstance(said, dict) or said.get("resourceType") != "Bundle":
+        return Found.THERE
+    return Found.THERE if said.get("entry") or said.get("total") else Found.NOT_THERE
+
+
 def address(spec: RestDestination, message: Outgoing) -> str:
     """Return the URL of a message. Raises UnsendableError when it lacks what the URL names."""
-    if "{" not in spec.address:
-        return spec.address
+    return inserted(spec.address, message, {})
+
+
+def inserted(url: str, message: Outgoing, known: Mapping[str, str]) -> str:
+    """Return a URL with the values of a message, and with `known` ones, in it. Raises UnsendableError."""
+    if "{" not in url:
+        return url
     source = opened(message)
 
     def value(match: re.Match[str]) -> str:
-        found = leaf(match[1], source, message, "address")
+        found = known.get(match[1]) or leaf(match[1], source, message, "address")
         if found is None or found in (".", ".."):
             raise UnsendableError("missing", f"address: the message has nothing usable at {match[1]}")
         return quote(str(found), safe="")
 
-    return _PATH.sub(value, spec.address)
+    return INSERTED.sub(value, url)
 
 
 def body(spec: RestDestination, message: Outgoing) -> bytes:
@@ -77,18 +121,3 @@ def body(spec: RestDestination, message: Outgoing) -> bytes:
     if spec.body is None:
         return message.body
     return as_json(filled(spec.body, message))
-
-
-def as_json(made: Any) -> bytes:
-    """Return what a shape made, as JSON."""
-    return json.dumps(made, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, date):  # a time, too
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
-    raise TypeError(f"a {type(value).__name__} has no form in JSON")

@@ -11,7 +11,7 @@ import hmac
 import time
 from collections.abc import Callable
 
-from adapters.exchange import Exchange, Request, content_type, verdict
+from adapters.exchange import Exchange, Request, again, content_type, verdict
 from bus.delivery.transport import Answer, OnWire, Outgoing
 from bus.rules.destinations import WebhookDestination
 from consortium.errors import PermanentError
@@ -61,7 +61,8 @@ class WebhookTransport:
 
     async def send(self, message: Outgoing, on_wire: OnWire) -> Answer:
         """Post one message; see `Transport`."""
-        request = Request("POST", self._spec.address, self._headers(message), message.body)
+        headers = self._headers(message)
+        request = Request("POST", self._spec.address, headers, message.body, message.as_it_is)
         reply = await self._exchange.send(request, on_wire)
         return Answer(verdict(reply.status), str(reply.status), reply.body, reply.retry_after)
 
@@ -79,4 +80,5 @@ class WebhookTransport:
             "webhook-signature": signature(self._keys, id_, now, message.body),
             "yilian-message-id": str(message.message_id),
             "yilian-message-type": message.message_type,
+            **again(message),
         }

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from lxml import etree
 
-from adapters.exchange import Exchange, Request, authorization
+from adapters.exchange import Exchange, Request, again, authorization
 from adapters.soap.contract import Contract, signed
 from adapters.soap.replies import judged
 from bus.delivery.shaping import filled
-from bus.delivery.transport import Answer, OnWire, Outgoing, secret_of
+from bus.delivery.transport import Answer, OnWire, Outgoing, SentForm, secret_of
 from bus.rules.destinations import SoapDestination
 from bus.rules.sending.pins import read_pinned
 
@@ -43,7 +43,10 @@ class SoapTransport:
 
     async def send(self, message: Outgoing, on_wire: OnWire) -> Answer:
         """Call the operation with one message; see `Transport`."""
-        request = Request("POST", self._spec.address, self._headers, self._envelope(message))
+        envelope = self._envelope(message)
+        kept = SentForm(_written(envelope), "utf-8")  # before it is signed: the token holds the password
+        whole = _written(signed(envelope, self._spec, self._password))
+        request = Request("POST", self._spec.address, {**self._headers, **again(message)}, whole, kept)
         reply = await self._exchange.send(request, on_wire)
         return judged(reply, self._spec.answer, one_way=self._contract.one_way)
 
@@ -51,10 +54,11 @@ class SoapTransport:
         """Close all connections."""
         await self._exchange.close()
 
-    def _envelope(self, message: Outgoing) -> bytes:
+    def _envelope(self, message: Outgoing) -> etree._Element:
         if self._spec.arguments is None:
-            envelope = self._contract.around(message.body)
-        else:
-            envelope = self._contract.envelope(filled(self._spec.arguments, message))
-        whole = signed(envelope, self._spec, self._password)
-        return etree.tostring(whole, xml_declaration=True, encoding="UTF-8")
+            return self._contract.around(message.body)
+        return self._contract.envelope(filled(self._spec.arguments, message))
+
+
+def _written(envelope: etree._Element) -> bytes:
+    return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -14,11 +15,23 @@ from adapters.tables.databases import CONNECT_SECONDS, database_url, engine
 from adapters.tables.outcome import code_of, judged
 from adapters.tables.target import ShapeError, Target, read_target
 from adapters.tables.threads import cut
-from adapters.tables.upsert import Write, writer
+from adapters.tables.upsert import Find, Write, finder, writer
 from adapters.tables.values import Row, rows_of
 from adapters.threads import in_thread
-from bus.delivery.transport import Answer, NotSentError, OnWire, Outgoing, UnansweredError, Verdict
+from bus.delivery.shaping import as_json
+from bus.delivery.transport import (
+    Answer,
+    Found,
+    NotSentError,
+    OnWire,
+    Outgoing,
+    SentForm,
+    UnansweredError,
+    Verdict,
+)
 from bus.rules.destinations import TablesDestination
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,10 @@ class _Way:
 
     target: Target
     write: Write
+    again: Write
+    """… when it is sent again on purpose."""
+    find: Find
+    """Whether it is there."""
 
 
 class TablesTransport:
@@ -52,17 +69,32 @@ class TablesTransport:
         try:
             rows = rows_of(self._spec, way.target, message)
             if rows:
-                await on_wire()
+                await on_wire(SentForm(as_json(rows), "utf-8"))
         except BaseException:
             await in_thread(connection.close)
             raise
         if not rows:
             await in_thread(connection.close)
             return Answer(Verdict.TAKEN, "no_rows", b"")
-        answer = await self._written(connection, way, rows)
+        write = way.write if message.again_of is None else way.again
+        answer = await self._written(connection, write, rows)
         if answer.verdict is Verdict.WRONG_DOOR:
             self._way = None  # the table may have been changed: look again
         return answer
+
+    async def arrived(self, message: Outgoing) -> Found:
+        """Look whether the rows are there; see `Asking`."""
+        try:
+            connection, way = await self._connected()
+            try:
+                rows = rows_of(self._spec, way.target, message)
+            except BaseException:
+                await in_thread(connection.close)
+                raise
+            there = await self._run(connection, lambda: _found(connection, way.find, rows))
+        except (NotSentError, UnansweredError, SQLAlchemyError):
+            return Found.UNTOLD
+        return Found.THERE if there else Found.NOT_THERE
 
     async def close(self) -> None:
         """Close all connections."""
@@ -84,17 +116,25 @@ class TablesTransport:
             if self._way is None:
                 target = read_target(connection, self._spec)
                 backend = connection.dialect.name
-                self._way = _Way(target, writer(backend, target, self._spec.status))
+                status = self._spec.status
+                write, again = (writer(backend, target, status, again=again) for again in (False, True))
+                self._way = _Way(target, write, again, finder(target, backend))
                 connection.rollback()
         except BaseException:
             connection.close()
             raise
         return connection, self._way
 
-    async def _written(self, connection: sa.Connection, way: _Way, rows: Sequence[Row]) -> Answer:
+    async def _written(self, connection: sa.Connection, write: Write, rows: Sequence[Row]) -> Answer:
         """Write and commit; whoever is cut off while it lasts, commits nothing later."""
+        return await self._run(connection, lambda: _write(connection, write, rows))
+
+    async def _run(self, connection: sa.Connection, act: Callable[[], T]) -> T:
+        """Do something with a connection in a thread and close it. Raises UnansweredError when it lasts too
+        long.
+        """
         driver = connection.connection.driver_connection
-        call = asyncio.ensure_future(in_thread(lambda: _write_and_close(connection, way, rows)))
+        call = asyncio.ensure_future(in_thread(lambda: _and_close(connection, act)))
         try:
             async with asyncio.timeout(2 * self._spec.timeout_seconds):
                 return await asyncio.shield(call)
@@ -107,24 +147,24 @@ class TablesTransport:
             raise
 
 
-def _retrieve(call: asyncio.Future[Answer]) -> None:
+def _retrieve(call: asyncio.Future[Any]) -> None:
     """Look at what became of a call that was cut off, so that nobody is told it was never looked at."""
     if not call.cancelled():
         call.exception()
 
 
-def _write_and_close(connection: sa.Connection, way: _Way, rows: Sequence[Row]) -> Answer:
+def _and_close(connection: sa.Connection, act: Callable[[], T]) -> T:
     try:
-        return _write(connection, way, rows)
+        return act()
     finally:
         with contextlib.suppress(SQLAlchemyError):  # it may be broken already
             connection.close()
 
 
-def _write(connection: sa.Connection, way: _Way, rows: Sequence[Row]) -> Answer:
+def _write(connection: sa.Connection, write: Write, rows: Sequence[Row]) -> Answer:
     """Write all rows and commit. Raises UnansweredError when it is not known whether the commit was done."""
     try:
-        _write_rows(connection, way, rows)
+        _write_rows(connection, write, rows)
     except DBAPIError as error:
         _roll_back(connection)
         return judged(error)
@@ -138,15 +178,19 @@ def _write(connection: sa.Connection, way: _Way, rows: Sequence[Row]) -> Answer:
     return Answer(Verdict.TAKEN, "committed", f"{len(rows)} rows".encode())
 
 
-def _write_rows(connection: sa.Connection, way: _Way, rows: Sequence[Row]) -> None:
+def _found(connection: sa.Connection, find: Find, rows: Sequence[Row]) -> bool:
+    return bool(rows) and all(find(connection, row) for row in rows)
+
+
+def _write_rows(connection: sa.Connection, write: Write, rows: Sequence[Row]) -> None:
     try:
         for row in rows:
-            way.write(connection, row)
+            write(connection, row)
     except IntegrityError:
         # Where the row is first looked for and then made, another may have made it meanwhile.
         connection.rollback()
         for row in rows:
-            way.write(connection, row)
+            write(connection, row)
 
 
 def _roll_back(connection: sa.Connection) -> None:

@@ -19,46 +19,50 @@ from bus.rules.sending.tables import Status
 
 Write = Callable[[sa.Connection, Row], None]
 """Writes one row in the caller's transaction."""
+Find = Callable[[sa.Connection, Row], bool]
+"""Says whether one row is there."""
 BINARY = "Chinese_PRC_BIN2"
 """Collation of SQL Server that tells every two texts apart."""
 
 
-def writer(backend: str, target: Target, status: Status | None) -> Write:
-    """Return how a row is written to that database."""
+def writer(backend: str, target: Target, status: Status | None, *, again: bool = False) -> Write:
+    """Return how a row is written to that database. `again`: sent again on purpose, the reader is to take
+    even a row that is the same.
+    """
     if backend == "postgresql":
-        return _one(on_conflict(target, status))
+        return _one(on_conflict(target, status, again=again))
     if backend in ("mysql", "mariadb"):
-        return _one(on_duplicate(target, status))
-    return _two(update(target, status, backend), insert(target, status))
+        return _one(on_duplicate(target, status, again=again))
+    return _two(update(target, status, backend, again=again), insert(target, status))
 
 
-def on_conflict(target: Target, status: Status | None) -> sa.Insert:
+def on_conflict(target: Target, status: Status | None, *, again: bool = False) -> sa.Insert:
     """Return the upsert of PostgreSQL."""
     made = postgresql.insert(target.table).values(_inserted(target, status))
     changes: dict[str, Any] = {name: made.excluded[name] for name in _others(target)}
     if status:
-        changes[status.column] = _kept(target, status, made.excluded, "postgresql")
+        changes[status.column] = _kept(target, status, made.excluded, "postgresql", again=again)
     if not changes:
         return made.on_conflict_do_nothing(index_elements=list(target.key))
     return made.on_conflict_do_update(index_elements=list(target.key), set_=changes)
 
 
-def on_duplicate(target: Target, status: Status | None) -> sa.Insert:
+def on_duplicate(target: Target, status: Status | None, *, again: bool = False) -> sa.Insert:
     """Return the upsert of MySQL and MariaDB, which assign from left to right: the status comes first."""
     made = mysql.insert(target.table).values(_inserted(target, status))
     changes: list[tuple[str, Any]] = []
     if status:
-        changes.append((status.column, _kept(target, status, made.inserted, "mysql")))
+        changes.append((status.column, _kept(target, status, made.inserted, "mysql", again=again)))
     changes += [(name, made.inserted[name]) for name in _others(target) or target.key[:1]]
     return made.on_duplicate_key_update(changes)
 
 
-def update(target: Target, status: Status | None, backend: str) -> sa.Update:
+def update(target: Target, status: Status | None, backend: str, *, again: bool = False) -> sa.Update:
     """Return the first of two statements, which takes the row's lock and no other."""
     new = {name: sa.bindparam(f"{name}_", type_=target.table.c[name].type) for name in target.cells}
     changes: dict[str, Any] = {name: new[name] for name in _others(target) or target.key[:1]}
     if status:
-        changes[status.column] = _kept(target, status, new, backend)
+        changes[status.column] = _kept(target, status, new, backend, again=again)
     where = [target.table.c[name] == new[name] for name in target.key]
     return sa.update(target.table).where(*where).values(changes)
 
@@ -66,6 +70,30 @@ def update(target: Target, status: Status | None, backend: str) -> sa.Update:
 def insert(target: Target, status: Status | None) -> sa.Insert:
     """Return the second, for a row that is not there."""
     return sa.insert(target.table).values(_inserted(target, status))
+
+
+def finder(target: Target, backend: str) -> Find:
+    """Return how it is looked whether a row is there with the same values; the status is its reader's."""
+    new = {name: sa.bindparam(f"{name}_", type_=target.table.c[name].type) for name in target.cells}
+    same = [
+        _same(target, name, new[name], backend)
+        for name in _others(target)
+        if not _uncompared(target, name, backend)
+    ]
+    keys = [target.table.c[name] == new[name] for name in target.key]
+    statement = sa.select(sa.func.count()).select_from(target.table).where(*keys, *same)
+
+    def find(connection: sa.Connection, row: Row) -> bool:
+        values = {f"{name}_": value for name, value in row.items()}
+        return bool(connection.execute(statement, values).scalar_one())
+
+    return find
+
+
+def _uncompared(target: Target, name: str, backend: str) -> bool:
+    """Whether a database compares no values of a column's type."""
+    large = isinstance(target.table.c[name].type, sa.Text | sa.LargeBinary)
+    return large and backend in ("oracle", "mssql")
 
 
 def _one(statement: sa.Insert) -> Write:
@@ -97,18 +125,21 @@ def _others(target: Target) -> list[str]:
     return [name for name in target.cells if name not in target.key]
 
 
-def _kept(target: Target, status: Status, new: Mapping[str, Any] | Any, backend: str) -> ColumnElement[Any]:
-    same = [_same(target, name, new[name], backend) for name in _others(target)]
+def _kept(
+    target: Target, status: Status, new: Mapping[str, Any] | Any, backend: str, *, again: bool
+) -> ColumnElement[Any]:
     column = target.table.c[status.column]
     fresh = sa.literal(status.new, column.type)
+    if again:
+        return fresh
+    same = [_same(target, name, new[name], backend) for name in _others(target)]
     return sa.case((sa.and_(sa.true(), *same), column), else_=fresh)
 
 
 def _same(target: Target, name: str, new: ColumnElement[Any], backend: str) -> ColumnElement[bool]:
     old: ColumnElement[Any] = target.table.c[name]
-    large = isinstance(old.type, sa.Text | sa.LargeBinary)
-    if large and backend in ("oracle", "mssql"):
-        return sa.false()  # they compare no large objects: the row counts as changed
+    if _uncompared(target, name, backend):
+        return sa.false()  # the row counts as changed
     if target.cells[name].family is Family.TEXT:
         # Most collations take A for a; what changed must not pass for the same.
         if backend in ("mysql", "mariadb"):

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from api.caller import Caller, gate
-from api.failures import not_found
-from bus.delivery import control, overview
+from api.failures import Failure, FailureError, not_found
+from api.v1.messages import Key
+from bus.delivery import again, control, overview
 from bus.delivery.control import Mode
 from bus.delivery.decide import State
 from bus.journey import readable
@@ -26,6 +27,7 @@ router = APIRouter(prefix="/destinations", tags=["destinations"])
 Reader = Annotated[Caller, Depends(gate(Action.DESTINATION_READ))]
 Manager = Annotated[Caller, Depends(gate(Action.DESTINATION_MANAGE))]
 Decider = Annotated[Caller, Depends(gate(Action.DELIVERY_DECIDE))]
+Sender = Annotated[Caller, Depends(gate(Action.DELIVERY_AGAIN))]
 Name = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", examples=["ward-b"])]
 Id = Annotated[int, Path(ge=1, le=2**63 - 1, description="of the delivery")]
 
@@ -91,6 +93,12 @@ class Delivery(BaseModel):
     decided_by: str | None
     decided_at: datetime | None
     decided_why: str | None
+    generation: int = Field(description="0: as the rules sent it; else sent again on purpose")
+    again_of: int | None = Field(description="the delivery that it repeats")
+    again_by: str | None
+    again_at: datetime | None
+    again_why: str | None
+    sent_rules: str | None = Field(description="the rule set under which it last went out")
 
 
 class Deliveries(BaseModel):
@@ -115,6 +123,67 @@ class Reason(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"why": "病区系统升级"}]})
 
     why: str = Field(min_length=1, max_length=500)
+
+
+class Which(BaseModel):
+    """Which deliveries; at least one is given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: AwareDatetime | None = Field(default=None, description="delivered, or given up, then or later")
+    until: AwareDatetime | None = Field(default=None, description="… and before that")
+    facility: str | None = Field(default=None, max_length=20, description="whose messages")
+    type: str | None = Field(default=None, max_length=100, examples=["ORU^R01"])
+    control_id: str | None = Field(default=None, max_length=200)
+    patient_number: str | None = Field(default=None, max_length=100)
+
+    def wanted(self) -> again.Wanted:
+        """Return it as delivery has it."""
+        values = self.model_dump()
+        return again.Wanted(message_type=values.pop("type"), **values)
+
+
+class Asked(BaseModel):
+    """Which to send again, why, and whether only to say how many."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"filters": {"since": "2026-11-24T08:00:00+08:00"}, "dry_run": True}]
+        },
+    )
+
+    filters: Which
+    dry_run: bool = False
+    why: str = Field(default="", max_length=500, description="needed unless it is a dry run; no patient data")
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        if not self.dry_run and not self.why.strip():
+            raise ValueError("why: say why; it is kept with each delivery")
+        return self
+
+
+class Preview(BaseModel):
+    """What would be sent again."""
+
+    total: int
+    patients: int
+    first: datetime | None = Field(description="when the earliest of them was delivered")
+    last: datetime | None
+    passed: int = Field(description="passed by: bytes dropped by retention, or on its way again already")
+    followed: int = Field(
+        description="patients who were sent something later that is not among them: the receiver would have"
+        " their older state last"
+    )
+
+
+class Again(BaseModel):
+    """What is sent again."""
+
+    again_id: int = Field(description="of the request")
+    ids: list[int] = Field(description="the new deliveries, in the order in which they go")
+    passed: int
 
 
 STUCK: dict[int | str, dict[str, Any]] = {
@@ -260,6 +329,47 @@ def resend(caller: Decider, name: Name, id: Id, body: Reason) -> Delivery:  # no
 def discard(caller: Decider, name: Name, id: Id, body: Reason) -> Delivery:  # noqa: A002 - the path's name
     """End a parked or ambiguous delivery; its patient's next ones go on."""
     return _decide(caller, name, id, body.why, control.discard)
+
+
+@router.post(
+    "/{name}/deliveries/{id}/again",
+    summary="Send a delivered message again, on purpose",
+    responses={409: {"description": "it is not done, on its way again, or its bytes were dropped"}},
+)
+def send_again(
+    caller: Sender,
+    name: Name,
+    id: Id,  # noqa: A002 - the path's name of it
+    body: Reason,
+    idempotency_key: Key = None,
+) -> Again:
+    """Queue it as a new delivery, linked to this one. The receiver does it a second time."""
+    with caller.parts.engine.begin() as connection:
+        _found(caller, connection, name)
+        persons = _persons(connection, _one(connection, name, id))
+        wanted = again.Wanted(id=id)
+        done = again.send(connection, name, wanted, caller.user.username, body.why, idempotency_key)
+    caller.note(f"again: {body.why}", persons, what=f"delivery {id}")
+    return Again(again_id=done.again_id, ids=list(done.ids), passed=done.passed)
+
+
+@router.post(
+    "/{name}/deliveries/again",
+    summary="Send many delivered messages again, on purpose",
+    response_model=Preview | Again,
+)
+def send_many_again(caller: Sender, name: Name, body: Asked, idempotency_key: Key = None) -> Preview | Again:
+    """With `dry_run` say how many; without it queue them, each patient's in order, in one transaction."""
+    wanted = body.filters.wanted()
+    if wanted.empty:
+        raise FailureError(Failure(422, "no-filter", "give at least one filter, such as since"))
+    with caller.parts.engine.begin() as connection:
+        _found(caller, connection, name)
+        if body.dry_run:
+            return Preview(**asdict(again.preview(connection, name, wanted)))
+        done = again.send(connection, name, wanted, caller.user.username, body.why, idempotency_key)
+    caller.note(f"again: {body.why}", what=f"destination {name}, request {done.again_id}: {len(done.ids)}")
+    return Again(again_id=done.again_id, ids=list(done.ids), passed=done.passed)
 
 
 def _decide(

@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 
 from api.caller import Caller, gate
 from api.failures import not_found
-from api.v1.messages import Id
+from api.v1.messages import Id, recompute_of
 from bus.forms import Forms, forms
 from bus.rules.decision import Decision, Hold
-from bus.sent_forms import Sent
+from bus.sent_forms import How, Sent
 from consortium.access.model import Action, Resource
 from consortium.identity.service import person_of
 
@@ -53,13 +53,20 @@ class Answer(BaseModel):
 class Sending(BaseModel):
     """What another system gets, and its answer."""
 
+    delivery_id: int
     destination: str
+    generation: int = Field(description="0: as the rules sent it; else sent again on purpose")
+    again_of: int | None = Field(description="the delivery that it repeats on purpose")
     form: str = Field(description="raw, canonical, fhir or hl7")
     state: str = Field(examples=["delivered"])
     sent_at: datetime | None
     answered_at: datetime | None
     code: str | None
-    body: str = Field(description="base64")
+    rules: str | None = Field(description="the rule set under which it last went out")
+    how: How = Field(description="kept: the bytes that went out; recomputed: it went out before they were")
+    place: str | None = Field(description="the URL or file name, when that was made of the message")
+    charset: str | None
+    body: str | None = Field(description="base64; null: dropped by retention, or it cannot be made")
     answer: str | None = Field(description="base64, as it came")
 
 
@@ -86,7 +93,7 @@ class MessageForms(BaseModel):
 def show_forms(caller: BodyReader, id: Id) -> MessageForms:  # noqa: A002 - the path's name of it
     """Return bytes, text, parts, what rules make of it, what was sent and answered. Audited as a read."""
     with caller.parts.statements.connect() as connection:
-        found = forms(connection, id, caller.parts.rules)
+        found = forms(connection, id, caller.parts.rules, recompute_of(caller, connection))
         if found is None:
             raise not_found("message")
         decision = caller.allow(Resource(organisation=found.facility))
@@ -107,21 +114,28 @@ def _shown(found: Forms) -> MessageForms:
         outcome=None if found.decision is None else _outcome(found.decision),
         rules_then=found.rules_then,
         outcome_then=None if found.then is None else _outcome(found.then),
-        sent=[_sending(one, found.raw) for one in found.sent],
+        sent=[_sending(one) for one in found.sent],
         answer=Answer(at=found.answer.at, code=found.answer.code, reason=found.answer.reason),
         body_dropped=found.body_dropped,
     )
 
 
-def _sending(sent: Sent, raw: bytes) -> Sending:
+def _sending(sent: Sent) -> Sending:
     return Sending(
+        delivery_id=sent.id,
+        generation=sent.generation,
+        again_of=sent.again_of,
+        rules=sent.rules,
+        how=sent.how,
+        place=sent.place,
+        charset=sent.charset,
         destination=sent.destination,
         form=sent.form,
         state=sent.state,
         sent_at=sent.sent_at,
         answered_at=sent.answered_at,
         code=sent.code,
-        body=base64.b64encode(raw if sent.body is None else sent.body).decode(),
+        body=None if sent.body is None else base64.b64encode(sent.body).decode(),
         answer=None if sent.answer is None else base64.b64encode(sent.answer).decode(),
     )
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Header, Path, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.caller import Caller, gate
 from api.failures import not_found
+from bus.delivery.recomputing import Recompute, recomputing
+from bus.fhir.systems import Systems
 from bus.finding import Filters, State
 from bus.held import NotHeldError
 from bus.journal import Entry, Page, search
 from bus.journey import Journey, journey
 from bus.replay import one
 from bus.replay.ledger import Who
+from bus.sent_forms import How, Sent, sent
 from consortium.access.model import GROUP, SHARED, Action, Resource
 from consortium.errors import ConflictError
 from consortium.identity.service import person_of
@@ -86,6 +91,28 @@ class Outgoing(BaseModel):
     delivered_at: datetime | None
 
 
+class SentOut(BaseModel):
+    """What went to another system at the last attempt, and its answer."""
+
+    delivery_id: int = Field(examples=[815])
+    destination: str = Field(examples=["ward-b"])
+    generation: int = Field(description="0: as the rules sent it; else sent again on purpose")
+    again_of: int | None = Field(description="the delivery that it repeats on purpose")
+    form: str = Field(description="raw, canonical, fhir or hl7")
+    state: str = Field(examples=["delivered"])
+    sent_at: datetime | None
+    answered_at: datetime | None
+    code: str | None = Field(examples=["AA"])
+    rules: str | None = Field(description="the rule set under which it last went out")
+    how: How = Field(
+        description="kept: the bytes that went out; recomputed: it went out before these were kept;"
+        " not_sent: what would go out; dropped: not here any more"
+    )
+    place: str | None = Field(description="URL or file name made of the message; only with `body=true`")
+    text: str | None = Field(description="decoded for people; only with `body=true` and permission")
+    answer: str | None = Field(description="decoded for people; only with `body=true` and permission")
+
+
 class Way(Message):
     """The whole journey of one message."""
 
@@ -98,6 +125,7 @@ class Way(Message):
     same_control_id: list[str] = Field(description="other messages under the same control id")
     waiting: list[str] = Field(description="messages that wait behind it")
     outgoing: list[Outgoing]
+    sent: list[SentOut] = Field(description="to each other system")
     replays: list[Again] = Field(description="who let it go again and why")
     body: str | None = Field(description="decoded for people; only with `body=true` and permission")
     body_dropped: str | None = Field(description="when and why the body is not kept any more")
@@ -222,11 +250,38 @@ def show_message(
     if body:
         decision = caller.allow(asked, Action.MESSAGE_BODY_READ)
     shown = Action.MESSAGE_BODY_READ if body else Action.MESSAGE_READ
+    with caller.parts.statements.connect() as connection:
+        recompute = recompute_of(caller, connection)
+        out = [] if id.startswith("r") else sent(connection, int(id), recompute)
     caller.note(decision.reason, persons, action=shown, what=f"message {id}")
-    return _shown(way, body=body)
+    return _shown(way, out, body=body)
 
 
-def _shown(way: Journey, *, body: bool) -> Way:
+def recompute_of(caller: Caller, connection: sa.Connection) -> Recompute:
+    """Return how what was not kept is made anew, by the destinations of now."""
+    return recomputing(caller.parts.destinations.get(connection), Systems(caller.parts.settings))
+
+
+def _sent(one: Sent, *, body: bool) -> SentOut:
+    return SentOut(
+        delivery_id=one.id,
+        destination=one.destination,
+        generation=one.generation,
+        again_of=one.again_of,
+        form=one.form,
+        state=one.state,
+        sent_at=one.sent_at,
+        answered_at=one.answered_at,
+        code=one.code,
+        rules=one.rules,
+        how=one.how,
+        place=one.place if body else None,
+        text=one.text if body else None,
+        answer=one.answer_text if body else None,
+    )
+
+
+def _shown(way: Journey, out: Sequence[Sent], *, body: bool) -> Way:
     return Way(
         **_fields(Way, way.entry),
         charset=way.charset,
@@ -244,6 +299,7 @@ def _shown(way: Journey, *, body: bool) -> Way:
             )
             for out in way.outgoing
         ],
+        sent=[_sent(one, body=body) for one in out],
         replays=[
             Again(**asdict(r) | {"original_id": str(r.original_id), "message_id": str(r.message_id)})
             for r in way.replays

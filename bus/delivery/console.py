@@ -1,5 +1,5 @@
-"""`yilian destinations list|show|pause|resume|drain|resend|discard`: other systems, and what did not reach
-them.
+"""`yilian destinations list|show|pause|resume|drain|resend|discard|send-again`: other systems, what did not
+reach them, and sending again what did.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from bus.delivery import control, overview
+from bus.delivery import again_console, control, overview
 from bus.delivery.control import Mode
 from bus.delivery.decide import State
 from bus.journey import readable
@@ -99,6 +99,15 @@ def _parser() -> argparse.ArgumentParser:
         )
         one.set_defaults(run=_decide, decide=control.resend if name == "resend" else control.discard)
         _who_and_why(one)
+    one = commands.add_parser(
+        "send-again",
+        help=words(
+            "send delivered messages again, on purpose: the receiver does them a second time",
+            "有意再次发送已送达的消息：接收方会再次处理",
+        ),
+    )
+    again_console.arguments(one)
+    one.set_defaults(run=_again)
     for command in commands.choices.values():
         takes_json(command)
     return parser
@@ -254,6 +263,18 @@ def _decide(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int
         else words("none is stuck for that reason", "没有因该原因停住的投递")
     )
     write(f"{options.command}: {told}")
+    return 0
+
+
+def _again(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
+    with engine.begin() as connection:
+        _standing(connection, specs, options.name)
+        told = again_console.again(connection, options)
+        if not options.dry_run:
+            _note(connection, Action.DELIVERY_AGAIN, told.what, options.by, options.why)
+    if options.json:
+        return show_json(told.result)
+    write(told.sentence)
     return 0
 
 

@@ -139,5 +139,7 @@ def _mapping(connection: sa.Connection, query: sa.TextClause, **values: object) 
     return {row[0]: row[1] for row in connection.execute(query, values)}
 
 
-def _by_quantile(seconds: Sequence[float | None]) -> dict[str, float]:
+def _by_quantile(seconds: Sequence[float | None] | None) -> dict[str, float]:
+    if seconds is None:  # none of them has the time, as of messages that had no row for a table
+        return {}
     return {name: one for name, one in zip(QUANTILES, seconds, strict=True) if one is not None}

@@ -17,18 +17,23 @@ import structlog
 
 from bus.delivery.breaker import Breaker, Position
 from bus.delivery.decide import Attempt, Health, Outcome, Result, State
+from bus.delivery.kept import kept
 from bus.delivery.rows import Claim, Control, NotOursError, Rows
 from bus.delivery.settling import AwayError, Settling
 from bus.delivery.traced import attempted
 from bus.delivery.transport import (
     UNREACHABLE,
+    Asking,
     NotSentError,
     Outgoing,
+    SentForm,
     Transport,
     UnansweredError,
     UnsendableError,
 )
+from bus.delivery.verifying import Verifying
 from bus.rules.destinations import Destination
+from bus.rules.versions.model import SHORT
 
 log = structlog.get_logger("bus.delivery")
 
@@ -78,6 +83,11 @@ class Line:
         self._problem: str | None = None
         """What the destination has other than its file says."""
         self._away = count(-1, -1)
+        self._verifying = (
+            Verifying(spec.verification, transport, self._verified, chance)
+            if spec.verification is not None and isinstance(transport, Asking)
+            else None
+        )
         self._control = Control()
         self._control_due = 0.0
 
@@ -106,6 +116,7 @@ class Line:
                 except Exception:
                     log.exception("delivery_failed", destination=self.spec.name)
                 self.owned = False
+                await self._ask_no_more()
                 self._settling.close()
                 self._claimed.clear()  # the next owner puts them back
                 self._loaded.clear()
@@ -165,6 +176,8 @@ class Line:
         if monotonic() >= self._control_due:
             self._control, self._control_due = await rows.control(), monotonic() + IDLE
         control = self._control
+        if self._verifying is not None and not control.paused:
+            await self._verifying.turn(rows)
         room = self._room(control)
         if room <= 0 and not self._jobs:
             await self._put_back(rows)
@@ -227,9 +240,9 @@ class Line:
         sent_at: float | None = None
         tried_at = claim.tried_at
 
-        async def on_wire() -> None:
+        async def on_wire(form: SentForm) -> None:
             nonlocal sent_at, tried_at, wire
-            tried_at = await self._settling.mark(claim)
+            tried_at = await self._settling.mark(claim, await kept(form, message.body, self._rules))
             sent_at, wire = monotonic(), time_ns()
 
         result: Result
@@ -256,6 +269,10 @@ class Line:
         self._note(claim, outcome)
         attempted(self.spec.name, claim.message_id, claim.attempt, outcome, (began, wire))
         self._settling.end(claim, outcome, seconds)
+
+    @property
+    def _rules(self) -> str | None:
+        return None if self.version is None else self.version[:SHORT]
 
     def _note(self, claim: Claim, outcome: Outcome) -> None:
         """Tell the breaker and the log."""
@@ -284,7 +301,18 @@ class Line:
                 code=outcome.code,
             )
 
+    def _verified(self, claim: Claim, outcome: Outcome) -> None:
+        """Take what became of one that the receiver was asked for."""
+        self.delivered += outcome.state is State.DELIVERED
+        self._settling.end(claim, outcome, None)
+        self._settling.due.set()
+
+    async def _ask_no_more(self) -> None:
+        if self._verifying is not None:
+            await self._verifying.stop()
+
     async def _finish(self, rows: Rows) -> None:
+        await self._ask_no_more()
         self._settling.close()
         await self._put_back(rows)
         await self._end_jobs()

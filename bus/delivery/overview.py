@@ -34,8 +34,10 @@ DONE = sa.text(
 DELIVERIES = sa.text(
     "SELECT d.id, d.destination, d.message_id, d.state, d.form, i.facility, i.message_type, i.control_id,"
     " d.attempts, d.queued_at, d.sent_at, d.answered_at, d.done_at, d.not_before, d.code, d.reason,"
-    " d.decided_by, d.decided_at, d.decided_why, i.patient_number"
+    " d.decided_by, d.decided_at, d.decided_why, i.patient_number, d.generation, d.again_of,"
+    " a.by AS again_by, a.at AS again_at, a.why AS again_why, d.sent_rules"
     " FROM bus.delivery d JOIN bus.inbox i ON i.id = d.message_id"
+    " LEFT JOIN bus.delivery_again a ON a.id = d.again_id"
     " WHERE d.destination = :name AND d.id > :after"
     " AND (CAST(:state AS text) IS NULL OR d.state = :state)"
     " AND (CAST(:id AS bigint) IS NULL OR d.id = :id)"
@@ -111,6 +113,15 @@ class Delivery:
     decided_at: datetime | None
     decided_why: str | None
     patient_number: str | None
+    generation: int
+    """0: as the rules sent it; then counting those that somebody sent again on purpose."""
+    again_of: int | None
+    """The delivery that it repeats, by whom, when and why."""
+    again_by: str | None
+    again_at: datetime | None
+    again_why: str | None
+    sent_rules: str | None
+    """The rule set under which it last went out."""
 
     @property
     def queued_for(self) -> timedelta | None:
@@ -150,7 +161,7 @@ def _standing(
     beat: sa.Row[tuple[object, ...]] | None,
     states: Mapping[str, Mapping[str, int]],
     oldest: Mapping[str, datetime],
-    hours: Mapping[str, Times],
+    hours: Mapping[str, Times | None],
 ) -> Standing:
     return Standing(
         name=name,
@@ -169,7 +180,10 @@ def _standing(
     )
 
 
-def _times(row: sa.Row[tuple[object, ...]]) -> Times:
+def _times(row: sa.Row[tuple[object, ...]]) -> Times | None:
+    """Return its times; None where none is known, as of messages that had no row for a table."""
+    if row.queued is None or row.ack is None:
+        return None
     (queued_median, queued_p95), (ack_median, ack_p95) = row.queued, row.ack
     return Times(row.number, queued_median, queued_p95, ack_median, ack_p95, row.last)
 

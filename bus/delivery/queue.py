@@ -19,7 +19,8 @@ QUEUE = sa.text(
     " SELECT * FROM unnest(CAST(:destinations AS text[]), CAST(:ids AS bigint[]),"
     " CAST(:parts AS smallint[]), CAST(:keys AS bigint[]), CAST(:others AS bigint[]),"
     " CAST(:forms AS text[]), CAST(:bodies AS bytea[]))"
-    " ON CONFLICT (destination, message_id, part) DO NOTHING RETURNING message_id, destination, part)"
+    " ON CONFLICT (destination, message_id, part, generation) DO NOTHING"
+    " RETURNING message_id, destination, part)"
     " SELECT message_id, destination, part FROM queued ORDER BY message_id, destination, part"
 )
 

@@ -12,6 +12,7 @@ from psycopg.rows import class_row
 
 from bus import trace
 from bus.delivery.decide import Outcome, State
+from bus.delivery.kept import Kept
 from bus.delivery.transport import Outgoing
 from bus.rules.destinations import Destination, Order
 from bus.rules.spec import Form
@@ -47,18 +48,19 @@ _RELEASE = (
 )
 # A window over sizes, which need no look at what is stored out of line: what is over the limit stays there.
 _LOAD = (
-    "SELECT id, attempt, message_id, message_type, charset, form, body, queued_at, control_id FROM ("
+    "SELECT id, attempt, message_id, message_type, charset, form, body, queued_at, control_id,"
+    " again_of FROM ("
     " SELECT d.id, d.attempts AS attempt, d.message_id, i.message_type, i.charset, d.form,"
-    " coalesce(d.body, i.body) AS body, d.queued_at, i.control_id,"
+    " coalesce(d.body, i.body) AS body, d.queued_at, i.control_id, d.again_of,"
     " sum(octet_length(coalesce(d.body, i.body))) OVER (ORDER BY c.place) AS size,"
     " row_number() OVER (ORDER BY c.place) AS place"
     " FROM unnest(%(ids)s::bigint[], %(attempts)s::int[]) WITH ORDINALITY AS c (id, attempt, place)"
-    " JOIN bus.delivery d ON d.id = c.id AND d.attempts = c.attempt AND d.state = 'claimed'"
+    " JOIN bus.delivery d ON d.id = c.id AND d.attempts = c.attempt AND d.state = %(state)s"
     " JOIN bus.message i ON i.id = d.message_id) AS wanted"
     " WHERE size <= %(bytes)s OR place = 1 ORDER BY place"
 )
-# One statement, so one commit. Another process may have called a row ambiguous meanwhile: a fitting answer is
-# better than that.
+# One statement, so one commit: no byte goes out that is not kept. Another process may have called a row
+# ambiguous meanwhile: a fitting answer is better than that.
 _SETTLE = (
     "WITH ended AS (UPDATE bus.delivery d SET state = e.state, code = e.code, reason = e.reason,"
     " answer = e.answer, not_before = e.not_before, refusals = d.refusals + e.refused,"
@@ -76,9 +78,18 @@ _SETTLE = (
     " 'ack_ms', round(extract(epoch FROM answered_at - sent_at) * 1000)))"
     " FROM ended WHERE step IS NOT NULL),"
     " marked AS (UPDATE bus.delivery d SET state = 'in_flight', sent_at = clock_timestamp(),"
-    " answered_at = NULL, tried_at = coalesce(d.tried_at, clock_timestamp())"
-    " FROM unnest(%(marked)s::bigint[], %(marked_attempts)s::int[]) AS m (id, attempt)"
-    " WHERE d.id = m.id AND d.attempts = m.attempt AND d.state = 'claimed' RETURNING d.id, d.tried_at)"
+    " answered_at = NULL, tried_at = coalesce(d.tried_at, clock_timestamp()), sent_digest = m.digest,"
+    " sent_rules = m.rules"
+    " FROM unnest(%(marked)s::bigint[], %(marked_attempts)s::int[], %(digests)s::bytea[], %(rules)s::text[])"
+    " AS m (id, attempt, digest, rules)"
+    " WHERE d.id = m.id AND d.attempts = m.attempt AND d.state = 'claimed'"
+    " RETURNING d.id, d.tried_at, d.queued_at, d.sent_at),"
+    " kept AS (INSERT INTO bus.sent AS s (id, queued_at, sent_at, charset, place, body)"
+    " SELECT m.id, m.queued_at, m.sent_at, k.charset, k.place, k.body FROM marked m"
+    " JOIN unnest(%(kept)s::bigint[], %(charsets)s::text[], %(places)s::text[], %(bodies)s::bytea[])"
+    " AS k (id, charset, place, body) ON k.id = m.id"
+    " ON CONFLICT (id, queued_at) DO UPDATE SET sent_at = excluded.sent_at, charset = excluded.charset,"
+    " place = excluded.place, body = excluded.body)"
     " SELECT id, NULL::timestamptz FROM ended UNION ALL SELECT id, tried_at FROM marked"
 )
 _RECOVER = (
@@ -98,6 +109,12 @@ _INTERRUPTED = (
     " or resend"
 )
 _CONTROL = "SELECT mode, drain_to FROM bus.destination WHERE name = %s"
+_AMBIGUOUS = (
+    "SELECT id, message_id, attempts AS attempt, refusals, tried_at FROM bus.delivery"
+    " WHERE destination = %(destination)s AND done_at IS NULL AND state = 'ambiguous'"
+    " AND sent_at <= clock_timestamp() - make_interval(secs => %(seconds)s) AND id <> ALL(%(later)s)"
+    " ORDER BY id LIMIT 64"
+)
 _DRAINED = (
     "UPDATE bus.destination SET mode = 'paused', changed_at = clock_timestamp()"
     " WHERE name = %(destination)s AND mode = 'draining' AND drain_to = %(last)s"
@@ -133,6 +150,20 @@ class Control:
     paused: bool = False
     last: int | None = None
     """Draining: the last delivery that still goes."""
+
+
+class Marking(Protocol):
+    """An attempt that goes on the wire."""
+
+    @property
+    def claim(self) -> Claim:
+        """Whose."""
+        ...
+
+    @property
+    def kept(self) -> Kept:
+        """What goes out."""
+        ...
 
 
 class Telling(Protocol):
@@ -215,18 +246,31 @@ class Rows:
         if claims:
             await self._connection.execute(_RELEASE, (self._spec.name, [claim.id for claim in claims]))
 
-    async def load(self, claims: Sequence[Claim], size: int) -> list[Outgoing]:
+    async def ambiguous(self, seconds: float, later: Sequence[int]) -> list[Claim]:
+        """Return ambiguous ones that went out so long ago, the oldest first, without those of `later`."""
+        async with self._connection.cursor(row_factory=class_row(Claim)) as cursor:
+            values = {"destination": self._spec.name, "seconds": seconds, "later": list(later)}
+            await cursor.execute(_AMBIGUOUS, values)
+            return await cursor.fetchall()
+
+    async def load(self, claims: Sequence[Claim], size: int, state: State = State.CLAIMED) -> list[Outgoing]:
         """Return the messages of claims in their order, the first of them and others up to so many bytes.
 
         One that is not its claim's any more is missing.
         """
-        values = {"ids": [c.id for c in claims], "attempts": [c.attempt for c in claims], "bytes": size}
+        values = {
+            "ids": [c.id for c in claims],
+            "attempts": [c.attempt for c in claims],
+            "bytes": size,
+            "state": state.value,
+        }
         rows = await (await self._connection.execute(_LOAD, values)).fetchall()
         return [_outgoing(*row) for row in rows]
 
-    async def settle(self, marks: Sequence[Claim], ended: Sequence[Telling]) -> Settled:
+    async def settle(self, marks: Sequence[Marking], ended: Sequence[Telling]) -> Settled:
         """Say that some go on the wire now, and what became of others, in one commit."""
         outcomes = [one.outcome for one in ended]
+        kept = [(mark.claim.id, mark.kept) for mark in marks if mark.kept.has_row]
         values = {
             "ids": [one.claim.id for one in ended],
             "attempts": [one.claim.attempt for one in ended],
@@ -238,8 +282,14 @@ class Rows:
             "refused": [int(outcome.refused) for outcome in outcomes],
             "seconds": [one.seconds for one in ended],
             "steps": [STEPS.get(outcome.state) for outcome in outcomes],
-            "marked": [claim.id for claim in marks],
-            "marked_attempts": [claim.attempt for claim in marks],
+            "marked": [mark.claim.id for mark in marks],
+            "marked_attempts": [mark.claim.attempt for mark in marks],
+            "digests": [mark.kept.digest for mark in marks],
+            "rules": [mark.kept.rules for mark in marks],
+            "kept": [id_ for id_, _ in kept],
+            "charsets": [one.charset for _, one in kept],
+            "places": [one.place for _, one in kept],
+            "bodies": [one.body for _, one in kept],
         }
         rows = await (await self._connection.execute(_SETTLE, values)).fetchall()
         first = {id_: tried_at for id_, tried_at in rows if tried_at is not None}
@@ -263,7 +313,17 @@ def _outgoing(
     body: bytes,
     queued_at: datetime,
     control_id: str,
+    again_of: int | None,
 ) -> Outgoing:
     return Outgoing(
-        id_, attempt, message_id, message_type, charset, Form(form), bytes(body), queued_at, control_id
+        id_,
+        attempt,
+        message_id,
+        message_type,
+        charset,
+        Form(form),
+        bytes(body),
+        queued_at,
+        control_id,
+        again_of,
     )

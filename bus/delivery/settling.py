@@ -13,6 +13,7 @@ import psycopg
 import structlog
 
 from bus.delivery.decide import Outcome
+from bus.delivery.kept import Kept
 from bus.delivery.rows import Claim, NotOursError, Rows
 
 log = structlog.get_logger("bus.delivery")
@@ -31,6 +32,15 @@ class Ended:
     """From wire to answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An attempt that goes on the wire once this is written."""
+
+    claim: Claim
+    kept: Kept
+    done: asyncio.Future[datetime]
+
+
 class AwayError(Exception):
     """Nothing can be written now, so nothing may go out."""
 
@@ -43,7 +53,7 @@ class Settling:
     def __init__(self) -> None:
         self.due = asyncio.Event()
         """Set when there is something to write, or room for another. Whoever turns clears it first."""
-        self._marks: dict[Claim, asyncio.Future[datetime]] = {}
+        self._marks: dict[Claim, Mark] = {}
         self._ended: deque[Ended] = deque()
         self._open = False
 
@@ -72,15 +82,16 @@ class Settling:
         """
         self._ended.append(Ended(claim, outcome, seconds))
 
-    async def mark(self, claim: Claim) -> datetime:
-        """Say that it goes on the wire now, and wait for the commit; returns when it first did.
+    async def mark(self, claim: Claim, kept: Kept) -> datetime:
+        """Say that it goes on the wire now, and wait for the commit, which keeps what goes out; returns when
+        it first did.
 
         Raises AwayError, or NotOursError when it is not this attempt's any more.
         """
         if not self._open:
             raise AwayError
         done: asyncio.Future[datetime] = asyncio.get_running_loop().create_future()
-        self._marks[claim] = done
+        self._marks[claim] = Mark(claim, kept, done)
         self.due.set()
         try:
             return await done
@@ -96,20 +107,19 @@ class Settling:
         """Write what is told, one group. psycopg's errors pass; outcomes are kept then, and marks fail."""
         if not self:
             return
-        marks = list(islice(self._marks, GROUP))
-        waiting = {claim.id: self._marks.pop(claim) for claim in marks}
+        marks = [self._marks.pop(claim) for claim in list(islice(self._marks, GROUP))]
         ended = list(islice(self._ended, GROUP))
         try:
             settled = await rows.settle(marks, ended)
         except psycopg.Error:
-            _refuse(waiting.values(), AwayError())
+            _refuse(marks, AwayError())
             raise
         for one in ended:
             self._ended.popleft()
             if one.claim.id not in settled.ended:
                 log.warning("outcome_too_late", id=one.claim.id, state=one.outcome.state.value)
-        for id_, done in waiting.items():
-            _tell(done, settled.marked.get(id_))
+        for mark in marks:
+            _tell(mark.done, settled.marked.get(mark.claim.id))
         if self:
             self.due.set()  # more than a group
 
@@ -123,7 +133,7 @@ def _tell(done: asyncio.Future[datetime], first: datetime | None) -> None:
         done.set_result(first)
 
 
-def _refuse(waiting: Collection[asyncio.Future[datetime]], error: Exception) -> None:
-    for done in waiting:
-        if not done.done():
-            done.set_exception(error)
+def _refuse(waiting: Collection[Mark], error: Exception) -> None:
+    for mark in waiting:
+        if not mark.done.done():
+            mark.done.set_exception(error)

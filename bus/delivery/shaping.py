@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from bus.delivery.transport import Outgoing, UnsendableError
@@ -113,3 +116,18 @@ def _whole(shape: Whole, message: Outgoing) -> str:
         return decode_text(message.body, "utf-8" if message.form in JSON_FORMS else message.charset)
     except UnreadableError as error:
         raise UnsendableError(error.code, f"the message cannot be read: {error}") from error
+
+
+def as_json(made: Any) -> bytes:
+    """Return what a shape made, as JSON."""
+    return json.dumps(made, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date):  # a time, too
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    raise TypeError(f"a {type(value).__name__} has no form in JSON")

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bus.rules.spec import Form
 from consortium.errors import PermanentError, RetryableError
@@ -86,10 +86,29 @@ class Outgoing:
     queued_at: datetime
     control_id: str = ""
     """By which its sender knows the message (MSH-10)."""
+    again_of: int | None = None
+    """The delivery that it repeats on purpose."""
+
+    @property
+    def as_it_is(self) -> SentForm:
+        """What goes out when nothing is made of it."""
+        json = self.form in (Form.CANONICAL, Form.FHIR)
+        return SentForm(self.body, "utf-8" if json else self.charset)
 
 
-OnWire = Callable[[], Awaitable[None]]
-"""Awaited before the first byte of the message goes out; when it raises, nothing may go out."""
+@dataclass(frozen=True, slots=True)
+class SentForm:
+    """What goes out of a message, as the receiver gets it."""
+
+    body: bytes
+    charset: str
+    """By which people read it."""
+    place: str | None = None
+    """Where it goes, when that is made of the message: a URL, a file's name."""
+
+
+OnWire = Callable[[SentForm], Awaitable[None]]
+"""Awaited with what goes out before its first byte does; when it raises, nothing may go out."""
 
 
 def secret_of(secrets: Mapping[str, str], name: str) -> str:
@@ -101,6 +120,23 @@ def secret_of(secrets: Mapping[str, str], name: str) -> str:
             f" set YILIAN_DELIVERY_SECRETS__{name.upper()}; then start delivery again"
         )
     return found
+
+
+class Found(enum.Enum):
+    """What a receiver says when it is asked whether it has a message."""
+
+    THERE = "it has it"
+    NOT_THERE = "it does not have it"
+    UNTOLD = "it did not say"
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A way that can ask whether a message has arrived."""
+
+    async def arrived(self, message: Outgoing) -> Found:
+        """Ask, and change nothing there. Raises YilianError where it cannot be asked."""
+        ...
 
 
 class Transport(Protocol):

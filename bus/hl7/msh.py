@@ -16,6 +16,24 @@ def first_segment(raw: bytes) -> bytes:
     return raw[: end if end >= 0 else max(raw.find(b"\n"), 0) or len(raw)]
 
 
+def with_control_id(raw: bytes, codec: str, control_id: str) -> bytes:
+    """Return a message under another control id (MSH-10), everything else as it was.
+
+    Raises HL7Error where writing MSH again would change more than that.
+    """
+    segment = first_segment(raw)
+    try:
+        text = segment.decode(codec)
+        fields = text.split(text[3])
+        if text.encode(codec) != segment or len(fields) < 10:
+            raise UnicodeError
+        fields[9] = control_id
+        return text[3].join(fields).encode(codec) + raw[len(segment) :]
+    except (UnicodeError, LookupError) as error:
+        reason = f"its MSH does not read as {codec}, or has no MSH-10: it cannot be written anew"
+        raise HL7Error("wrong_charset", reason, location="MSH") from error
+
+
 def declared_codec(raw: bytes, default: str) -> str:
     """Return the Python codec of a message: by MSH-18, by `default` (a codec) where that is empty.
 

@@ -28,7 +28,7 @@ SELECT l.id, l.message_id, s.facility, l.to_person AS person_id, l.rule, i.recei
 """)
 _DELIVERIES = sa.text(
     "SELECT message_id, destination, state, queued_at, sent_at, answered_at FROM bus.delivery"
-    " WHERE message_id = ANY(:messages) AND destination = ANY(:names) ORDER BY id"
+    " WHERE message_id = ANY(:messages) AND destination = ANY(:names) AND generation = 0 ORDER BY id"
 )
 _CAMPUSES = sa.text("""
 WITH known AS (
@@ -38,7 +38,7 @@ WITH known AS (
     FROM identity.ledger l
     JOIN identity.source_patient s ON s.id = l.source_patient_id
     JOIN bus.inbox i ON i.id = l.message_id
-    JOIN bus.delivery d ON d.message_id = l.message_id
+    JOIN bus.delivery d ON d.message_id = l.message_id AND d.generation = 0
     JOIN known k ON k.name = d.destination
    WHERE l.from_person IS NULL AND l.at >= :since AND k.facility <> s.facility
      AND (CAST(:facility AS text) IS NULL OR s.facility = :facility))

@@ -40,7 +40,7 @@ class Partition:
     bodies: int
     """Nearly: as the planner counts them."""
     bytes: int
-    """With index and out-of-line parts."""
+    """With index and out-of-line parts, and with what was sent of the deliveries queued on it."""
 
 
 def today(now: datetime) -> date:

@@ -11,7 +11,8 @@ from bus.retention.decide import MOST_SPARED, Partition, beginning, to_make
 
 LIST = sa.text(
     "SELECT to_date(right(c.relname, 8), 'YYYYMMDD') AS day, greatest(c.reltuples, 0)::bigint AS bodies,"
-    " pg_total_relation_size(c.oid) AS bytes FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+    " pg_total_relation_size(c.oid) + coalesce(pg_total_relation_size(to_regclass('bus.sent_'"
+    " || right(c.relname, 8))), 0) AS bytes FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
     " WHERE i.inhparent = 'bus.body'::regclass AND c.relname ~ '^body_[0-9]{8}$' ORDER BY 1"
 )
 KEPT = sa.text(
@@ -24,9 +25,10 @@ UNFINISHED = sa.text(
 MAKE = sa.text("SELECT bus.make_body_day(:day)")
 PATIENCE = sa.text("SET LOCAL lock_timeout = '500ms'")
 DROP = sa.text("SELECT dropped, spared, bytes FROM bus.drop_body_day(:day)")
+DROP_SENT = sa.text("SELECT dropped, spared, bytes FROM bus.drop_sent_day(:day)")
 NOTE = sa.text(
     "INSERT INTO bus.retention (what, since, until, dropped, spared, bytes)"
-    " VALUES ('bodies', :since, :until, :dropped, :spared, :bytes)"
+    " VALUES (:what, :since, :until, :dropped, :spared, :bytes)"
 )
 
 
@@ -79,18 +81,20 @@ def make_ahead(engine: sa.Engine, now: datetime) -> list[date]:
 
 
 def drop(engine: sa.Engine, day: date) -> Dropped | None:
-    """Drop a day's partition in one transaction; None when too much of it is of unfinished messages.
+    """Drop a day's partition of bodies, and that of what was sent, in one transaction; None when too much of
+    the bodies is of unfinished messages.
 
-    Raises sqlalchemy's OperationalError when its lock cannot be had for half a second, in which nobody else
-    gets at bodies either: nothing is changed, try again later.
+    Raises sqlalchemy's OperationalError when its locks cannot be had for half a second, in which nobody else
+    gets at them either: nothing is changed, try again later.
     """
     with engine.begin() as connection:
         if unfinished(connection, day).bytes > MOST_SPARED:
             return None
         connection.execute(PATIENCE)
-        done = Dropped(**connection.execute(DROP, {"day": day}).mappings().one())
         values = {"since": beginning(day), "until": beginning(day + timedelta(days=1))}
-        connection.execute(
-            NOTE, {**values, "dropped": done.dropped, "spared": done.spared, "bytes": done.bytes}
-        )
-    return done
+        done = connection.execute(DROP, {"day": day}).mappings().one()
+        connection.execute(NOTE, {**values, **done, "what": "bodies"})
+        sent = connection.execute(DROP_SENT, {"day": day}).mappings().one()
+        if sent["dropped"] or sent["spared"]:
+            connection.execute(NOTE, {**values, **sent, "what": "sent"})
+    return Dropped(done["dropped"], done["spared"], done["bytes"] + sent["bytes"])

@@ -66,13 +66,21 @@ KEPT_BODIES = Kind(
     ),
     lock="LOCK TABLE bus.body_kept IN ACCESS EXCLUSIVE MODE",
 )
+# What outlived its day; the rest has gone with its partition.
+GONE_SENT = (
+    "DELETE FROM bus.sent s USING bus.delivery d WHERE d.message_id = ANY(:keys)"
+    " AND s.id = d.id AND s.queued_at = d.queued_at"
+)
 DELIVERIES = Kind(
     "deliveries",
     "bus.delivery",
     "message_id",
     "t.done_at < :before AND " + EARLIER.format(key="message_id"),
     OVER.format(key="message_id"),
-    ("DELETE FROM bus.delivery WHERE message_id = ANY(:keys) AND done_at IS NOT NULL",),
+    (
+        f"{GONE_SENT} AND d.done_at IS NOT NULL",
+        "DELETE FROM bus.delivery WHERE message_id = ANY(:keys) AND done_at IS NOT NULL",
+    ),
 )
 REFUSED_BODIES = Kind(
     "refused_bodies",
@@ -120,6 +128,7 @@ INDEX_ROWS = Kind(
         "DELETE FROM bus.held WHERE message_id = ANY(:keys)",
         "DELETE FROM bus.numbered WHERE message_id = ANY(:keys)",
         "DELETE FROM bus.trace WHERE message_id = ANY(:keys)",
+        GONE_SENT,
         "DELETE FROM bus.delivery WHERE message_id = ANY(:keys)",
         "DELETE FROM bus.inbox WHERE id = ANY(:keys)",
     ),

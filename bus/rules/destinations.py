@@ -107,6 +107,7 @@ def paths_of(spec: AnyDestination) -> Iterator[str]:
     match spec:
         case RestDestination():
             yield from outer_paths(spec.body or {})
+            yield from spec.asked_by
         case SoapDestination():
             yield from outer_paths(spec.arguments or {})
         case TablesDestination():

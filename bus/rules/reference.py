@@ -20,6 +20,7 @@ from bus.rules.sending.notices import PixNotices
 from bus.rules.sending.shape import Fixed, Repeated, Value, Whole
 from bus.rules.sending.soap import SoapAnswer, UsernameToken
 from bus.rules.sending.tables import Status
+from bus.rules.sending.verify import Verify, VerifyRequest
 from bus.rules.spec import (
     CONVERTERS_MEAN,
     LEAF_MODELS,
@@ -82,6 +83,8 @@ PARTS: tuple[type[BaseModel], ...] = (
     Batch,
     PixNotices,
     SignIn,
+    Verify,
+    VerifyRequest,
     UsernameToken,
     SoapAnswer,
     Status,

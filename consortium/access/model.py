@@ -65,6 +65,8 @@ class Action(enum.StrEnum):
     """Pausing, resuming, draining it."""
     DELIVERY_DECIDE = "delivery.decide"
     """Resending or discarding what is parked or ambiguous."""
+    DELIVERY_AGAIN = "delivery.again"
+    """Sending again what was delivered: the receiver does it a second time."""
     MASTER_DATA_READ = "master-data.read"
     """Departments, staff, items, codes and what they mean: no patient."""
     MASTER_DATA_WRITE = "master-data.write"

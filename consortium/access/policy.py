@@ -119,7 +119,7 @@ TABLE = (
     ),
     Line(
         frozenset({Role.ENGINEER, Role.OPS}),
-        frozenset({Action.DESTINATION_MANAGE, Action.DELIVERY_DECIDE}),
+        frozenset({Action.DESTINATION_MANAGE, Action.DELIVERY_DECIDE, Action.DELIVERY_AGAIN}),
         frozenset({Relation.CAMPUS, Relation.GROUP}),
         frozenset({Purpose.OPERATIONS}),
         "engineers and ops pause destinations of their campus and decide about what did not reach them",

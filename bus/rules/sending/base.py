@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, StringConstraints, field_validator
 
 from bus.hl7.charset import TABLE_0211
+from bus.rules.sending.verify import Verify
 from bus.rules.spec import Closed, DestinationName
 
 SecretName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
@@ -100,3 +101,8 @@ class Destination(Closed):
     fhir: FhirBuilt = FhirBuilt()
     retry: Retry = Retry()
     breaker: Breaker = Breaker()
+
+    @property
+    def verification(self) -> Verify | None:
+        """How it is asked for what was sent and not answered; None: it is not."""
+        return None

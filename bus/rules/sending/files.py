@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from bus.rules.sending.base import Destination, SecretName
+from bus.rules.sending.verify import Verify, settled_by_asking
 
 INSERTED = re.compile(r"\{([^{}]+)\}")
 """What stands in a template for a value."""
@@ -35,6 +36,28 @@ class FilesDestination(Destination):
         default=True,
         description="writing a file twice is writing it once: what was not confirmed is written again",
     )
+
+    verify: Verify | None = Field(
+        default=None,
+        description="what was not confirmed is looked for there, and not written again; then resend_ambiguous"
+        " is false",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settled_by_asking(cls, data: Any) -> Any:
+        return settled_by_asking(data)
+
+    @model_validator(mode="after")
+    def _asked_or_again(self) -> Self:
+        if self.verify is not None and self.resend_ambiguous:
+            raise ValueError("verify: it is written again without asking; take out resend_ambiguous")
+        return self
+
+    @property
+    def verification(self) -> Verify | None:
+        """See `Destination`."""
+        return self.verify
 
     @property
     def address(self) -> str:

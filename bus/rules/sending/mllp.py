@@ -44,6 +44,11 @@ class MllpDestination(Destination):
         description="the sequence number protocol (MSH-13, MSA-4): one message at a time; the receiver says"
         " which number it expects, so that nothing is ambiguous",
     )
+    again_control_id: Literal["new", "same"] = Field(
+        default="new",
+        description="MSH-10 of a message as it came that is sent again on purpose; same: for a receiver that"
+        " does not drop what it had",
+    )
     batch: Batch | None = Field(default=None, description="absent: each message in its own frame")
     tls: Tls | None = Field(default=None, description="absent: in the clear")
     pix: PixNotices | None = Field(default=None, description="absent: it is told of no links")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from bus.rules.sending.http import HttpDestination, SignIn
 from bus.rules.sending.shape import Object
+from bus.rules.sending.verify import INSERTED, KEY, Verify, VerifyRequest
 
 OURS = frozenset({"authorization", "content-length", "content-type", "cookie", "host", "transfer-encoding"})
 """Headers that are said elsewhere in the file, or are not the file's to say."""
@@ -36,6 +38,34 @@ class RestDestination(HttpDestination):
     also_taken: tuple[int, ...] = Field(
         default=(), description="statuses beside 2xx that mean it has the message, as 409 for a known key"
     )
+
+    verify: VerifyRequest | None = Field(
+        default=None, description="what was sent and not answered is asked for by this request"
+    )
+
+    @property
+    def verification(self) -> Verify | None:
+        """See `Destination`."""
+        return self.verify
+
+    @property
+    def asked_by(self) -> Iterator[str]:
+        """The paths into the message in the address of `verify`."""
+        found = INSERTED.findall(self.verify.address) if self.verify else []
+        return (path for path in found if path != KEY)
+
+    @model_validator(mode="after")
+    def _asked_where_it_went(self) -> Self:
+        if self.verify is None:
+            return self
+        if self.resend_ambiguous:
+            raise ValueError("verify: it is sent again without asking; take out resend_ambiguous")
+        ours, asked = urlsplit(self.address), urlsplit(self.verify.address)
+        if (ours.scheme, ours.netloc) != (asked.scheme, asked.netloc):
+            raise ValueError(
+                "verify: its address is on another host than the destination's: sign-in goes there"
+            )
+        return self
 
     @field_validator("address")
     @classmethod

@@ -30,6 +30,10 @@ class Server:
 
     says: Says
     how: How = How.TAKES
+    first: list[How] = field(default_factory=list)
+    """How it behaves to the first ones that are sent, before `how`."""
+    asked: How = How.TAKES
+    """How it behaves when it is asked (GET)."""
     requests: list[Got] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
 
@@ -39,6 +43,9 @@ class Server:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                ours._answer(self)
 
             def do_POST(self) -> None:
                 ours._answer(self)
@@ -66,11 +73,11 @@ class Server:
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         handler.close_connection = True
-        body = handler.rfile.read(length := int(handler.headers["content-length"]))
+        body = handler.rfile.read(length := int(handler.headers.get("content-length", 0)))
         if len(body) < length:
             return  # who sent it was stopped in the middle
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        how = self.how
+        how = self.asked if handler.command == "GET" else self.first.pop(0) if self.first else self.how
         self.requests.append(Got(handler.command, handler.path, headers, body))
         if how is How.SILENT:
             self._over.wait(30)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from adapters.soap.versions import Version
-from bus.delivery.transport import Answer, NotSentError, UnansweredError, UnsendableError, Verdict
+from bus.delivery.transport import Answer, NotSentError, SentForm, UnansweredError, UnsendableError, Verdict
 from tests.contract.outbound.files_harness import FOLDER_KNOWS, FolderHarness, SftpHarness
 from tests.contract.outbound.harness import NAME, Harness, How, Receiver, outgoing
 from tests.contract.outbound.http_harness import (
@@ -81,15 +81,17 @@ class Wire:
 
     def __init__(self, receiver: Receiver, error: Exception | None = None) -> None:
         self.told = 0
+        self.form: SentForm | None = None
         self._receiver = receiver
         self._error = error
         self._before: list[str] | None = None
 
-    async def __call__(self) -> None:
+    async def __call__(self, form: SentForm) -> None:
         """Nothing of this message may have come yet."""
         self._before = self._before or await self._receiver.got()
         assert await self._receiver.got() == self._before
         self.told += 1
+        self.form = form
         if self._error is not None:
             raise self._error
 
@@ -112,9 +114,12 @@ async def sent(receiver: Receiver, number: int = 1) -> Answer:
 async def test_what_is_taken_is_told_before_it_goes_out(harness: Harness) -> None:
     async with harness.receiving() as receiver:
         await receiver.transport.check()
-        answer = await sent(receiver)
+        async with tried(receiver) as (wire, task):
+            answer = await task
         assert answer.verdict is Verdict.TAKEN
         assert await receiver.got() == ["C1"]
+        assert wire.form is not None
+        assert "C1" in wire.form.body.decode(wire.form.charset) + (wire.form.place or "")
 
 
 async def test_where_the_queue_cannot_be_told_nothing_goes_out(harness: Harness) -> None:
@@ -200,7 +205,7 @@ async def test_several_are_on_their_way_at_a_time(harness: Harness) -> None:
         assert sorted(await receiver.effects()) == ["C1", "C2", "C3"]
 
 
-async def nothing() -> None:
+async def nothing(_form: SentForm) -> None:
     """Nobody is told."""
 
 
@@ -210,7 +215,7 @@ async def test_one_that_is_stopped_lets_go_at_once(harness: Harness, kind: str) 
         await receiver.behave(How.SILENT)
         on_its_way = asyncio.Event()
 
-        async def wire() -> None:
+        async def wire(_form: SentForm) -> None:
             on_its_way.set()
 
         task = asyncio.create_task(receiver.transport.send(outgoing(1), wire))

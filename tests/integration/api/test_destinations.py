@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -155,3 +156,85 @@ async def test_what_is_not_there_is_not_found(client: httpx.AsyncClient, as_: As
 @pytest.mark.parametrize("username", ["doctor.main", "coordinator.main", "manager.group", "system.huangpu"])
 async def test_nobody_else_sees_destinations(client: httpx.AsyncClient, as_: As, username: str) -> None:
     assert (await client.get(PATH, headers=as_(username))).status_code == 403
+
+
+def delivered(engine: sa.Engine) -> list[int]:
+    with engine.begin() as connection:
+        done = "UPDATE bus.delivery SET state = 'delivered', done_at = now() RETURNING id"
+        return sorted(connection.execute(sa.text(done)).scalars())
+
+
+async def test_one_is_sent_again_on_purpose_and_the_same_request_only_once(
+    client: httpx.AsyncClient, as_: As, parked: int, engine: sa.Engine
+) -> None:
+    person = everything(engine, "MAIN", "M1", 0)
+    path = f"{PATH}/ward/deliveries/{parked}/again"
+    assert (await client.post(path, json=WHY, headers=as_("ops"))).status_code == 409
+    delivered(engine)
+    headers = as_("ops") | {"Idempotency-Key": "K1"}
+    first = (await client.post(path, json=WHY, headers=headers)).json()
+    noted = newest(engine)
+    assert (noted.action, noted.reason, list(noted.persons)) == (
+        "delivery.again", f"again: {WHY['why']}", [UUID(str(person))]
+    )  # fmt: skip
+    assert (await client.post(path, json=WHY, headers=headers)).json()["ids"] == first["ids"]
+    [new] = first["ids"]
+    shown = (await client.get(f"{PATH}/ward/deliveries/{new}", headers=as_("ops"))).json()
+    assert (shown["generation"], shown["again_of"], shown["again_by"], shown["again_why"]) == (
+        1, parked, "ops", WHY["why"]
+    )  # fmt: skip
+
+
+async def test_many_are_sent_again_after_it_was_asked_how_many(
+    client: httpx.AsyncClient, as_: As, parked: int, engine: sa.Engine
+) -> None:
+    delivered(engine)
+    path, filters = f"{PATH}/ward/deliveries/again", {"type": "ADT^A08"}
+    asked = {"filters": filters, "dry_run": True}
+    preview = (await client.post(path, json=asked, headers=as_("ops"))).json()
+    assert (preview["total"], preview["patients"], preview["passed"]) == (3, 2, 0)
+    for wrong in ({"filters": {}, "why": "x"}, {"filters": filters}, {"filters": {"colour": 1}, "why": "x"}):
+        assert (await client.post(path, json=wrong, headers=as_("ops"))).status_code == 422
+    done = (await client.post(path, json={"filters": filters, **WHY}, headers=as_("ops"))).json()
+    assert len(done["ids"]) == 3
+    assert newest(engine).resource == f"destination ward, request {done['again_id']}: 3"
+
+
+async def test_another_campus_sends_nothing_again(
+    client: httpx.AsyncClient, as_: As, parked: int, engine: sa.Engine, seeded_url: str
+) -> None:
+    delivered(engine)
+    of_campus(engine, "engineer", "HY")
+    for path, body in ((f"{parked}/again", WHY), ("again", {"filters": {"type": "ADT^A08"}, **WHY})):
+        answer = await client.post(f"{PATH}/ward/deliveries/{path}", json=body, headers=as_("engineer"))
+        assert (answer.status_code, newest(engine).outcome) == (403, "refused")
+        doctor = await client.post(f"{PATH}/ward/deliveries/{path}", json=body, headers=as_("doctor.main"))
+        assert doctor.status_code == 403
+    assert states(seeded_url) == ["delivered"] * 3
+
+
+async def test_what_was_sent_is_shown_with_its_message_to_who_may_read_it(
+    client: httpx.AsyncClient, as_: As, parked: int, engine: sa.Engine
+) -> None:
+    with engine.begin() as connection:
+        kept = (
+            "WITH d AS (UPDATE bus.delivery SET sent_digest = sha256(convert_to('ADT for M1', 'UTF8')),"
+            " sent_rules = '0123456789ab' WHERE id = :id RETURNING id, queued_at, sent_at, message_id),"
+            " s AS (INSERT INTO bus.sent SELECT id, queued_at, sent_at, 'utf-8', 'PUT /Patient/M1', :body"
+            " FROM d) SELECT message_id FROM d"
+        )
+        values = {"id": parked, "body": zlib.compress(b"ADT for M1")}
+        message = connection.execute(sa.text(kept), values).scalar_one()
+    path = f"/api/v1/messages/{message}"
+    [one] = (await client.get(path, headers=as_("ops"))).json()["sent"]
+    assert (one["delivery_id"], one["destination"], one["how"], one["rules"]) == (
+        parked, "ward", "kept", "0123456789ab"
+    )  # fmt: skip
+    assert (one["text"], one["place"], one["answer"]) == (None, None, None)
+    assert (await client.get(f"{path}?body=true", headers=as_("ops"))).status_code == 403
+    with engine.begin() as connection:
+        allow = "UPDATE access.account SET permissions = '{message-body}' WHERE username = 'ops'"
+        connection.execute(sa.text(allow))
+    [one] = (await client.get(f"{path}?body=true", headers=as_("ops"))).json()["sent"]
+    assert (one["text"], one["place"], one["answer"]) == ("ADT for M1", "PUT /Patient/M1", "王珅")
+    assert newest(engine).action == "message-body.read"

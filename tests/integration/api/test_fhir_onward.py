@@ -80,7 +80,12 @@ async def test_each_change_goes_where_its_rule_sends_it_and_the_request_once(
     with engine.connect() as connection:
         [message_id] = connection.execute(sa.text("SELECT id FROM bus.inbox")).scalars()
         told = journey(connection, str(message_id))
-        shown = forms(connection, str(message_id), CurrentRules(CHECKOUT / "rules"))
+        shown = forms(
+            connection,
+            str(message_id),
+            CurrentRules(CHECKOUT / "rules"),
+            lambda _name, message: message.as_it_is,
+        )
     assert told is not None
     [recorded] = [step.detail for step in told.steps if step.step == "recorded"]
     assert recorded["rule"] == "hp-fhir-people, hp-fhir-clinical"

@@ -45,7 +45,7 @@ def test_a_message_is_shown_by_the_version_that_decided_it_too(database_url: str
             {"id": id_},
         )
     with engine.connect() as connection:
-        shown = forms(connection, str(id_), CurrentRules(changed))
+        shown = forms(connection, str(id_), CurrentRules(changed), lambda _name, message: message.as_it_is)
     assert shown is not None
     assert shown.decision is not None
     assert shown.then is not None
@@ -59,6 +59,6 @@ def test_a_version_that_is_not_stored_is_named_and_not_made_up(database_url: str
     [id_] = store(database_url, lab("M1"))
     with engine_of(database_url).begin() as connection:
         trace.write(connection, [trace.Step(id_, trace.RECORDED, {"rules": "0123456789ab"})])
-        shown = forms(connection, str(id_), CurrentRules(RULES))
+        shown = forms(connection, str(id_), CurrentRules(RULES), lambda _name, message: message.as_it_is)
     assert shown is not None
     assert (shown.rules_then, shown.then) == ("0123456789ab", None)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from adapters.files.outbound import FilesTransport
-from bus.delivery.transport import Answer, NotSentError, Verdict
+from bus.delivery.transport import Answer, NotSentError, SentForm, Verdict
 from runtime.settings import FilePlace
 from tests.contract.outbound.files_harness import files
 from tests.contract.outbound.harness import outgoing
 
 
-async def nothing() -> None:
+async def nothing(_form: SentForm) -> None:
     """Nobody is told."""
 
 

@@ -14,7 +14,7 @@ from adapters.mllp.batch import is_batch, split
 from adapters.mllp.batched import BatchedTransport
 from adapters.mllp.framing import framed
 from adapters.mllp.links import control_id
-from bus.delivery.transport import Answer, NotSentError, Outgoing, UnansweredError, Verdict
+from bus.delivery.transport import Answer, NotSentError, Outgoing, SentForm, UnansweredError, Verdict
 from bus.rules.destinations import MllpDestination
 from tests.contract.outbound.harness import outgoing
 from tests.integration.bus.clinic import rows
@@ -69,7 +69,7 @@ async def receiving(
             await transport.close()
 
 
-async def on_wire() -> None:
+async def on_wire(_form: SentForm) -> None:
     """Nothing refuses it."""
 
 
@@ -149,7 +149,7 @@ async def test_two_of_one_control_id_are_never_in_one_batch() -> None:
 
 
 async def test_what_the_queue_takes_back_is_left_out() -> None:
-    async def refused() -> None:
+    async def refused(_form: SentForm) -> None:
         raise NotSentError("not any more")
 
     async with receiving() as (receiver, transport):

@@ -12,7 +12,7 @@ from adapters.mllp.framing import framed
 from adapters.mllp.links import control_id
 from adapters.mllp.numbered import NumberedTransport
 from adapters.mllp.numbers import StoredNumbers
-from bus.delivery.transport import NotSentError, UnsendableError, Verdict
+from bus.delivery.transport import NotSentError, SentForm, UnsendableError, Verdict
 from tests.contract.outbound.harness import outgoing
 from tests.integration.adapters.mllp.test_sequence import listening
 from tests.integration.bus.clinic import hl7, rows
@@ -108,7 +108,7 @@ async def test_another_message_may_go_between_and_nothing_is_doubled(database_ur
     assert rows(database_url, "SELECT code FROM bus.delivery ORDER BY id")[0] == ("sequence",)
 
 
-async def on_wire() -> None:
+async def on_wire(_form: SentForm) -> None:
     """Nothing refuses it."""
 
 

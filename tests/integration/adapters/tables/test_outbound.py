@@ -16,7 +16,7 @@ from adapters.tables.databases import database_url
 from adapters.tables.outbound import TablesTransport
 from adapters.tables.target import Target
 from adapters.tables.upsert import Write, insert, update, writer
-from bus.delivery.transport import Answer, NotSentError, Outgoing, UnsendableError, Verdict
+from bus.delivery.transport import Answer, NotSentError, Outgoing, SentForm, UnsendableError, Verdict
 from bus.rules.destinations import TablesDestination
 from bus.rules.sending.tables import Status
 from bus.rules.spec import Form
@@ -111,7 +111,7 @@ async def way(database: Database) -> AsyncIterator[TablesTransport]:
     await made.close()
 
 
-async def nothing() -> None:
+async def nothing(_form: SentForm) -> None:
     """Nobody is told."""
 
 
@@ -243,10 +243,13 @@ async def test_the_two_statements_of_sql_server_and_oracle_do_the_same(
 ) -> None:
     """Run on databases that are here; only the comparison of texts is each database's own."""
 
-    def two(backend: str, target: Target, status: Status | None) -> Write:
-        monkeypatch.setattr("adapters.tables.upsert.update", lambda t, s, _b: update(t, s, backend))
+    def two(backend: str, target: Target, status: Status | None, *, again: bool) -> Write:
+        def updated(t: Target, s: Status | None, _backend: str, *, again: bool) -> sa.Update:
+            return update(t, s, backend, again=again)
+
+        monkeypatch.setattr("adapters.tables.upsert.update", updated)
         assert insert(target, status) is not None
-        return writer("mssql", target, status)
+        return writer("mssql", target, status, again=again)
 
     monkeypatch.setattr(outbound, "writer", two)
     way = TablesTransport(spec(), database.url)

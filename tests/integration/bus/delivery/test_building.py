@@ -52,7 +52,7 @@ class Wire:
         self.got: list[Outgoing] = []
 
     async def send(self, message: Outgoing, on_wire: OnWire) -> Answer:
-        await on_wire()
+        await on_wire(message.as_it_is)
         self.got.append(message)
         return Answer(Verdict.TAKEN, "AA", b"")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bus.delivery import control, overview
+from bus.delivery import control, figures, overview
 from bus.delivery.console import destinations_main
 from bus.delivery.control import Mode, NoDeliveryError, NotStuckError
 from bus.journey import journey
@@ -195,6 +195,15 @@ async def test_the_command_line_says_what_is_wrong(
     assert destinations_main(["list"]) == 0
     assert destinations_main(["show", "ward", "--state", "queued"]) == 0
     assert "ADT^A08" in capsys.readouterr().out
+
+
+async def test_what_was_delivered_without_going_out_has_no_times(database_url: str) -> None:
+    enqueue(database_url, "ward", *messages(1))
+    rows(database_url, "UPDATE bus.delivery SET state = 'delivered', done_at = now() RETURNING id")
+    with engine_of(database_url).connect() as connection:
+        [one] = overview.standings(connection, {"ward": mllp(9)})
+        assert one.last_hour is None
+        assert figures.read(connection).times["ward"].queued == {}
 
 
 async def test_times_queued_and_to_the_answer_are_shown_apart(database_url: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import ssl
@@ -19,7 +18,7 @@ import pytest
 from adapters.exchange import Exchange, Request
 from adapters.soap.server import create_app
 from adapters.uploads import UploadSettings
-from bus.delivery.transport import NotSentError
+from bus.delivery.transport import NotSentError, SentForm
 from bus.rules.destinations import RestDestination
 from runtime.settings import CHECKOUT
 from tests.certificates import Authority
@@ -162,7 +161,7 @@ def way(url: str, ca: Path) -> Exchange:
     return Exchange(RestDestination(**values, address=url, tls={"ca": ca}, timeout_seconds=5.0))
 
 
-async def nothing() -> None:
+async def nothing(_form: SentForm) -> None:
     """Nobody is told."""
 
 
@@ -182,7 +181,7 @@ async def test_over_https_the_pinned_authority_alone_is_believed(tmp_path: Path)
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        request = Request("POST", url, {"content-type": "application/json"}, json.dumps({}).encode())
+        request = Request("POST", url, {"content-type": "application/json"}, b"{}", SentForm(b"{}", "utf-8"))
         stranger = way(url, other.certificate)
         with pytest.raises(NotSentError):
             await stranger.send(request, nothing)

@@ -66,6 +66,9 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.DELIVERY_DECIDE: {
         (role, where, "operations") for role in ("engineer", "ops") for where in ("campus", "group")
     },
+    Action.DELIVERY_AGAIN: {
+        (role, where, "operations") for role in ("engineer", "ops") for where in ("campus", "group")
+    },
     Action.MASTER_DATA_READ: {
         (role.value, where, purpose)
         for role in Role
