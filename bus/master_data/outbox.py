@@ -29,6 +29,8 @@ _LEFT_OUT = sa.text(
     " AND payload ->> 'kind' <> ALL(:kinds)"
 )
 _FORGET = sa.text("DELETE FROM bus.outbox WHERE destination = :destination")
+MESSAGE_TYPE = "json:master-data:"
+"""What the type of the message begins with that tells a subscriber; the kind follows."""
 BATCH = 1000
 """Changes in one statement."""
 
@@ -46,27 +48,15 @@ def publish_map(connection: sa.Connection, entry: MapEntry) -> int:
     return _publish(connection, subscribers.CODE_MAP, [_map_change(entry)])
 
 
-def publish_present(connection: sa.Connection, one: Subscriber) -> int:
-    """Tell a subscriber what there is already, of every kind it subscribed to; the same again writes nothing.
+def publish_present(connection: sa.Connection, name: str, kinds: Sequence[str]) -> int:
+    """Tell who subscribes in this transaction what there is already; the same again writes nothing.
 
-    What refers to others comes after them. It is read and written in batches, however much there is. Returns
-    how many rows were written.
+    Called before the subscriber is written: what it waits for here, who changes something takes first, too,
+    so that nobody waits in a circle. What refers to others comes after them. It is read and written in
+    batches, however much there is. Returns how many rows were written. Raises `BusyError`.
     """
-    # An import or a mapping under way does not see the subscriber yet: wait until it can be seen here.
-    hold_still(connection, one.kinds)
-    wanted = [kind for kind in subscribers.SUBSCRIBABLE if kind in one.kinds]
-    return sum(_insert(connection, _present(connection, kind), [one.lying]) for kind in wanted)
-
-
-def hold_still(connection: sa.Connection, kinds: Sequence[str]) -> None:
-    """Let nobody change what is of these kinds before the caller's transaction ends.
-
-    Taken before a subscriber is written, as who changes something takes them, so that nobody waits in a
-    circle.
-    """
-    store.lock(connection)
-    if subscribers.CODE_MAP in kinds:
-        maps.wait_for_batches(connection)
+    wanted = [kind for kind in subscribers.SUBSCRIBABLE if kind in kinds]
+    return sum(_insert(connection, _present(connection, kind), [subscribers.lying(name)]) for kind in wanted)
 
 
 def leave_out(connection: sa.Connection, one: Subscriber) -> None:
@@ -82,8 +72,13 @@ def forget(connection: sa.Connection, name: str) -> None:
 
 
 def _present(connection: sa.Connection, kind: str) -> Iterator[Change]:
+    """Give what there is of a kind. Who changes it meanwhile does not see the subscriber yet, and is waited
+    for; who begins to later sees it.
+    """
     if kind == subscribers.CODE_MAP:
+        maps.wait_for_batches(connection)
         return map(_map_change, maps.current(connection))
+    store.lock(connection)
     return map(_entry_change, store.each_period(connection, Kind(kind)))
 
 

@@ -25,7 +25,7 @@ _STANDINGS = sa.text(
     f" queued.stuck, sent.at AS sent_at {_OF_EACH}"
     " CROSS JOIN LATERAL (SELECT count(*) AS number, min(o.created_at) AS oldest FROM bus.outbox o"
     " WHERE o.destination = s.lying AND o.delivered_at IS NULL) lies"
-    " CROSS JOIN LATERAL (SELECT count(*) AS number, min(o.created_at) AS oldest,"
+    " CROSS JOIN LATERAL (SELECT count(*) AS number, min(coalesce(o.created_at, d.queued_at)) AS oldest,"
     " count(*) FILTER (WHERE d.state IN ('ambiguous', 'parked')) AS stuck FROM bus.delivery d"
     " LEFT JOIN bus.outbox o ON o.destination = s.lying AND o.message_id = d.message_id"
     " AND o.destination <> 'workflow' WHERE d.destination = s.destination AND d.patient_key = s.key"

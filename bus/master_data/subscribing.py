@@ -36,14 +36,12 @@ def subscribe(
     one that does not take these kinds.
     """
     if wanted.present:
-        outbox.hold_still(connection, wanted.kinds)
+        outbox.publish_present(connection, wanted.name, wanted.kinds)
     one = subscribers.subscribe(connection, wanted.name, wanted.kinds, by, destination=wanted.destination)
     unfit = misfit(one, specs)
     if unfit is not None and not unfit.missing:
         raise BadSubscriptionError(unfit.text, zh=unfit.zh)
     outbox.leave_out(connection, one)
-    if wanted.present:
-        outbox.publish_present(connection, one)
     return one
 
 

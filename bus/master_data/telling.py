@@ -21,6 +21,7 @@ from bus.delivery.queue import Queued
 from bus.envelope import Arrival
 from bus.inbox import accept_in
 from bus.master_data.fitting import misfit
+from bus.master_data.outbox import MESSAGE_TYPE
 from bus.router.verdicts import Verdicts
 from bus.router.work import READY, Row
 from bus.rules.destinations import AnyDestination
@@ -79,7 +80,7 @@ def arrival(name: str, change: Change) -> Arrival:
         facility=GROUP,
         sender=SENDER,
         control_id=f"MD{change.id}",
-        message_type=f"json:master-data:{change.payload['kind']}",
+        message_type=MESSAGE_TYPE + change.payload["kind"],
         body=body,
         charset="utf-8",
         protocol=PROTOCOL,

@@ -20,10 +20,13 @@ from adapters.files.outbound import FilesTransport
 from adapters.rest.outbound import RestTransport
 from adapters.tables.outbound import TablesTransport
 from bus.delivery import control
+from bus.held import NotHeldError
 from bus.master_data import outbox, standing, subscribing, telling
 from bus.master_data.imports import import_rows
 from bus.master_data.subscribing import Wanted
 from bus.master_data.telling import Teller, order_key
+from bus.replay.ledger import Who
+from bus.replay.one import replay
 from bus.rules.destinations import AnyDestination, FilesDestination, RestDestination, TablesDestination
 from consortium.terminology import service, store
 from consortium.terminology.model import Kind
@@ -122,6 +125,16 @@ class TestQueueing:
         kind, lying = "json:master-data:department", "master-data:his"
         assert found == [("GROUP", "YILIAN", kind, lying, "his", key, True, True)] * 2
         assert queued(database_url) == ["心血管内科", "呼吸内科"]
+        assert rows(database_url, "SELECT count(*) FROM bus.work") == [(0,)]
+
+    def test_it_goes_through_no_rules_again(self, engine: sa.Engine, database_url: str) -> None:
+        specs: Specs = {"his": rest()}
+        subscribe(engine, specs)
+        departments(engine, "心血管内科")
+        teller(database_url, engine, specs).step()
+        [(message,)] = rows(database_url, "SELECT id FROM bus.inbox")
+        with pytest.raises(NotHeldError, match="tells a subscriber of a change of master data"):
+            replay(engine, message, Who("chen", "again"), KEY)
         assert rows(database_url, "SELECT count(*) FROM bus.work") == [(0,)]
 
     def test_what_fails_half_way_leaves_nothing_and_is_told_once(
@@ -398,7 +411,7 @@ async def test_they_arrive_once_and_in_order_though_the_receiver_fails_and_the_p
     ]
     once = list(dict.fromkeys(business))
     assert [code for _, _, code, _, _ in once] == [f"{101 + number:04}" for number in range(60)]
-    assert {json.dumps(one, sort_keys=True) for one in arrived}.__len__() == 60
+    assert len({json.dumps(one, sort_keys=True) for one in arrived}) == 60
     ids = [headers["idempotency-key"] for headers, _ in his.got]
     assert len(set(ids)) == 60
     assert rows(database_url, "SELECT count(*) FROM bus.outbox WHERE delivered_at IS NULL") == [(0,)]
