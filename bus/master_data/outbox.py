@@ -29,6 +29,8 @@ _LEFT_OUT = sa.text(
     " AND payload ->> 'kind' <> ALL(:kinds)"
 )
 _FORGET = sa.text("DELETE FROM bus.outbox WHERE destination = :destination")
+PROTOCOL = "master-data"
+"""Of the messages that tell subscribers."""
 MESSAGE_TYPE = "json:master-data:"
 """What the type of the message begins with that tells a subscriber; the kind follows."""
 BATCH = 1000

@@ -21,7 +21,7 @@ from bus.delivery.queue import Queued
 from bus.envelope import Arrival
 from bus.inbox import accept_in
 from bus.master_data.fitting import misfit
-from bus.master_data.outbox import MESSAGE_TYPE
+from bus.master_data.outbox import MESSAGE_TYPE, PROTOCOL
 from bus.router.verdicts import Verdicts
 from bus.router.work import READY, Row
 from bus.rules.destinations import AnyDestination
@@ -31,7 +31,6 @@ from consortium.terminology.model import GROUP
 from consortium.terminology.subscribers import Subscriber
 from runtime.settings import Settings
 
-PROTOCOL = "master-data"
 SENDER = "YILIAN"
 OPEN = 200
 """Deliveries of a subscriber that are open at a time, at most."""
@@ -152,5 +151,5 @@ class Teller:
             verdicts.record(row, None, {"kind": f"master data: {kind}", "change": change.dedupe_key})
             verdicts.deliver(Queued(one.destination, receipt.id, (key,), Form.RAW, None))
         verdicts.write(connection)
-        values = {"ids": [change.id for change in changes], "messages": [one.id for one in receipts]}
+        values = {"ids": [change.id for change in changes], "messages": [receipt.id for receipt in receipts]}
         connection.execute(_TAKEN, values)

@@ -20,6 +20,7 @@ from adapters.files.outbound import FilesTransport
 from adapters.rest.outbound import RestTransport
 from adapters.tables.outbound import TablesTransport
 from bus.delivery import control
+from bus.forms import CurrentRules, forms
 from bus.held import NotHeldError
 from bus.master_data import outbox, standing, subscribing, telling
 from bus.master_data.imports import import_rows
@@ -135,6 +136,11 @@ class TestQueueing:
         [(message,)] = rows(database_url, "SELECT id FROM bus.inbox")
         with pytest.raises(NotHeldError, match="tells a subscriber of a change of master data"):
             replay(engine, message, Who("chen", "again"), KEY)
+        with engine.connect() as connection:
+            shown = forms(connection, str(message), CurrentRules(CHECKOUT / "rules"))
+        assert shown is not None
+        assert (shown.decision, [one.destination for one in shown.sent]) == (None, ["his"])
+        assert ("name", "心血管内科") in [(part.place, part.value) for part in shown.parts]
         assert rows(database_url, "SELECT count(*) FROM bus.work") == [(0,)]
 
     def test_what_fails_half_way_leaves_nothing_and_is_told_once(

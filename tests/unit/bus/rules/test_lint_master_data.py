@@ -87,7 +87,7 @@ def test_the_keys_are_those_of_what_is_sent() -> None:
 def test_the_examples_of_the_page_are_taken(tmp_path: Path) -> None:
     made = rules(tmp_path, TESTED, WARD)
     page = (CHECKOUT / "docs" / "master-data.md").read_text(encoding="utf-8")
-    blocks = {name[1]: block for block in BLOCK.findall(page) if (name := NAMED.search(block))}
+    blocks = {head[1]: block for block in BLOCK.findall(page) if (head := NAMED.search(block))}
     assert len(blocks) == 3
     for name, block in blocks.items():
         (made / "destinations" / f"{name}.yaml").write_text(block, encoding="utf-8")
