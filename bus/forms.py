@@ -25,6 +25,7 @@ from bus.hl7.charset import decode
 from bus.hl7.message import Message, Segment
 from bus.hl7.problem import HL7Error
 from bus.journey import readable
+from bus.master_data.outbox import PROTOCOL as MASTER_DATA
 from bus.rules.decision import Decision
 from bus.rules.records import KnownRecords, Records
 from bus.rules.ruleset import RuleSet, unreadable
@@ -89,7 +90,7 @@ class Forms:
     """Unescaped, in order; empty where it does not parse."""
     decision: Decision | None
     """What the rules of now say; None for a refusal, for a body that is not here any more, and for what was
-    written over FHIR: no rule is asked what it means.
+    written over FHIR or tells a subscriber of master data: no rule is asked what it means.
     """
     answer: Answer
     rules_then: str | None = None
@@ -156,7 +157,7 @@ def forms(
         size = connection.execute(SIZE, {"id": stored.id}).scalar_one()
         shown = _stored(stored, b"", size, None, bodies.told(connection, stored.id, stored.received_at))
         return replace(shown, sent=sent(connection, stored.id, recompute))
-    if stored.protocol in (PROTOCOL, "hl7v3"):
+    if stored.protocol in (PROTOCOL, "hl7v3", MASTER_DATA):
         shown = _stored(stored, stored.body, len(stored.body), None, None)
         return replace(shown, sent=sent(connection, stored.id, recompute))
     records = KnownRecords(connection)

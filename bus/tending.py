@@ -24,6 +24,7 @@ from bus.alerts import conditions, delivery, store
 from bus.alerts.channel import Channel
 from bus.alerts.conditions import Limits
 from bus.delivery import figures
+from bus.master_data import standing
 from bus.replay import run
 from bus.retention import run as retention
 from bus.retention.decide import Keep
@@ -100,6 +101,7 @@ class Watch:
             disk_used=_used(self._tended.home),
             gateways=gateways.gateways(connection),
             destinations=figures.standings(connection),
+            subscribers=standing.unhanded(connection),
         )
 
     def _silent(self, ages: dict[str, float]) -> dict[str, float]:

@@ -6,12 +6,20 @@ from collections.abc import Mapping
 
 from lxml import etree
 
-from adapters.exchange import Exchange, Reply, Request, authorization, verdict
+from adapters.exchange import Exchange, Reply, Request, again, authorization, verdict
 from adapters.ihe import envelope
 from adapters.ihe.faults import SOAP, FaultError
 from adapters.ihe.mtom import Parts, unpack
 from adapters.soap_faults import judged_fault
-from bus.delivery.transport import ANSWER_KEPT, Answer, OnWire, Outgoing, UnsendableError, Verdict
+from bus.delivery.transport import (
+    ANSWER_KEPT,
+    Answer,
+    OnWire,
+    Outgoing,
+    SentForm,
+    UnsendableError,
+    Verdict,
+)
 from bus.hl7v3.names import ACKNOWLEDGEMENT, REVISE, tag
 from bus.rules.destinations import PixV3Destination
 from bus.sources.xml_parser import ForbiddenXmlError, MalformedXmlError, parse_xml
@@ -46,8 +54,9 @@ class PixV3Transport:
         """Tell it; see `Transport`. Raises UnsendableError for anything that is no notice."""
         written = envelope.written(_notice(message.body), ACTION, to=self._spec.address)
         body, content_type = Parts(mtom=False).pack(written, ACTION)
-        headers = {**self._headers, "content-type": content_type}
-        reply = await self._exchange.send(Request("POST", self._spec.address, headers, body), on_wire)
+        headers = {**self._headers, "content-type": content_type, **again(message)}
+        request = Request("POST", self._spec.address, headers, body, SentForm(body, "utf-8"))
+        reply = await self._exchange.send(request, on_wire)
         meaning, code = _judged(reply)
         return Answer(meaning, code, reply.body[:ANSWER_KEPT], reply.retry_after)
 

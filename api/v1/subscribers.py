@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -9,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.caller import Caller, gate
 from api.failures import not_found
-from bus.master_data import outbox
+from bus.master_data import standing, subscribing
+from bus.master_data.subscribing import Wanted
 from consortium.access.model import SHARED, Action, Resource
 from consortium.terminology import subscribers
 from consortium.terminology.model import GROUP
@@ -28,6 +30,11 @@ class Subscription(BaseModel):
     )
 
     kinds: list[str] = Field(min_length=1, description=", ".join(subscribers.SUBSCRIBABLE))
+    destination: str | None = Field(
+        default=None,
+        description="by which it is told, a file of rules/destinations; by default the one of its own name",
+        examples=["main-his"],
+    )
 
 
 class Subscriber(Subscription):
@@ -36,9 +43,10 @@ class Subscriber(Subscription):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(examples=["main-his"])
-    destination: str = Field(
-        description="where its changes lie for delivery", examples=["master-data:main-his"]
-    )
+    waiting: int = Field(description="changes that it was not told yet")
+    oldest_waiting_at: datetime | None = Field(description="when the first of those was made")
+    sent_at: datetime | None = Field(description="when it took the last one")
+    problem: str | None = Field(description="why nothing goes to it, and what to do")
 
 
 class Subscribers(BaseModel):
@@ -47,16 +55,24 @@ class Subscribers(BaseModel):
     items: list[Subscriber]
 
 
-def _subscriber(one: subscribers.Subscriber) -> Subscriber:
-    return Subscriber(name=one.name, kinds=list(one.kinds), destination=one.destination)
+def _subscriber(one: standing.Standing) -> Subscriber:
+    return Subscriber(
+        name=one.subscriber.name,
+        kinds=list(one.subscriber.kinds),
+        destination=one.subscriber.destination,
+        waiting=one.waiting,
+        oldest_waiting_at=one.oldest,
+        sent_at=one.sent_at,
+        problem=None if one.problem is None else one.problem.text,
+    )
 
 
-@router.get("", summary="List who is told of changes")
+@router.get("", summary="List who is told of changes, and what waits for each")
 def list_subscribers(caller: Reader) -> Subscribers:
-    """Return every subscriber."""
+    """Return every subscriber and how it stands."""
     caller.allow(SHARED)
     with caller.parts.statements.connect() as connection:
-        found = subscribers.listed(connection)
+        found = standing.standings(connection, caller.parts.destinations.get(connection))
     return Subscribers(items=[_subscriber(one) for one in found])
 
 
@@ -69,20 +85,24 @@ def subscribe(
 ) -> Subscriber:
     """Register a subscriber, or change what it is told. The same again changes nothing."""
     decision = caller.allow(Resource(organisation=GROUP))
+    wanted = Wanted(name, subscription.kinds, subscription.destination, present)
     with caller.parts.engine.begin() as connection:
-        one = subscribers.subscribe(connection, name, subscription.kinds, caller.user.username)
-        if present:
-            outbox.publish_present(connection, one)
-    caller.note(f"{decision.reason}; told of {', '.join(one.kinds)}", what=f"subscriber {name}")
-    return _subscriber(one)
+        specs = caller.parts.destinations.get(connection)
+        one = subscribing.subscribe(connection, wanted, specs, caller.user.username)
+        stands = next(
+            found for found in standing.standings(connection, specs) if found.subscriber.name == one.name
+        )
+    told = f"told of {', '.join(one.kinds)} by {one.destination}"
+    caller.note(f"{decision.reason}; {told}", what=f"subscriber {name}")
+    return _subscriber(stands)
 
 
 @router.delete("/{name}", status_code=204, summary="Tell a system no more")
 def unsubscribe(caller: Writer, name: Name) -> None:
-    """Forget a subscriber; what lies in its destination stays there."""
+    """Forget a subscriber and what waits for it; what is queued at its destination goes out."""
     decision = caller.allow(Resource(organisation=GROUP))
     with caller.parts.engine.begin() as connection:
-        known = subscribers.unsubscribe(connection, name)
+        known = subscribing.unsubscribe(connection, name)
     if not known:
         raise not_found("subscriber")
     caller.note(decision.reason, what=f"subscriber {name}")

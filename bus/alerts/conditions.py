@@ -10,6 +10,7 @@ from bus.delivery.control import Mode
 from bus.delivery.figures import Standing
 from bus.gateways import Gateway
 from bus.gauges import Unmapped
+from bus.master_data.standing import Unhanded
 
 EASED = 0.8
 """An alert is cleared at this share of its threshold, so that it does not come and go around it."""
@@ -36,7 +37,9 @@ class Limits:
     disk_free: float = 0.1
     """Least free share."""
     destination_seconds: float = 600.0
-    """How long the first of a destination's queue may wait."""
+    """How long the first of a destination's queue may wait, or a change of master data that nothing takes
+    there.
+    """
     stuck: float = 1.0
     """Deliveries of a destination that wait for a person: this many are too many."""
     breakers: bool = True
@@ -64,6 +67,8 @@ class State:
     gateways: Sequence[Gateway] = ()
     """As each told of itself last."""
     destinations: Sequence[Standing] = ()
+    subscribers: Sequence[Unhanded] = ()
+    """Of master data, whose changes wait and are not queued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class Reading:
 
     name: str
     subject: str
-    """A campus, a process, a gateway or a destination; "" for the whole platform."""
+    """A campus, a process, a gateway, a destination or a subscriber; "" for the whole platform."""
     value: float
     threshold: float
     detail: str
@@ -105,7 +110,10 @@ def turn(reading: Reading, *, open_: bool) -> Turn:
 
 def readings(state: State, limits: Limits) -> list[Reading]:
     """Return a reading of everything that is watched."""
-    watched = (_queue, _errors, _silence, _unmapped, _processes, _gateways, _destinations, _disk)
+    watched = (
+        *(_queue, _errors, _silence, _unmapped, _processes, _gateways),
+        *(_destinations, _subscribers, _disk),
+    )
     return [reading for watch in watched for reading in watch(state, limits) if reading.threshold > 0]
 
 
@@ -180,6 +188,15 @@ def _destinations(state: State, limits: Limits) -> Iterator[Reading]:
         if limits.breakers and one.open is not None:
             detail = "it fails, and is asked now and then; tell its owner, and see ./yilian destinations list"
             yield Reading("destination_breaker", one.name, float(one.open), 1.0, detail, inclusive=True)
+
+
+def _subscribers(state: State, limits: Limits) -> Iterator[Reading]:
+    for one in state.subscribers:
+        detail = (
+            f"changes of master data wait for {one.seconds:.0f} s and do not come to the destination"
+            f" {one.destination}; ./yilian master subscribers says why"
+        )
+        yield Reading("subscriber_age", one.name, one.seconds, limits.destination_seconds, detail)
 
 
 def _disk(state: State, limits: Limits) -> Iterator[Reading]:

@@ -50,8 +50,8 @@ class Alert:
 
     id: int
     name: str
-    """queue_age, error_rate, silence, unmapped, process, gateway, disk, destination_age, destination_stuck or
-    destination_breaker.
+    """queue_age, error_rate, silence, unmapped, process, gateway, disk, destination_age, destination_stuck,
+    destination_breaker or subscriber_age.
     """
     subject: str
     value: float

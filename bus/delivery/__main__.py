@@ -10,6 +10,7 @@ import signal
 from functools import partial
 from pathlib import Path
 
+import sqlalchemy as sa
 import structlog
 
 from adapters.mllp.batched import BatchedTransport
@@ -24,6 +25,8 @@ from bus.delivery.lines import Lines
 from bus.delivery.transport import Transport, secret_of
 from bus.fhir.systems import Systems
 from bus.heartbeat import beat
+from bus.master_data.running import tell
+from bus.master_data.telling import Teller
 from bus.rules.destinations import (
     AnyDestination,
     FilesDestination,
@@ -35,7 +38,7 @@ from bus.rules.destinations import (
     WebhookDestination,
 )
 from bus.rules.versions.described import deployed, looking
-from bus.rules.versions.destinations import BELOW
+from bus.rules.versions.destinations import BELOW, CurrentDestinations
 from consortium.errors import PermanentError
 from runtime import settings
 
@@ -99,13 +102,31 @@ async def main(options: settings.Settings) -> None:
     engine = looking(options.database_url, "delivery")
     look = partial(deployed, engine, options.rules_dir, BELOW)
     lines = Lines(look, options.database_url, partial(connect, options))
-    beating = asyncio.create_task(beat(options.database_url, "delivery", lines.detail))
+    queueing = _engine(options)
+    teller = Teller(options, queueing, CurrentDestinations(options.rules_dir).get)
+    beside = [
+        asyncio.create_task(beat(options.database_url, "delivery", lines.detail)),
+        asyncio.create_task(tell(teller)),
+    ]
     try:
         await lines.run(stop)
     finally:
-        beating.cancel()
-        await asyncio.gather(beating, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        queueing.dispose()
         engine.dispose()
+
+
+def _engine(options: settings.Settings) -> sa.Engine:
+    """Return by what master data is queued for its subscribers: one transaction at a time."""
+    return sa.create_engine(
+        sa.make_url(options.database_url).set(drivername="postgresql+psycopg"),
+        pool_size=1,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"connect_timeout": 3, "application_name": "master data"},
+    )
 
 
 if __name__ == "__main__":

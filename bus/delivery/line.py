@@ -181,6 +181,8 @@ class Line:
         room = self._room(control)
         if room <= 0 and not self._jobs:
             await self._put_back(rows)
+        if room > 0 and not self._claimed and self._settling.unwritten():
+            await self._settling.write(rows)  # what stood behind them is due by that, and claimed below
         if room > 0 and (not self._claimed or (self._plenty and len(self._claimed) < LOW)):
             ahead = AHEAD if self.breaker.position(monotonic()) is Position.CLOSED else 0
             found = await rows.claim(room + ahead, control.last, self.version)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import getpass
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from bus import terminal
-from bus.master_data import outbox
+from bus.master_data import standing, subscribing
 from bus.master_data.imports import import_rows
-from bus.master_data.show import imported_data, recorded_data
+from bus.master_data.show import imported_data, recorded_data, standing_data
+from bus.master_data.subscribing import Wanted
+from bus.rules.destinations import AnyDestination
+from bus.rules.versions.destinations import CurrentDestinations
 from consortium.access.model import Action
 from consortium.terminology import csv_form, service, store, subscribers
 from consortium.terminology.model import FIELDS, GROUP, Kind, Recorded
@@ -114,7 +117,20 @@ def _subscriptions(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     one.add_argument(
         "name", help=words("of a-z, 0-9 and -, such as main-his", "名称，由 a-z、0-9 和 - 组成，如 main-his")
     )
-    one.add_argument("kinds", nargs="+", choices=subscribers.SUBSCRIBABLE, metavar="KIND")
+    one.add_argument(
+        "kinds",
+        nargs="+",
+        choices=subscribers.SUBSCRIBABLE,
+        metavar="KIND",
+        help=", ".join(subscribers.SUBSCRIBABLE),
+    )
+    one.add_argument(
+        "--to",
+        metavar="DESTINATION",
+        help=words(
+            "by which destination; by default the one of its own name", "投递到哪个目的系统；默认与名称相同"
+        ),
+    )
     one.add_argument(
         "--present",
         action="store_true",
@@ -127,7 +143,8 @@ def _subscriptions(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     _by(two)
     two.set_defaults(run=_unsubscribe)
     commands.add_parser(
-        "subscribers", help=words("who is told of what", "列出订阅方及其订阅内容")
+        "subscribers",
+        help=words("who is told of what, and what waits for each", "列出订阅方、订阅内容及待送达的变更"),
     ).set_defaults(run=_subscribers)
 
 
@@ -267,21 +284,29 @@ def _fields(engine: sa.Engine, options: argparse.Namespace) -> int:
     return terminal.show_table(("column", "means", "", "one of"), rows)
 
 
+def _specs(connection: sa.Connection) -> Mapping[str, AnyDestination]:
+    return CurrentDestinations(settings.load().rules_dir).get(connection)
+
+
 def _subscribe(engine: sa.Engine, options: argparse.Namespace) -> int:
+    wanted = Wanted(options.name, options.kinds, options.to, options.present)
     with engine.begin() as connection:
-        one = subscribers.subscribe(connection, options.name, options.kinds, _who(options))
-        if options.present:
-            outbox.publish_present(connection, one)
-    what = f"subscriber {one.name}"
-    terminal.note(engine, _who(options), Action.MASTER_DATA_WRITE, what, f"told of {', '.join(one.kinds)}")
+        one = subscribing.subscribe(connection, wanted, _specs(connection), _who(options))
+    what, told = f"subscriber {one.name}", f"told of {', '.join(one.kinds)} by {one.destination}"
+    terminal.note(engine, _who(options), Action.MASTER_DATA_WRITE, what, told)
     return _subscribers(engine, options)
 
 
 def _unsubscribe(engine: sa.Engine, options: argparse.Namespace) -> int:
     with engine.begin() as connection:
-        known = subscribers.unsubscribe(connection, options.name)
+        known = subscribing.unsubscribe(connection, options.name)
     if not known:
-        return terminal.fail(f"there is no subscriber {options.name}; see ./yilian master subscribers")
+        return terminal.fail(
+            words(
+                f"there is no subscriber {options.name}; see ./yilian master subscribers",
+                f"没有订阅方 {options.name}；请查看 ./yilian master subscribers",
+            )
+        )
     what = f"subscriber {options.name}"
     terminal.note(engine, _who(options), Action.MASTER_DATA_WRITE, what, "told no more")
     return _subscribers(engine, options)
@@ -289,10 +314,27 @@ def _unsubscribe(engine: sa.Engine, options: argparse.Namespace) -> int:
 
 def _subscribers(engine: sa.Engine, options: argparse.Namespace) -> int:
     with engine.connect() as connection:
-        found = subscribers.listed(connection)
+        found = standing.standings(connection, _specs(connection))
     if options.json:
-        shown = [{"name": s.name, "kinds": list(s.kinds), "destination": s.destination} for s in found]
-        return terminal.show_json({"subscribers": shown})
-    return terminal.show_table(
-        ("name", "kinds", "destination"), [(s.name, ", ".join(s.kinds), s.destination) for s in found]
+        return terminal.show_json({"subscribers": [standing_data(one) for one in found]})
+    now = datetime.now(UTC)
+    columns = words(
+        "name,kinds,destination,waiting,oldest waits,last sent",
+        "名称,种类,目的系统,待送达,最早已等待,最近送达",
     )
+    rows = [
+        (
+            one.subscriber.name,
+            ", ".join(one.subscriber.kinds),
+            one.subscriber.destination,
+            one.waiting,
+            f"{(now - one.oldest).total_seconds():.0f} s" if one.oldest else None,
+            f"{one.sent_at.astimezone():%Y-%m-%d %H:%M:%S}" if one.sent_at else None,
+        )
+        for one in found
+    ]
+    status = terminal.show_table(columns.split(","), rows)
+    for one in found:
+        if one.problem is not None:
+            terminal.write(f"{one.subscriber.name}: {words(one.problem.text, one.problem.zh)}")
+    return status

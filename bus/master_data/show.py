@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bus.master_data.standing import Standing
 from consortium.terminology.model import Entry, Recorded
 from consortium.terminology.service import Imported
 
@@ -47,4 +48,17 @@ def imported_data(done: Imported, *, dry_run: bool) -> dict[str, Any]:
         ],
         "unchanged": done.plan.unchanged,
         "recorded": len(done.recorded),
+    }
+
+
+def standing_data(one: Standing) -> dict[str, Any]:
+    """Return how a subscriber stands."""
+    return {
+        "name": one.subscriber.name,
+        "kinds": list(one.subscriber.kinds),
+        "destination": one.subscriber.destination,
+        "waiting": one.waiting,
+        "oldest_waiting_at": one.oldest,
+        "sent_at": one.sent_at,
+        "problem": None if one.problem is None else one.problem.text,
     }

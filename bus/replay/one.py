@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from bus import bodies, held, trace
 from bus.hl7.header import peek
 from bus.hl7.problem import HL7Error
+from bus.master_data.outbox import MESSAGE_TYPE as MASTER_DATA
 from bus.partition import message_key, patient_key
 from bus.replay import ledger
 from bus.replay.ledger import Effect, Who
@@ -93,7 +94,18 @@ def _again(connection: sa.Connection, message_id: int, routing_key: str) -> Done
 
 
 def refuse_written(message_id: int, message_type: str) -> None:
-    """Refuse what was written over FHIR or HL7 v3: no rule says what it means. Raises `held.NotHeldError`."""
+    """Refuse what was written over FHIR or HL7 v3, and what tells a subscriber: no rule says what it means.
+
+    Raises `held.NotHeldError`.
+    """
+    if message_type.startswith(MASTER_DATA):
+        raise held.NotHeldError(
+            f"message {message_id} tells a subscriber of a change of master data and goes through no rules;"
+            " see ./yilian destinations show for its delivery, or unsubscribe and subscribe with --present to"
+            " tell everything again",
+            zh=f"消息 {message_id} 用于向订阅方通知主数据变更，不经过规则；其投递请用"
+            " ./yilian destinations show 查看，如需全部重发，请取消订阅后以 --present 重新订阅",
+        )
     if message_type.startswith("hl7v3:"):
         raise held.NotHeldError(
             f"message {message_id} was fed by HL7 v3 and recorded before it was answered: nothing of it"

@@ -48,13 +48,14 @@ def shape_findings(rule: Rule, written: frozenset[Family], loaded: Loaded) -> It
     """
     for sending in rule.spec.sendings:
         marked = loaded.destination_marks[sending.to]
-        for read in _reads(loaded.destinations[sending.to]):
+        for read in reads(loaded.destinations[sending.to]):
             for reason in sorted(set(_reasons(read, sending.send, written))):
                 said = f"{reason}; correct the path, or send it otherwise than {sending.send}"
                 yield finding(marked.file, marked.place(read.place), "bad-path", said)
 
 
-def _reads(spec: AnyDestination) -> Iterator[Read]:
+def reads(spec: AnyDestination) -> Iterator[Read]:
+    """Give the paths by which a destination reads what it is sent."""
     match spec:
         case RestDestination():
             for path in IN_ADDRESS.findall(spec.address):
@@ -99,29 +100,36 @@ def _reasons(read: Read, form: Form, written: frozenset[Family]) -> Iterator[str
 
 
 @dataclass(frozen=True, slots=True)
-class _At:
+class At:
     """Where a path has come to in the canonical change."""
 
     shown: str
-    fields: Mapping[str, _At | type[BaseModel]] | type[BaseModel] | None
+    fields: Mapping[str, At | type[BaseModel]] | type[BaseModel] | None
     """A model, or the outermost names; None: a value."""
     many: bool = False
+    outermost: bool = False
 
 
-_ROOT = _At(
+_ROOT = At(
     "what is sent",
-    {"source": Provenance, "change": Change, "contents": _At("contents", None, many=True)},
+    {"source": Provenance, "change": Change, "contents": At("contents", None, many=True)},
+    outermost=True,
 )
 
 
 def canonical_mistake(read: Read) -> str | None:
     """Return what is wrong with a path into the canonical change as it is sent: `source.…`, `change.…`."""
-    parts = [_ROOT]
+    return mistake_in(read, _ROOT)
+
+
+def mistake_in(read: Read, root: At) -> str | None:
+    """Return what is wrong with a path into what is sent, which looks as `root` says."""
+    parts = [root]
     for path in read.inside:
         found = _followed(parts[-1], path)
         if isinstance(found, str):
             return None  # told of the each itself
-        parts.append(_At(found.shown, found.fields))
+        parts.append(At(found.shown, found.fields))
     path = read.path
     while path.startswith(HOLDER) and not read.each:
         if len(parts) == 1:
@@ -134,7 +142,7 @@ def canonical_mistake(read: Read) -> str | None:
     return _unfit(found, read)
 
 
-def _unfit(found: _At, read: Read) -> str | None:
+def _unfit(found: At, read: Read) -> str | None:
     """Say why a place that is there does not fit what is asked of it."""
     if read.each:
         value = found.fields is None and not found.many
@@ -147,13 +155,13 @@ def _unfit(found: _At, read: Read) -> str | None:
     return f"{read.path!r}: {found.shown} is an object: name one of its fields, {', '.join(names)}"
 
 
-def _followed(at: _At, path: str) -> _At | str:
+def _followed(at: At, path: str) -> At | str:
     """Return where a path leads, or say what is wrong with it."""
     for step in path.split(".") if path != "." else ():
         if at.many:
             if not step.isdecimal():
                 return f"{at.shown} is a list: write each, or a number behind it (from 0)"
-            at = _At(f"{at.shown}.{step}", at.fields)
+            at = At(f"{at.shown}.{step}", at.fields)
             continue
         found = _field(at, step)
         if isinstance(found, str):
@@ -162,17 +170,17 @@ def _followed(at: _At, path: str) -> _At | str:
     return at
 
 
-def _field(at: _At, step: str) -> _At | str:
+def _field(at: At, step: str) -> At | str:
     if at.fields is None:
         return f"{at.shown} is a value and has no fields"
-    shown = step if at is _ROOT else f"{at.shown}.{step}"
+    shown = step if at.outermost else f"{at.shown}.{step}"
     if isinstance(at.fields, Mapping):
         known = at.fields.get(step)
         if known is None:
             return f"{at.shown} has no field {step!r}; {nearest(step, at.fields)}"
-        return known if isinstance(known, _At) else _At(shown, known)
+        return known if isinstance(known, At) else At(shown, known)
     info = at.fields.model_fields.get(step)
     if info is None:
         return f"{at.shown} has no field {step!r}; {nearest(step, at.fields.model_fields)}"
     target = target_of(info.annotation)
-    return _At(shown, target.model, many=target.many)
+    return At(shown, target.model, many=target.many)

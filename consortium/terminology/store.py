@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -14,6 +14,8 @@ from consortium.terminology.model import Entry, Key, Kind, Recorded
 
 LOCK = 93_000_011
 """Advisory lock: one import at a time, for kinds refer to each other."""
+PAGE = 1000
+"""Periods that are read at a time where all are gone through."""
 
 _LATEST = (
     "SELECT DISTINCT ON (e.owner, e.code, e.valid_from) e.id, e.kind, e.owner, e.code, e.valid_from,"
@@ -74,6 +76,13 @@ def periods(
     """Return every period in its newest version, by owner, code and first day."""
     values = {"kind": kind.value, "owner": owner, "code": code}
     return [_recorded(row) for row in connection.execute(_PERIODS, values).mappings()]
+
+
+def each_period(connection: sa.Connection, kind: Kind) -> Iterator[Recorded]:
+    """Give every period in its newest version, as `periods` does, and hold no more than a page of them."""
+    values = {"kind": kind.value, "owner": None, "code": None}
+    rows = connection.execute(_PERIODS, values, execution_options={"yield_per": PAGE}).mappings()
+    return map(_recorded, rows)
 
 
 def on(

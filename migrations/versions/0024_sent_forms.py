@@ -12,7 +12,7 @@ to who asked for it and why (`bus.delivery_again`).
 from alembic import op
 
 revision = "0024_sent_forms"
-down_revision = "0022_export"
+down_revision = "0023_subscriptions"
 branch_labels = None
 depends_on = None
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, StringConstraints, field_validator
+from pydantic import Field, PositiveFloat, StringConstraints, field_validator, model_validator
 
 from bus.hl7.charset import TABLE_0211
 from bus.rules.sending.verify import Verify
 from bus.rules.spec import Closed, DestinationName
+from consortium.terminology.subscribers import SUBSCRIBABLE
 
 SecretName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
 """Names a secret in the setting delivery_secrets; a file never holds one."""
+
+
+MasterData = Annotated[str, Field(json_schema_extra={"enum": list(SUBSCRIBABLE)})]
+"""A kind of master data, or code-map."""
 
 
 class Order(enum.StrEnum):
@@ -101,6 +106,24 @@ class Destination(Closed):
     fhir: FhirBuilt = FhirBuilt()
     retry: Retry = Retry()
     breaker: Breaker = Breaker()
+    master_data: tuple[MasterData, ...] = Field(
+        default=(),
+        description="kinds of master data that a subscriber may be told through it: docs/master-data.md",
+    )
+
+    @field_validator("master_data")
+    @classmethod
+    def _subscribable(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [kind for kind in kinds if kind not in SUBSCRIBABLE]
+        if unknown:
+            raise ValueError(f"{unknown[0]} is no kind of master data: {', '.join(SUBSCRIBABLE)}")
+        return kinds
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.master_data and self.order is Order.NONE:
+            raise ValueError("master_data: changes arrive in their order: take out order: none")
+        return self
 
     @property
     def verification(self) -> Verify | None:

@@ -62,6 +62,11 @@ class MllpDestination(Destination):
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
+        if self.master_data:
+            raise ValueError(
+                "master_data: it is JSON, and MLLP carries HL7 v2: tell this system by a destination of kind"
+                " rest, webhook, soap, tables or files"
+            )
         if self.sequence and (self.connections > 1 or self.batch):
             raise ValueError("sequence: messages go one by one: take out connections and batch")
         if self.batch and self.connections < self.batch.messages:

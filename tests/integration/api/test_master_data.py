@@ -112,12 +112,14 @@ async def test_subscribers_come_and_go(client: httpx.AsyncClient, as_: As, engin
         answer = await client.put(
             f"{PATH}/subscribers/main-his", json={"kinds": ["department"]}, headers=as_("engineer")
         )
-        assert answer.json()["destination"] == "master-data:main-his"
+        assert (answer.json()["destination"], answer.json()["waiting"]) == ("main-his", 0)
+        assert "no file of the deployed rules" in answer.json()["problem"]
     await imported(client, as_("engineer"))
     with engine.connect() as connection:
         told = connection.execute(sa.text("SELECT destination, count(*) FROM bus.outbox GROUP BY 1")).all()
     assert [tuple(row) for row in told] == [("master-data:main-his", 5)]
-    assert [one["name"] for one in await items(client, as_("ops"), "subscribers")] == ["main-his"]
+    [one] = await items(client, as_("ops"), "subscribers")
+    assert (one["name"], one["waiting"]) == ("main-his", 5)
     gone = await client.delete(f"{PATH}/subscribers/main-his", headers=as_("engineer"))
     assert gone.status_code == 204
     again = await client.delete(f"{PATH}/subscribers/main-his", headers=as_("engineer"))

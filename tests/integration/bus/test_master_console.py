@@ -95,13 +95,21 @@ def test_the_columns_of_a_kind_are_explained(run: Run) -> None:
     assert "must be given" in run("master", "fields", "staff")[1]
 
 
-def test_subscribers_come_and_go(run: Run) -> None:
-    assert run("master", "subscribe", "main-his", "department", "code-map")[0] == 0
-    assert told(run, "master", "subscribers")["subscribers"] == [
-        {"name": "main-his", "kinds": ["code-map", "department"], "destination": "master-data:main-his"}
-    ]
-    assert told(run, "master", "unsubscribe", "main-his")["subscribers"] == []
-    assert run("master", "unsubscribe", "main-his")[0] == 1
+def test_subscribers_come_and_go(run: Run, database_url: str) -> None:
+    run("master", "import", "department", EXAMPLE)
+    status, out, _ = run(
+        "master", "subscribe", "his", "department", "code-map", "--to", "main-his", "--present"
+    )
+    assert status == 0
+    assert "his: no file of the deployed rules describes the destination main-his" in out
+    [one] = told(run, "master", "subscribers")["subscribers"]
+    assert (one["name"], one["kinds"], one["destination"]) == ("his", ["code-map", "department"], "main-his")
+    assert (one["waiting"], one["sent_at"]) == (5, None)
+    assert one["oldest_waiting_at"]
+    assert "rules/destinations/main-his.yaml" in one["problem"]
+    assert told(run, "master", "unsubscribe", "his")["subscribers"] == []
+    assert run("master", "unsubscribe", "his")[0] == 1
+    assert rows(database_url, "SELECT count(*) FROM bus.outbox") == [(0,)]
 
 
 def test_an_unknown_code_is_listed_and_mapped(run: Run, database_url: str) -> None:

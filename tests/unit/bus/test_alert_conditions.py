@@ -12,6 +12,7 @@ from bus.delivery.control import Mode
 from bus.delivery.figures import Standing
 from bus.gateways import Gateway
 from bus.gauges import Unmapped
+from bus.master_data.standing import Unhanded
 
 
 def gateway(silent: float = 3.0, spooled: int = 0, oldest: float = 0.0) -> Gateway:
@@ -29,6 +30,7 @@ WELL = State(
     disk_used=0.5,
     gateways=[gateway(spooled=9, oldest=30.0)],
     destinations=[Standing("ward-b", oldest=3.0, open=False), Standing("old", mode=Mode.PAUSED)],
+    subscribers=[Unhanded("his", "main-his", 9.0)],
 )
 LIMITS = Limits(processes=("relay",), silence_of={"HY": 0})
 
@@ -60,6 +62,7 @@ def test_a_bus_that_is_well_raises_nothing() -> None:
         (replace(WELL, destinations=[Standing("ward-b", oldest=601.0)]), ("destination_age", "ward-b")),
         (replace(WELL, destinations=[Standing("ward-b", stuck=1)]), ("destination_stuck", "ward-b")),
         (replace(WELL, destinations=[Standing("ward-b", open=True)]), ("destination_breaker", "ward-b")),
+        (replace(WELL, subscribers=[Unhanded("his", "main-his", 601.0)]), ("subscriber_age", "his")),
     ],
 )
 def test_each_trouble_raises_its_own(state: State, raised: tuple[str, str]) -> None:
@@ -76,6 +79,7 @@ def test_a_threshold_of_nothing_is_not_watched() -> None:
         1.0,
         [gateway(9e9)],
         [Standing("ward-b", 9e9, 99, open=True)],
+        [Unhanded("his", "main-his", 9e9)],
     )
     off = Limits(0, 0, 0, {}, 0, 0, ("relay",), 0, 0, 0, 0, breakers=False)
     assert readings(trouble, off) == []

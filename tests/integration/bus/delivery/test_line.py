@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from bus.delivery import line
 from bus.delivery.breaker import Position
 from tests.integration.bus.clinic import rows, steps
 from tests.integration.bus.delivery.queue import delivering, enqueue, messages, mllp, states, until
@@ -37,6 +38,18 @@ async def test_messages_arrive_once_each_patient_in_order_with_the_bytes_as_they
         for patient in range(1, 7):
             assert of_patient(ward.got, patient) == [f"P{patient}-{n}" for n in range(1, 11)]
         assert ward.connections <= 4
+
+
+async def test_a_patient_s_next_message_goes_as_soon_as_the_one_before_has_gone(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "IDLE", 60.0)
+    async with MllpReceiver() as ward:
+        arrivals, keys = messages(5)
+        enqueue(database_url, "ward", arrivals, keys)
+        async with delivering(database_url, mllp(ward.port)):
+            await until(lambda: states(database_url) == ["delivered"] * 5)
+        assert ward.got == [f"P1-{number}" for number in range(1, 6)]
 
 
 async def test_the_time_queued_and_the_time_to_the_answer_and_the_answer_are_kept(database_url: str) -> None:

@@ -157,12 +157,12 @@ def test_who_comes_late_is_told_what_there_is_and_then_what_changes(
 ) -> None:
     take_in(engine)
     with engine.begin() as connection:
-        one = subscribers.subscribe(connection, "late", ["department", "code-map"], "chen")
-        assert outbox.publish_present(connection, one) == 4
-        assert outbox.publish_present(connection, one) == 0
+        assert outbox.publish_present(connection, "late", ["department", "code-map"]) == 4
+        assert outbox.publish_present(connection, "late", ["department", "code-map"]) == 0
+        subscribers.subscribe(connection, "late", ["department", "code-map"], "chen")
     take_in(engine, DEPARTMENTS.replace("心血管内科", "心内科"))
     with engine.begin() as connection:
-        assert outbox.publish_present(connection, one) == 0
+        assert outbox.publish_present(connection, "late", ["department", "code-map"]) == 0
     told = rows(database_url, "SELECT payload ->> 'name' FROM bus.outbox ORDER BY id")
     assert [name for (name,) in told] == ["内一科", "心血管内科", "呼吸内科", "呼吸与危重症医学科", "心内科"]
 
