@@ -16,6 +16,7 @@ from adapters.ihe.sources import Sources
 from bus.forms import CurrentRules
 from bus.rules.versions.destinations import CurrentDestinations
 from bus.rules.versions.shelf import Shelf
+from bus.rules.versions.systems import CurrentSystems
 from consortium.access.sign_in import Remembered
 from consortium.documents import affinity
 from consortium.documents.content import ContentStore
@@ -51,6 +52,11 @@ class Platform:
     def destinations(self) -> CurrentDestinations:
         """Other systems, as the deployed rules describe them."""
         return CurrentDestinations(self.settings.rules_dir)
+
+    @cached_property
+    def systems(self) -> CurrentSystems:
+        """The campuses' systems, as the deployed rules declare them."""
+        return CurrentSystems(self.settings.rules_dir)
 
     @cached_property
     def contents(self) -> ContentStore:

@@ -5,13 +5,14 @@ The table is counted on as messages come, never by reading the inbox anew. See m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
+from bus.rules.condition import read_condition
 from bus.rules.expression import ExpressionError, context_of
 from bus.rules.loader import Rule
 from bus.rules.ruleset import RuleSet
@@ -54,8 +55,7 @@ ROWS = sa.text(
     "SELECT facility, sender, protocol, endpoint, message_type, first_seen, last_seen, messages,"
     " CASE WHEN day = (clock_timestamp() AT TIME ZONE :zone)::date THEN today ELSE 0 END AS today,"
     " extract(epoch FROM clock_timestamp() - last_seen)::float8 AS age"
-    " FROM bus.system WHERE CAST(:facility AS text) IS NULL OR facility = :facility"
-    " ORDER BY facility, sender, protocol, endpoint, message_type"
+    " FROM bus.system ORDER BY facility, sender, protocol, endpoint, message_type"
 )
 HELD_TODAY = sa.text(
     "SELECT i.facility, i.sender, count(*) FROM bus.held h JOIN bus.inbox i ON i.id = h.message_id"
@@ -65,23 +65,22 @@ HELD_TODAY = sa.text(
 
 
 @dataclass(frozen=True, slots=True)
-class System:
-    """One system: a campus's sending application."""
+class Seen:
+    """What came of one type from one sender by one door."""
 
     facility: str
     sender: str
-    endpoints: Sequence[str]
-    """As `mllp` or `rest /api/v1/upload/HP/patient`: protocol and, where it has another name, endpoint."""
-    message_types: Mapping[str, int]
-    """How many messages of each type since it was first seen."""
+    protocol: str
+    endpoint: str
+    message_type: str
     first_seen: datetime
     last_seen: datetime
+    messages: int
+    """Since it was first seen."""
     today: int
-    held_today: int
-    rules: Sequence[str]
-    """Rules whose condition its messages fit; `?` behind one that looks into the body."""
-    silent: bool
-    """Whether nothing came for longer than its campus may be silent."""
+    """In China's time."""
+    age: float
+    """Seconds since the last."""
 
 
 def advance(engine: sa.Engine) -> bool:
@@ -101,56 +100,47 @@ def advance(engine: sa.Engine) -> bool:
         return bool(to < turn.marker)
 
 
-def systems(
-    connection: sa.Connection,
-    rules: RuleSet,
-    patience: Mapping[str, float],
-    facility: str | None = None,
-) -> list[System]:
-    """Return the systems seen. `patience`: seconds of silence by campus that mean nothing."""
-    held = {(f, s): n for f, s, n in connection.execute(HELD_TODAY, {"zone": ZONE})}
-    rows: dict[tuple[str, str], list[Any]] = {}
-    for row in connection.execute(ROWS, {"facility": facility, "zone": ZONE}):
-        rows.setdefault((row.facility, row.sender), []).append(row)
-    return [_system(key, group, held.get(key, 0), rules, patience) for key, group in rows.items()]
+def seen(connection: sa.Connection) -> list[Seen]:
+    """Return what came, by campus, sender, door and type. Counts may be some seconds old."""
+    return [Seen(**row) for row in connection.execute(ROWS, {"zone": ZONE}).mappings()]
 
 
-def _system(
-    key: tuple[str, str], rows: Sequence[Any], held: int, rules: RuleSet, patience: Mapping[str, float]
-) -> System:
-    types: dict[str, int] = {}
-    for row in rows:
-        types[row.message_type] = types.get(row.message_type, 0) + row.messages
-    ways = {r.protocol if r.endpoint == r.protocol else f"{r.protocol} {r.endpoint}" for r in rows}
-    fitting = dict.fromkeys(name for row in rows for name in _fitting(rules, row))
-    return System(
-        facility=key[0],
-        sender=key[1],
-        endpoints=sorted(ways),
-        message_types=types,
-        first_seen=min(row.first_seen for row in rows),
-        last_seen=max(row.last_seen for row in rows),
-        today=sum(row.today for row in rows),
-        held_today=held,
-        rules=list(fitting),
-        silent=min(row.age for row in rows) > patience.get(key[0], float("inf")),
-    )
+def held_today(connection: sa.Connection) -> dict[tuple[str, str], int]:
+    """Return how many messages were held today, by campus and sender."""
+    return {(f, s): n for f, s, n in connection.execute(HELD_TODAY, {"zone": ZONE})}
 
 
-def _fitting(rules: RuleSet, row: Any) -> list[str]:
-    envelope = Envelope(row.facility, row.sender, row.message_type, row.protocol)
-    written = row.protocol == PROTOCOL
-    mine = [rule for rule in rules.rules if rule.spec.facility == row.facility and rule.onward == written]
+def fitting(rules: RuleSet, facility: str, sender: str, message_type: str, protocol: str) -> list[str]:
+    """Return the rules whose condition such messages fit, in file order; `?` behind one that looks into the
+    body.
+    """
+    envelope = Envelope(facility, sender, message_type, protocol)
+    written = protocol == PROTOCOL
+    mine = [rule for rule in rules.rules if rule.spec.facility == facility and rule.onward == written]
     kinds = [kind.value for kind in Kind] if written else [""]
     contexts = [context_of(RowSource({}, replace(envelope, kind=kind))) for kind in kinds]
-    names = (_fit(rule, context) for rule in mine for context in contexts)
+    names = (_fit(rule, context, envelope) for rule in mine for context in contexts)
     return list(dict.fromkeys(name for name in names if name is not None))
 
 
-def _fit(rule: Rule, context: Any) -> str | None:
+def _fit(rule: Rule, context: Any, envelope: Envelope) -> str | None:
     if rule.match.reads_fields:
-        return f"{rule.spec.name}?"
+        return f"{rule.spec.name}?" if _possible(rule.spec.match, envelope) else None
     try:
         return rule.spec.name if rule.match.test(context) else None
     except ExpressionError:
         return f"{rule.spec.name}?"
+
+
+def _possible(match: str, envelope: Envelope) -> bool:
+    """Say whether a condition may be true of such messages, as far as type and sender tell."""
+    types, senders = _allowed(match, envelope.facility)
+    return (types is None or envelope.message_type in types) and (
+        senders is None or envelope.sender in senders
+    )
+
+
+@lru_cache(maxsize=4096)
+def _allowed(match: str, facility: str) -> tuple[frozenset[str] | None, frozenset[str] | None]:
+    condition = read_condition(match, facility)
+    return condition.allowed("msg.type"), condition.allowed("msg.sender")

@@ -1,4 +1,4 @@
-"""`yilian systems list`: who sends what, and whether they still do; `gateways`: the front machines."""
+"""`yilian systems list|show|impact`: what is connected, what breaks without it; `gateways`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from bus.gateways import Gateway, gateways
+from bus.registry.console import show_details, show_impact, show_list
+from bus.registry.finding import found as found_in
+from bus.registry.impact import impact
+from bus.registry.model import Entry, Link
+from bus.registry.read import registry
+from bus.registry.shown import details_json, entry_json, impact_json
+from bus.rules.destinations import load_destinations
 from bus.rules.ruleset import RuleSet
+from bus.rules.systems import load_declared
 from bus.rules.versions.deciding import deciding
-from bus.systems import System, systems
 from bus.terminal import show_json, show_table, takes_json, with_database, write
 from runtime import settings
+from runtime.settings import Settings
 from runtime.tended import patience
 from runtime.words import words
 
@@ -23,37 +31,53 @@ def systems_main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="yilian systems", description=words("The campuses' systems.", "各院区的业务系统。")
     )
-    parser.add_argument("command", choices=("list", "gateways"))
-    parser.add_argument("--facility", help=words("campus code, such as MAIN", "院区代码，如 MAIN"))
-    takes_json(parser)
+    commands = parser.add_subparsers(dest="command", required=True)
+    helps = {
+        "list": words("what is connected, and how it stands", "已接入的系统及其状态"),
+        "show": words("all that is known of one system", "一个系统的全部信息"),
+        "impact": words("what breaks if it goes away", "若其停用，受影响的部分"),
+        "gateways": words("gateways on front machines", "前置机网关"),
+    }
+    for name, help_ in helps.items():
+        command = commands.add_parser(name, help=help_)
+        if name in ("show", "impact"):
+            command.add_argument("code", help=words("such as HIS", "如 HIS"))
+        command.add_argument("--facility", help=words("campus code, such as MAIN", "院区代码，如 MAIN"))
+        takes_json(command)
     try:
         options = parser.parse_args(argv)
     except SystemExit as end:
         return int(end.code or 0)
-    return with_database(lambda engine: _list(engine, options))
+    return with_database(lambda engine: _run(engine, options))
 
 
-def _list(engine: sa.Engine, options: argparse.Namespace) -> int:
+def _run(engine: sa.Engine, options: argparse.Namespace) -> int:
     known = settings.load()
     with engine.connect() as connection:
         if options.command == "gateways":
             return _gateways(gateways(connection), options, known.alert_gateway_minutes * 60)
-        with deciding(connection, known.rules_dir) as folder:
-            rules = RuleSet.load(folder)
-        found = systems(connection, rules, patience(known), options.facility)
+        entries, links = _registry(connection, known)
+    if options.command == "list":
+        return _list(entries, options)
+    one = found_in(entries, options.code, options.facility)
+    if options.command == "show":
+        return show_json(details_json(one)) if options.json else show_details(one)
+    broken = impact(one, entries, links)
+    return show_json(impact_json(broken)) if options.json else show_impact(broken)
+
+
+def _registry(connection: sa.Connection, known: Settings) -> tuple[list[Entry], dict[str, Link]]:
+    with deciding(connection, known.rules_dir) as folder:
+        rules = RuleSet.load(folder)
+        destinations, declared = load_destinations(folder).by_name, load_declared(folder).by_facility
+    return registry(connection, rules, destinations, declared, patience(known))
+
+
+def _list(entries: Sequence[Entry], options: argparse.Namespace) -> int:
+    shown = [one for one in entries if options.facility in {None, one.facility}]
     if options.json:
-        return show_json({"systems": [dataclasses.asdict(one) for one in found]})
-    columns = words(
-        "campus,system,by,types,last seen,today,held,rules,", "院区,系统,接入,类型,最近收到,今日,挂起,规则,"
-    )
-    return show_table(columns.split(","), [_cells(one) for one in found])
-
-
-def _cells(one: System) -> tuple[str, ...]:
-    last = f"{one.last_seen.astimezone():%Y-%m-%d %H:%M}"
-    texts = (one.facility, one.sender, ", ".join(one.endpoints), ", ".join(one.message_types), last)
-    counts = (str(one.today), str(one.held_today), ", ".join(one.rules))
-    return (*texts, *counts, words("silent", "静默") if one.silent else "")
+        return show_json({"systems": [entry_json(one) for one in shown]})
+    return show_list(shown)
 
 
 def _gateways(found: Sequence[Gateway], options: argparse.Namespace, patience: float) -> int:

@@ -1,52 +1,29 @@
-"""The service registry: the systems of the campuses, as they are seen to send."""
+"""The service registry: the systems of the campuses, declared and seen, and what breaks without one."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Path, Query
 
 from api.caller import Caller, gate
+from api.failures import not_found
+from api.v1.system_shapes import Details, Gateway, Impact, System
 from bus.gateways import gateways
-from bus.systems import systems
+from bus.registry.finding import AmbiguousSystemError, UnknownSystemError, found
+from bus.registry.impact import impact
+from bus.registry.model import Entry, Link
+from bus.registry.read import registry
+from bus.registry.shown import details_json, entry_json, impact_json
 from consortium.access.model import GROUP, SHARED, Action, Resource
+from consortium.errors import ConflictError
 from runtime.tended import patience
 
 router = APIRouter(prefix="/systems", tags=["systems"])
 Reader = Annotated[Caller, Depends(gate(Action.MESSAGE_READ))]
-
-
-class System(BaseModel):
-    """One system: a campus's sending application."""
-
-    facility: str = Field(examples=["MAIN"])
-    sender: str = Field(examples=["LIS"])
-    endpoints: list[str] = Field(description="protocol, and endpoint where it has another name")
-    message_types: dict[str, int] = Field(description="messages of each type since it was first seen")
-    first_seen: datetime
-    last_seen: datetime
-    today: int = Field(description="messages today, in China's time")
-    held_today: int
-    rules: list[str] = Field(description="rules its messages fit; `?`: that depends on the body")
-    silent: bool = Field(description="nothing came for longer than its campus may be silent")
-
-
-class Gateway(BaseModel):
-    """A gateway (网关) on a campus's front machine, as it last told of itself."""
-
-    name: str = Field(examples=["ns-front"])
-    campuses: list[str] = Field(description="whom it may speak for")
-    last_seen: datetime
-    silent_seconds: float = Field(description="since its last sign of life")
-    last_message: datetime | None
-    spooled: int = Field(description="messages there that were not here at last_seen")
-    oldest_seconds: float = Field(description="how long the oldest of them has waited by now")
-    full: str = Field(description="why it takes nothing from its campus; empty: it does")
-    version: str
-    doors: dict[str, dict[str, int | float | str]] = Field(description="what each way in has counted")
+Campus = Annotated[str | None, Query(max_length=20, examples=["MAIN"], description="campus code")]
+Code = Annotated[str, Path(max_length=64, examples=["LIS"], description="as declared, or a sender")]
 
 
 @router.get("/gateways", summary="List the gateways on front machines")
@@ -60,14 +37,52 @@ def list_gateways(caller: Reader) -> list[Gateway]:
 
 
 @router.get("", summary="List the campuses' systems")
-def list_systems(
-    caller: Reader, facility: Annotated[str | None, Query(max_length=20, examples=["MAIN"])] = None
-) -> list[System]:
-    """Return every system seen, by campus. Counts may be some seconds old."""
+def list_systems(caller: Reader, facility: Campus = None) -> list[System]:
+    """Return every system declared, seen to send, or reached by a destination. Counts may be seconds old."""
+    wanted = _allowed(caller, facility)
+    entries, _ = _registry(caller)
+    return [System(**entry_json(one)) for one in entries if wanted in (None, one.facility)]
+
+
+@router.get("/{code}", summary="Show one system: what it gives and takes, its contracts, and drift")
+def show_system(caller: Reader, code: Code, facility: Campus = None) -> Details:
+    """Return all that is known of a system. 409: several campuses have one of that code; say which."""
+    wanted = _allowed(caller, facility)
+    entries, _ = _registry(caller)
+    return Details(**details_json(_found(entries, code, wanted)))
+
+
+@router.get("/{code}/impact", summary="Tell what breaks if a system goes away")
+def show_impact(caller: Reader, code: Code, facility: Campus = None) -> Impact:
+    """Return what stops coming, what starves of it, through others too, and what nobody receives then.
+
+    409: several campuses have a system of that code; say which.
+    """
+    wanted = _allowed(caller, facility)
+    entries, links = _registry(caller)
+    return Impact(**impact_json(impact(_found(entries, code, wanted), entries, links)))
+
+
+def _allowed(caller: Caller, facility: str | None) -> str | None:
+    """Return whose systems are shown; of a campus's staff its own. Raises ForbiddenError."""
     own = caller.user.organisation
     wanted = facility or (None if own == GROUP else own)
     caller.allow(Resource(organisation=wanted) if wanted else SHARED)
-    with caller.parts.statements.connect() as connection:
-        rules = caller.parts.rules.get(connection)
-        found = systems(connection, rules, patience(caller.parts.settings), wanted)
-    return [System(**asdict(one)) for one in found]
+    return wanted
+
+
+def _registry(caller: Caller) -> tuple[list[Entry], dict[str, Link]]:
+    parts = caller.parts
+    with parts.statements.connect() as connection:
+        rules = parts.rules.get(connection)
+        destinations, declared = parts.destinations.get(connection), parts.systems.get(connection)
+        return registry(connection, rules, destinations, declared, patience(parts.settings))
+
+
+def _found(entries: list[Entry], code: str, facility: str | None) -> Entry:
+    try:
+        return found(entries, code, facility)
+    except UnknownSystemError as error:
+        raise not_found(str(error)) from error
+    except AmbiguousSystemError as error:
+        raise ConflictError(str(error)) from error

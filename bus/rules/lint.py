@@ -11,6 +11,7 @@ from bus.rules.lint_leaves import Spots, expression_mistakes, leaf_findings
 from bus.rules.lint_master_data import master_data_findings
 from bus.rules.lint_match import match_findings
 from bus.rules.lint_shapes import shape_findings
+from bus.rules.lint_systems import system_findings
 from bus.rules.loader import Loaded, Rule, load_rules
 from bus.rules.marks import Place, RuleError
 from bus.rules.paths import Family, families, mistake
@@ -30,6 +31,7 @@ def lint(rules_dir: Path, also: Iterable[Check] = ()) -> Report:
         found += _of_rule(rule, spots, loaded)
     found += match_findings(loaded.rules)
     found += master_data_findings(loaded)
+    found += system_findings(rules_dir, loaded)
     if not loaded.errors:
         found += _unused_tables(loaded, spots)
     unique = sorted(set(found), key=lambda f: (f.file, f.line, f.column, f.code, f.message))

@@ -19,6 +19,7 @@ from bus.rules.run import Leaf, Run
 from bus.rules.schematron import SchematronError, checked_leaf, read_schematron
 from bus.rules.spec import Node, OrderClass, RuleFile, SharedFile
 from bus.rules.stylesheet import StylesheetError, read_stylesheet, transformed_leaf
+from bus.rules.systems import FILE as SYSTEMS
 from bus.rules.watch import Watch
 from bus.sources.source import Source
 from consortium.records.model import Change, Kind
@@ -89,6 +90,8 @@ def load_rules(rules_dir: Path, watch: Watch | None = None) -> Loaded:
     errors += destinations.errors
     names: dict[str, str] = {}
     for path in sorted((rules_dir / "campuses").glob("*/*.yaml")):
+        if path.name == SYSTEMS:
+            continue
         rule = compile_rule(path, rules_dir, loaded, errors, watch)
         if rule is None:
             continue

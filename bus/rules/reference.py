@@ -36,6 +36,7 @@ from bus.rules.spec import (
     Sending,
     SharedFile,
 )
+from bus.rules.systems import Contract, DeclaredSystem, Named, Owner, Service, SystemsFile
 
 PAGE = "docs/rule-reference.md"
 HEAD = """# Rule reference
@@ -44,8 +45,8 @@ Made by `./yilian rules docs --write` from the specification of the rule languag
 which the linter and the editor's schemas come too. How to write one: [connect a campus](connect-a-campus.md).
 
 An editor with yaml-language-server (VS Code's YAML extension, Neovim, Helix, Emacs) completes and checks rule
-files by `rules/rule.schema.json`, `rules/shared.schema.json` and
-`rules/destination.schema.json`. VS Code finds them by itself (`.vscode`);
+files by `rules/rule.schema.json`, `rules/shared.schema.json`,
+`rules/destination.schema.json` and `rules/systems.schema.json`. VS Code finds them by itself (`.vscode`);
 elsewhere write on a file's first line
 
     # yaml-language-server: $schema=../../rule.schema.json
@@ -76,6 +77,12 @@ A file `rules/destinations/<name>.yaml`: another system to which messages go. Ho
 example of each kind: [destinations](destinations.md). The value of an argument, a key of `body` or a column
 is a path into what the rule sends, or a Value, Fixed, Whole or Repeated, or an object of further names.
 """
+SYSTEMS = """## Systems
+
+A file `rules/campuses/<name>/systems.yaml`: the campus's systems, what they give and take, and whose
+they are. What is deployed or seen is not written again: [what is connected](systems.md).
+"""
+SYSTEMS_PARTS: tuple[type[BaseModel], ...] = (SystemsFile, DeclaredSystem, Named, Owner, Service, Contract)
 PARTS: tuple[type[BaseModel], ...] = (
     Retry,
     Breaker,
@@ -125,6 +132,8 @@ def reference() -> str:
                 for name, model in KINDS.items()
             ),
             *(_section(f"#### {model.__name__}", model) for model in PARTS),
+            SYSTEMS,
+            *(_section(f"### {each.__name__}", each) for each in SYSTEMS_PARTS),
             _section("## Tests", RuleTest),
             _section("### `given`", Given),
             _section("### `expect`", Expect),

@@ -1,4 +1,4 @@
-"""JSON Schemas of rule, shared and destination files, for editors: they know every field of the model.
+"""JSON Schemas of rule, shared, destination and systems files, for editors: they know every field.
 
 Made from the specification (`bus.rules.spec`) and the canonical model; kept in the repository where editors
 find them, as `FILES` says.
@@ -16,6 +16,7 @@ from bus.rules.destinations import AnyDestination
 from bus.rules.functions import FUNCTIONS
 from bus.rules.sending.shape import FORM_KEYS
 from bus.rules.spec import CONVERTERS_MEAN, LEAF_MODELS, ON_MISS_MEANS, ORDER_MEANS, RuleFile, SharedFile
+from bus.rules.systems import SystemsFile
 from bus.rules.target import target_of
 from consortium.records.model import Change
 
@@ -23,6 +24,7 @@ FILES: Mapping[str, str] = {
     "rule": "rule.schema.json",
     "shared": "shared.schema.json",
     "destination": "destination.schema.json",
+    "systems": "systems.schema.json",
 }
 """Where each schema lies in the folder of the rules."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -31,8 +33,23 @@ LEAF = {"$ref": "#/$defs/Leaf"}
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """Return the schema `rule`, `shared` or `destination`."""
-    return {"rule": rule_schema, "shared": shared_schema, "destination": destination_schema}[name]()
+    """Return the schema `rule`, `shared`, `destination` or `systems`."""
+    made = {
+        "rule": rule_schema,
+        "shared": shared_schema,
+        "destination": destination_schema,
+        "systems": systems_schema,
+    }
+    return made[name]()
+
+
+def systems_schema() -> dict[str, Any]:
+    """Return the schema of `rules/campuses/*/systems.yaml`."""
+    return {
+        "$schema": DIALECT,
+        **SystemsFile.model_json_schema(),
+        "title": "The systems of a campus of Yilian",
+    }
 
 
 def destination_schema() -> dict[str, Any]:

@@ -18,13 +18,28 @@ async def test_systems_are_listed_for_those_who_may_see_messages(
 ) -> None:
     counted(engine, seeded_url)
     listed = (await client.get(PATH, headers=as_("ops"))).json()
-    assert [(one["facility"], one["sender"], one["today"]) for one in listed] == [
+    assert [(one["facility"], one["sender"], one["today"]) for one in listed if one["last_seen"]] == [
         ("HP", "LIS", 1),
         ("MAIN", "LIS", 2),
     ]
     own = (await client.get(f"{PATH}?facility=HP", headers=as_("engineer"))).json()
-    assert [one["facility"] for one in own] == ["HP"]
+    assert [(one["facility"], one["sender"]) for one in own] == [("HP", "HIS"), ("HP", "LIS")]
     assert (await client.get(PATH, headers=as_("doctor.main"))).status_code == 403
+
+
+async def test_a_system_and_what_breaks_without_it_are_shown(
+    client: httpx.AsyncClient, as_: As, sent: list[str], engine: sa.Engine, seeded_url: str
+) -> None:
+    counted(engine, seeded_url)
+    lis = (await client.get(f"{PATH}/LIS?facility=MAIN", headers=as_("ops"))).json()
+    assert (lis["owner"]["role"], lis["services"][0]["contract"]["version"]) == ("院本部检验科信息岗", "2.5")
+    assert lis["flows"][0]["today"] == 2
+    broken = (await client.get(f"{PATH}/LIS/impact?facility=MAIN", headers=as_("ops"))).json()
+    assert {"name": "main-lab-report", "wholly": True} in broken["rules"]
+    assert (await client.get(f"{PATH}/LIS", headers=as_("ops"))).status_code == 409
+    assert (await client.get(f"{PATH}/XIS", headers=as_("ops"))).status_code == 404
+    for path in (f"{PATH}/LIS?facility=MAIN", f"{PATH}/LIS/impact?facility=MAIN"):
+        assert (await client.get(path, headers=as_("doctor.main"))).status_code == 403
 
 
 async def test_gateways_are_listed_for_those_who_may_see_messages(

@@ -28,14 +28,17 @@ FOLDERS = {
     "rule": "campuses/*/*.yaml",
     "shared": "shared/*.yaml",
     "destination": "destinations/*.yaml",
+    "systems": "campuses/*/systems.yaml",
 }
 
 
-@pytest.mark.parametrize("name", ["rule", "shared"])  # destinations: see test_destinations_page
+@pytest.mark.parametrize("name", ["rule", "shared", "systems"])  # destinations: see test_destinations_page
 def test_the_schema_takes_every_file_of_this_repository(name: str) -> None:
     schema = schema_of(name)
     jsonschema.Draft202012Validator.check_schema(schema)
     files = sorted((CHECKOUT / "rules").glob(FOLDERS[name]))
+    if name == "rule":
+        files = [file for file in files if file.name != "systems.yaml"]
     assert files
     for file in files:
         jsonschema.validate(read_marked(file, file.name).data, schema)
@@ -74,9 +77,11 @@ def test_the_reference_in_the_repository_is_up_to_date() -> None:
 
 def test_every_editor_setting_leads_to_a_schema() -> None:
     settings = json.loads((CHECKOUT / ".vscode" / "settings.json").read_text(encoding="utf-8"))
-    assert settings["yaml.schemas"] == {
+    expected: dict[str, str | list[str]] = {
         f"./rules/{file}": f"rules/{FOLDERS[name]}" for name, file in FILES.items()
     }
+    expected["./rules/rule.schema.json"] = [f"rules/{FOLDERS['rule']}", f"!rules/{FOLDERS['systems']}"]
+    assert settings["yaml.schemas"] == expected
 
 
 def test_every_word_of_the_language_has_a_meaning() -> None:

@@ -1,0 +1,1 @@
+"""The service registry: what is declared, what is deployed and what is seen, as one."""
