@@ -61,12 +61,15 @@ def run_rule_tests(caller: Tester, body: shapes.Tests) -> shapes.Tested:
     files = _files(caller, body)
     with _alone():
         found = trying.tested(files, body.names, MockedDelivery(Systems(caller.parts.settings)))
+    threshold = body.threshold
+    below = [one.rule for one in found.coverage if threshold is not None and one.percent < threshold]
     return shapes.Tested(
         digest=digest_of(files),
-        passed=found.passed,
+        passed=found.passed and not below,
         errors=[shapes.Found(**asdict(one)) for one in found.errors],
         outcomes=[shapes.Outcome(**asdict(one), passed=not one.differences) for one in found.outcomes],
         coverage=[shapes.Covered(**one.as_json()) for one in found.coverage],
+        below=below,
     )
 
 

@@ -157,7 +157,7 @@ def _compiled(
             waits=order is not OrderClass.RESULT if spec.waits is None else spec.waits,
             map=made,
             version=version,
-            routes=compile_routes(spec, compiler.marked, destinations),
+            routes=compile_routes(spec, compiler.marked, destinations, compiler.watch),
             opener=Opener(spec.document.path, spec.document.patient) if spec.document else None,
         )
     except RuleError as error:
@@ -187,7 +187,7 @@ def _onward(
             waits=False,
             map=_no_map,
             version=None,
-            routes=compile_routes(spec, marked, destinations),
+            routes=compile_routes(spec, marked, destinations, compiler.watch),
         )
     except RuleError as error:
         compiler.errors.append(error)
