@@ -11,11 +11,12 @@ from typing import Any
 from fastapi import APIRouter
 
 from adapters.mocked import MockedDelivery
+from adapters.reviewed import checks
 from api.caller import Caller
 from api.failures import Failure, FailureError
 from api.v1 import rule_trial_shapes as shapes
 from api.v1.messages import journey_of, persons_of
-from api.v1.rules import ALL_CAMPUSES, CHECKS, Tester, named
+from api.v1.rules import ALL_CAMPUSES, Tester, named
 from bus.fhir.systems import Systems
 from bus.hl7.charset import codec_for
 from bus.hl7.problem import HL7Error
@@ -44,7 +45,7 @@ def lint_rules(caller: Tester, body: shapes.Chosen) -> shapes.Linted:
     caller.allow(ALL_CAMPUSES)
     files = _files(caller, body)
     with _alone():
-        report = trying.linted(files, CHECKS)
+        report = trying.linted(files, checks(caller.parts.settings))
     return shapes.Linted(
         digest=digest_of(files),
         passed=report.passed,
