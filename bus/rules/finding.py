@@ -77,6 +77,8 @@ CODES: Mapping[str, Code] = {
     "pass-into-list": Code(WARNING, "`on_miss: pass` on a field that takes only listed words"),
     "untested": Code(WARNING, "a rule without a test"),
     "idle-codes": Code(WARNING, "a test gives a code table in which its rule looks nothing up"),
+    "unused-destination": Code(INFO, "a destination to which no rule sends anything"),
+    "unused-shared": Code(INFO, "a file below `rules/shared`, or a fragment of it, that no rule uses"),
     "unused-table": Code(INFO, "a code table that no rule uses"),
 }
 """Every kind of finding, by its code."""

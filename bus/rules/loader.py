@@ -13,7 +13,7 @@ from bus.rules.compile import Compiler, Where, nearest
 from bus.rules.destinations import AnyDestination, load_destinations
 from bus.rules.enclosed import Opener
 from bus.rules.expression import Expression
-from bus.rules.marks import Marked, Place, Position, RuleError, read_marked, validated
+from bus.rules.marks import Marked, Place, Position, RuleError, checked, read_marked, validated
 from bus.rules.routes import Route, compile_routes
 from bus.rules.run import Leaf, Run
 from bus.rules.schematron import SchematronError, checked_leaf, read_schematron
@@ -252,3 +252,9 @@ def _fragments(spec: RuleFile, marked: Marked, rules_dir: Path, errors: list[Rul
         for key, node in (file.fragments if file else {}).items():
             fragments[key] = (node, shared, ("fragments", key))
     return fragments
+
+
+def load_shared(path: Path, rules_dir: Path) -> tuple[Mapping[str, Node], Marked]:
+    """Read a file below `rules/shared`: its fragments, and where they are. Raises `RuleError`."""
+    marked = read_marked(path, path.relative_to(rules_dir).as_posix())
+    return checked(SharedFile, marked).fragments, marked
