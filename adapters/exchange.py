@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from adapters import via
 from adapters.outgoing_tls import client_context
 from bus.delivery.transport import (
     ANSWER_KEPT,
@@ -32,6 +33,7 @@ _SENDING = ".send_request_headers.started"
 """httpcore's event before the first byte of a request goes out."""
 _LATER = frozenset({408, 425, 429, 500, 503, 507})
 _UNSURE = frozenset({502, 504})
+_NEVER = frozenset({via.STATUS})
 _WRONG_DOOR = frozenset({401, 403, 404, 405, 407, 410, 421})
 
 
@@ -41,6 +43,8 @@ def verdict(status: int) -> Verdict:
         return Verdict.TAKEN
     if status in _UNSURE:
         return Verdict.UNSURE
+    if status in _NEVER:
+        return Verdict.NEVER
     if status in _LATER or status >= 500:
         return Verdict.LATER
     if status in _WRONG_DOOR or status < 400:  # a redirect is not followed: patients' data go to one address
@@ -113,9 +117,13 @@ class Reply:
 class Exchange:
     """The connections to one destination."""
 
-    def __init__(self, spec: HttpDestination, kept: int = ANSWER_KEPT) -> None:
-        """`kept`: bytes read of an answer. Raises PermanentError when the TLS files cannot be read."""
+    def __init__(self, spec: HttpDestination, kept: int = ANSWER_KEPT, name: str = "") -> None:
+        """`kept`: bytes read of an answer; `name`: by which we know our requests again (`adapters.via`).
+
+        Raises PermanentError when the TLS files cannot be read.
+        """
         self._spec = spec
+        self._via = via.said(name)
         self._kept = kept
         self._client = httpx.AsyncClient(
             timeout=spec.timeout_seconds,
@@ -157,7 +165,7 @@ class Exchange:
             request.method,
             request.url,
             content=request.body,
-            headers=request.headers,
+            headers={**request.headers, **self._via},
             extensions={"trace": trace},
         ) as response:
             body, whole = await self._body(response)

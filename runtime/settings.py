@@ -118,6 +118,12 @@ class Settings(BaseSettings):
     rabbitmq_dist_port: Port = 25672
     epmd_port: Port = 4370
 
+    reached_as: tuple[str, ...] = Field(
+        default=(),
+        description="further addresses by which others reach this platform, through a proxy or load balancer:"
+        " https://bus.example, mllp://bus.example:2575; `rules lint` finds destinations that lead back",
+    )
+
     # Secrets, generated at the first start.
     token_key: str = Field(default="", repr=False, description="signs the API's access tokens")
     routing_key: str = Field(

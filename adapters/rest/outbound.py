@@ -27,11 +27,14 @@ from bus.rules.sending.verify import INSERTED, KEY
 class RestTransport:
     """`bus.delivery.transport.Transport` over HTTP POST or PUT."""
 
-    def __init__(self, spec: RestDestination, secrets: Mapping[str, str]) -> None:
-        """Raises PermanentError when a secret is not set or the TLS files cannot be read."""
+    def __init__(self, spec: RestDestination, secrets: Mapping[str, str], name: str = "") -> None:
+        """`name`: see `Exchange`.
+
+        Raises PermanentError when a secret is not set or the TLS files cannot be read.
+        """
         self._spec = spec
         self._signed_in = authorization(spec.sign_in, secrets)
-        self._exchange = Exchange(spec)
+        self._exchange = Exchange(spec, name=name)
 
     async def check(self) -> None:
         """Nothing can be told of an address without a message."""

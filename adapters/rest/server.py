@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from adapters import via
 from adapters.credentials import Authenticate, parse
 from adapters.rest import codec, openapi, problem
 from adapters.rest.models import DOCUMENT, UPLOADS
@@ -83,9 +84,11 @@ class RestServer:
         try:
             await self._admit(request, seen)
             await self._read_body(request, seen)
+            if via.passed(request.headers.getlist("via"), self._settings.name):
+                raise ProblemError(Problem(via.STATUS, via.CODE, "Loop detected", via.DETAIL))
             return await self._accept(_heading(request, seen), seen)
         except ProblemError as error:
-            if error.problem.status < 500:
+            if error.problem.status < 500 or error.problem.code == via.CODE:
                 await self._record(_refusal(error.problem, request, seen, self._settings.keep_limit))
             return problem.render(error.problem, request.url.path)
 

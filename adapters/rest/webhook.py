@@ -49,12 +49,20 @@ def signature(keys: list[bytes], id_: str, timestamp: int, body: bytes) -> str:
 class WebhookTransport:
     """`bus.delivery.transport.Transport` over signed HTTP."""
 
-    def __init__(self, spec: WebhookDestination, secret: str, clock: Callable[[], float] = time.time) -> None:
-        """`clock` gives Unix seconds. Raises PermanentError for a secret that is none."""
+    def __init__(
+        self,
+        spec: WebhookDestination,
+        secret: str,
+        clock: Callable[[], float] = time.time,
+        name: str = "",
+    ) -> None:
+        """`clock` gives Unix seconds; `name`: see `Exchange`. Raises PermanentError for a secret that is
+        none.
+        """
         self._spec = spec
         self._keys = keys(secret)
         self._clock = clock
-        self._exchange = Exchange(spec)
+        self._exchange = Exchange(spec, name=name)
 
     async def check(self) -> None:
         """Nothing can be told of a webhook without a message."""

@@ -22,8 +22,10 @@ _LIMIT = 1024 * 1024
 class SoapTransport:
     """`bus.delivery.transport.Transport` by SOAP over HTTP."""
 
-    def __init__(self, spec: SoapDestination, folder: Path, secrets: Mapping[str, str]) -> None:
-        """`folder` holds the pinned files.
+    def __init__(
+        self, spec: SoapDestination, folder: Path, secrets: Mapping[str, str], name: str = ""
+    ) -> None:
+        """`folder` holds the pinned files; `name`: see `Exchange`.
 
         Raises PermanentError when the WSDL is not what was reviewed or lacks what the file names, when a
         secret is not set, or the TLS files cannot be read.
@@ -36,7 +38,7 @@ class SoapTransport:
             **self._contract.headers(),
             **authorization(spec.sign_in, secrets),
         }
-        self._exchange = Exchange(spec, _LIMIT)
+        self._exchange = Exchange(spec, _LIMIT, name)
 
     async def check(self) -> None:
         """The WSDL was checked when this was made; a service says nothing without a message."""

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from adapters import via
 from adapters.credentials import Authenticate, parse
 from adapters.soap import codec, faults, wsdl
 from adapters.soap.faults import Blame, Fault, FaultError
@@ -80,6 +81,8 @@ class SoapServer:
         try:
             campus = await self._signed_in(request)
             content = await self._take(request, interface, seen)
+            if via.passed(request.headers.getlist("via"), self._settings.name):
+                raise FaultError(Fault(via.CODE, via.CHINESE, via.DETAIL, status=via.STATUS))
             return await self._accept(content, campus, interface, seen)
         except FaultError as error:
             return await self._refused(error.fault, request, interface, seen)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from adapters import via
 from api.caller import Caller, gate
 from api.encoding import FHIR_JSON, FhirResponse, encode
 from api.failures import Failure, FailureError
@@ -78,6 +79,7 @@ Sending = Annotated[Body, Depends(body)]
 def _kept(caller: Caller, sending: Body, work: Callable[[], Response]) -> Response:
     """Answer what cannot be taken with an OperationOutcome, and keep it where it can be found again."""
     try:
+        _refuse_ours(caller, sending)
         return work()
     except InvalidResourceError as error:
         malformed = any(issue.code == "structure" for issue in error.issues)
@@ -86,6 +88,13 @@ def _kept(caller: Caller, sending: Body, work: Callable[[], Response]) -> Respon
         failed = error
     refused.keep(caller, sending.raw, sending.peer, failed)
     return FhirResponse(outcome(failed.issues), failed.status)
+
+
+def _refuse_ours(caller: Caller, sending: Body) -> None:
+    """Refuse what this platform sent itself. Raises WriteError."""
+    name = via.pseudonym(caller.parts.settings.consortium_oid)
+    if via.passed([value for key, value in sending.headers.items() if key.lower() == "via"], name):
+        raise WriteError(via.STATUS, [Issue("Resource", via.DETAIL, code="processing")])
 
 
 def _systems(caller: Caller) -> Systems:

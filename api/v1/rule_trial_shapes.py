@@ -40,6 +40,12 @@ class Tests(Chosen):
     names: list[str] = Field(
         default_factory=list, max_length=100, description="rules, campus codes or campus folders; empty: all"
     )
+    threshold: float | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="percent of a rule's branches that its tests must go through; otherwise it is in `below`",
+    )
 
 
 class Asked(Chosen):
@@ -113,6 +119,7 @@ class Covered(BaseModel):
     rule: str
     branches: int
     covered: int
+    percent: float = Field(examples=[92.3])
     missing: list[Branch]
 
 
@@ -124,6 +131,7 @@ class Tested(BaseModel):
     errors: list[Found] = Field(description="why the set could not be loaded; then no test ran")
     outcomes: list[Outcome]
     coverage: list[Covered]
+    below: list[str] = Field(description="rules whose tests go through too few branches; `passed` is false")
 
 
 class Explained(BaseModel):

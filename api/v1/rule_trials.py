@@ -11,11 +11,12 @@ from typing import Any
 from fastapi import APIRouter
 
 from adapters.mocked import MockedDelivery
+from adapters.reviewed import checks
 from api.caller import Caller
 from api.failures import Failure, FailureError
 from api.v1 import rule_trial_shapes as shapes
 from api.v1.messages import journey_of, persons_of
-from api.v1.rules import ALL_CAMPUSES, CHECKS, Tester, named
+from api.v1.rules import ALL_CAMPUSES, Tester, named
 from bus.fhir.systems import Systems
 from bus.hl7.charset import codec_for
 from bus.hl7.problem import HL7Error
@@ -44,7 +45,7 @@ def lint_rules(caller: Tester, body: shapes.Chosen) -> shapes.Linted:
     caller.allow(ALL_CAMPUSES)
     files = _files(caller, body)
     with _alone():
-        report = trying.linted(files, CHECKS)
+        report = trying.linted(files, checks(caller.parts.settings))
     return shapes.Linted(
         digest=digest_of(files),
         passed=report.passed,
@@ -61,12 +62,15 @@ def run_rule_tests(caller: Tester, body: shapes.Tests) -> shapes.Tested:
     files = _files(caller, body)
     with _alone():
         found = trying.tested(files, body.names, MockedDelivery(Systems(caller.parts.settings)))
+    threshold = body.threshold
+    below = [one.rule for one in found.coverage if threshold is not None and one.percent < threshold]
     return shapes.Tested(
         digest=digest_of(files),
-        passed=found.passed,
+        passed=found.passed and not below,
         errors=[shapes.Found(**asdict(one)) for one in found.errors],
         outcomes=[shapes.Outcome(**asdict(one), passed=not one.differences) for one in found.outcomes],
         coverage=[shapes.Covered(**one.as_json()) for one in found.coverage],
+        below=below,
     )
 
 

@@ -11,9 +11,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 from sqlalchemy import Connection
 
-from adapters.files import settings as files
 from adapters.mocked import MockedDelivery
-from adapters.tables import settings as tables
+from adapters.reviewed import checks
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError, FieldError
 from api.v1 import rule_shapes as shapes
@@ -38,8 +37,6 @@ ALL_CAMPUSES = Resource(organisation=GROUP)
 """The rules decide for every campus: only who works for the whole consortium changes them."""
 SECONDS = 10.0
 """Longest backtest of one call."""
-CHECKS = (files.mistakes, tables.mistakes)
-"""What adapters look at in a set: their sources of files, and of open tables."""
 _running = threading.Lock()
 
 
@@ -114,7 +111,7 @@ def deploy(caller: Deployer, body: shapes.Deployment) -> shapes.Activated:
             by,
             body.note,
             expected=body.expected,
-            also=CHECKS,
+            also=checks(caller.parts.settings),
             deliveries=MockedDelivery(Systems(caller.parts.settings)),
         )
     except RefusedRulesError as error:

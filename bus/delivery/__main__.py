@@ -13,6 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 
+from adapters import via
 from adapters.mllp.batched import BatchedTransport
 from adapters.mllp.numbered import NumberedTransport
 from adapters.mllp.numbers import StoredNumbers
@@ -55,20 +56,20 @@ def connect(options: settings.Settings, spec: AnyDestination, folder: Path) -> T
 
 def _transport(options: settings.Settings, spec: AnyDestination, folder: Path) -> Transport:
     # What only some ways need is imported for them: zeep and the drivers of databases take memory.
-    secrets = options.delivery_secrets
+    secrets, name = options.delivery_secrets, via.pseudonym(options.consortium_oid)
     match spec:
         case MllpDestination():
             if spec.sequence:
                 return NumberedTransport(spec, StoredNumbers(options.database_url, spec.name))
             return MllpTransport(spec) if spec.batch is None else BatchedTransport(spec)
         case WebhookDestination():
-            return WebhookTransport(spec, secret_of(secrets, spec.secret))
+            return WebhookTransport(spec, secret_of(secrets, spec.secret), name=name)
         case RestDestination():
-            return RestTransport(spec, secrets)
+            return RestTransport(spec, secrets, name)
         case SoapDestination():
             from adapters.soap.outbound import SoapTransport
 
-            return SoapTransport(spec, folder, secrets)
+            return SoapTransport(spec, folder, secrets, name)
         case TablesDestination():
             from adapters.tables.outbound import TablesTransport
 

@@ -18,6 +18,7 @@ from bus.partition import patient_key
 from bus.router.effects import Applied, Effects
 from bus.router.failures import ATTEMPTS, backoff, hold_for, is_database, is_transient
 from bus.router.line import Line
+from bus.router.returned import returned
 from bus.router.verdicts import Verdicts
 from bus.router.work import READY, KeysUnknownError, Row, read_messages, read_rows
 from bus.rules.decision import Decision, Hold
@@ -81,6 +82,8 @@ class Batch:
         one = Pass(self, connection, Line(rows))
         records = KnownRecords(connection, one.flush)
         for row, message in read_messages(connection, [row for row in rows if row.state == READY]):
+            if message.id not in self._decisions and (ours := returned(connection, message)) is not None:
+                self._decisions[message.id] = ours
             one.take(row, message, records)
         one.flush()
         one.verdicts.write(connection)

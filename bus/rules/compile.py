@@ -121,18 +121,19 @@ class Compiler:
 
     def _leaf(self, entry: Entry, converter: str, where: Where) -> Leaf:
         if isinstance(entry, str):
-            return path_leaf(entry, CONVERTERS[converter], converter, None)
+            return path_leaf(entry, CONVERTERS[converter], converter, None, where.field)
         if isinstance(entry, PathLeaf):
             return self._path(entry, converter, where)
         if isinstance(entry, ConstLeaf):
             return const_leaf(entry.const)
         if isinstance(entry, CelLeaf):
             name = entry.as_ or converter
-            return cel_leaf(self.expression(entry.cel, where.key("cel")), CONVERTERS[name], name)
+            expression = self.expression(entry.cel, where.key("cel"))
+            return cel_leaf(expression, CONVERTERS[name], name, where.field)
         if isinstance(entry, JoinLeaf):
             name = entry.as_ or converter
             when = self._condition(entry.when, replace(where, below=True).key("when"))
-            return join_leaf(entry, when, CONVERTERS[name], name)
+            return join_leaf(entry, when, CONVERTERS[name], name, where.field)
         if isinstance(entry, TemplateLeaf):
             return self._template(entry, converter, where)
         if isinstance(entry, CallLeaf):
@@ -147,7 +148,7 @@ class Compiler:
     def _template(self, entry: TemplateLeaf, converter: str, where: Where) -> Leaf:
         name = entry.as_ or converter
         try:
-            return template_leaf(read_template(entry.template), CONVERTERS[name], name)
+            return template_leaf(read_template(entry.template), CONVERTERS[name], name, where.field)
         except TemplateError as error:
             place = self.marked.inside(where.key("template").at, 1, error.column)
             raise RuleError(self.marked.file, place, str(error), "bad-template") from error
@@ -163,14 +164,14 @@ class Compiler:
         inside = replace(where, annotation=None)
         given = [self.entry(e, "text", inside.key("with", i)) for i, e in enumerate(entry.with_)]
         name = entry.as_ or converter
-        return call_leaf(function.run, entry.call, given, CONVERTERS[name], name)
+        return call_leaf(entry, function.run, given, CONVERTERS[name], name, where.field)
 
     def _record(self, entry: RecordLeaf, converter: str, where: Where) -> Leaf:
         if wrong := mistake_in(entry.record, entry.field):
             raise self.marked.error(where.key("field").at, wrong, "unknown-field")
         number = self.entry(entry.number, "text", replace(where, annotation=None).key("number"))
         name = entry.as_ or converter
-        return record_leaf(entry, number, CONVERTERS[name], name)
+        return record_leaf(entry, number, CONVERTERS[name], name, where.field)
 
     def _choice(self, entry: Entry, converter: str, where: Where, number: int) -> Leaf:
         inside = where.key("first", number)
@@ -179,12 +180,12 @@ class Compiler:
     def _path(self, leaf: PathLeaf, converter: str, where: Where) -> Leaf:
         name = leaf.as_ or ("text" if leaf.lookup else converter)
         if leaf.lookup is None:
-            return path_leaf(leaf.path, CONVERTERS[name], name, leaf.default)
+            return path_leaf(leaf.path, CONVERTERS[name], name, leaf.default, where.field)
         table = self.tables.get(leaf.lookup)
         if table is None:
             reason = f"no code table rules/codes/{leaf.lookup}.csv; {nearest(leaf.lookup, self.tables)}"
             raise self.marked.error(where.key("lookup").at, reason, "unknown-table")
-        return lookup_leaf(leaf, table, CONVERTERS[name], name)
+        return lookup_leaf(leaf, table, CONVERTERS[name], name, where.field)
 
     def _fields(self, node: Node, model: type[BaseModel], where: Where) -> dict[str, Leaf]:
         fields: dict[str, Leaf] = {}
@@ -234,7 +235,7 @@ class Compiler:
         if text is None:
             return None
         try:
-            made = condition_leaf(self.expression(text, where))
+            made = condition_leaf(self.expression(text, where), where.field)
         except RuleError as error:
             self.errors.append(error)
             return None

@@ -40,6 +40,8 @@ class Hold:
     """match, map, lookup <table>, convert <type>, check."""
     field: str | None = None
     """Path in the message, or in the canonical model where the message has none."""
+    target: str | None = None
+    """Field that the step was writing: `patient.birth_date`, `destinations.ward`, `match`."""
     miss: Miss | None = None
     """The code whose mapping will let it go on."""
 

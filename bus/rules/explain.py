@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -16,14 +15,11 @@ from bus.rules.loader import Loaded, Rule
 from bus.rules.masking import Show
 from bus.rules.message import Message
 from bus.rules.onward import Onward, written
-from bus.rules.paths import fields_in
-from bus.rules.recorder import Reading, Recorder
+from bus.rules.recorder import Reading, Recorder, shown_values, values_read
 from bus.rules.ruleset import InvalidRulesError, RuleSet
 from bus.rules.spec import OrderClass
 from bus.sources.fhir import PROTOCOL
 from bus.sources.source import PathError, Source, UnreadableError
-
-VARIABLE = re.compile(r"\bmsg\.(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +49,24 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Going:
+    """One destination of the rule that fired, and why the message goes there or does not."""
+
+    to: str
+    send: str
+    """Form in which it goes: raw, canonical, fhir, hl7."""
+    rule: str
+    file: str
+    line: int
+    verdict: str
+    """goes, not true, failed, held (it would go, were the message not held)."""
+    parts: tuple[Part, ...]
+    """Of its condition; empty: it has none."""
+    about: str | None = None
+    """Kind of the change, where a message is recorded without a rule."""
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The whole answer. Values are masked, or not, when it is made."""
 
@@ -72,6 +86,8 @@ class Explanation:
     readings: tuple[Reading, ...]
     destinations: tuple[str, ...] = ()
     """Where it goes, too."""
+    going: tuple[Going, ...] = ()
+    """Every destination of the rules that fired."""
     changes: int = 1
     """How many changes it makes; more than one where the rule splits it."""
 
@@ -107,6 +123,7 @@ def explain(loaded: Loaded, recorder: Recorder, message: Message, show: Show) ->
         blocks=decision.blocks,
         readings=tuple(_shown(reading, show) for reading in recorder.readings),
         destinations=tuple(one.to for one in decision.sendings),
+        going=_going(loaded, message, decision.rule, show, held=hold is not None),
         changes=len(decision.changes),
     )
 
@@ -116,12 +133,16 @@ def _written(loaded: Loaded, message: Message, show: Show) -> Explanation:
     rules = RuleSet(loaded.rules, loaded.tables)
     going: list[Onward] = []
     asked: list[Asked] = []
+    destinations: list[Going] = []
     hold: Hold | None = None
     try:
         source, kinds = written(message.body, message.charset, message.envelope)
         for kind in kinds:
-            found = _asked_of(loaded, message, source.about(kind), show)
+            about = source.about(kind)
+            found = _asked_of(loaded, message, about, show)
             asked += [replace(one, about=kind) for one in found]
+            fired = next((one.rule for one in found if one.verdict == "fired"), None)
+            destinations += [replace(one, about=kind) for one in _routes(loaded, fired, about, show)]
             going.append(rules.onward(source, message.envelope.facility, kind))
     except HoldingError as error:
         hold = error.hold
@@ -142,8 +163,51 @@ def _written(loaded: Loaded, message: Message, show: Show) -> Explanation:
         blocks=False,
         readings=(),
         destinations=tuple(dict.fromkeys(one.to for change in going for one in change.sendings)),
+        going=tuple(_held(destinations) if hold else destinations),
         changes=0 if hold else len(going),
     )
+
+
+def _going(
+    loaded: Loaded, message: Message, rule: str | None, show: Show, *, held: bool
+) -> tuple[Going, ...]:
+    try:
+        found = _routes(loaded, rule, message.source(), show)
+    except UnreadableError:
+        return ()
+    return tuple(_held(found) if held else found)
+
+
+def _routes(loaded: Loaded, fired: str | None, source: Source, show: Show) -> Iterator[Going]:
+    """Give every destination of the rule that fired."""
+    rule = next((one for one in loaded.rules if one.spec.name == fired), None)
+    if rule is None:
+        return
+    context = context_of(source)
+    for number, sending in enumerate(rule.spec.sendings):
+        conjuncts = conjuncts_of(sending.when) if sending.when is not None else ()
+        parts = tuple(_part(one.written, source, context, show) for one in conjuncts)
+        yield Going(
+            to=sending.to,
+            send=sending.send.value,
+            rule=rule.spec.name,
+            file=rule.marked.file,
+            line=rule.marked.line(("destinations", number)),
+            verdict=_verdict(sending.when, context),
+            parts=parts,
+        )
+
+
+def _verdict(when: str | None, context: cel.Context) -> str:
+    """Return what the condition of a destination comes to."""
+    try:
+        return "goes" if when is None or Expression(when).test(context) else "not true"
+    except (ExpressionError, PathError):
+        return "failed"
+
+
+def _held(found: Iterable[Going]) -> list[Going]:
+    return [replace(one, verdict="held") if one.verdict == "goes" else one for one in found]
 
 
 def _asked(loaded: Loaded, message: Message, show: Show) -> tuple[Asked, ...]:
@@ -180,9 +244,8 @@ def _asked_one(rule: Rule, source: Source, context: cel.Context, show: Show, *, 
 
 
 def _part(text: str, source: Source, context: cel.Context, show: Show) -> Part:
-    values: dict[str, Any] = {f"msg.{n}": source.cel().get(n) for n in VARIABLE.findall(text)}
+    values = shown_values(values_read(text, source), show)
     try:
-        values |= {f'field("{path}")': show(source.get(path) or "") for path in fields_in(text)}
         return Part(text, Expression(text).test(context), values)
     except (ExpressionError, PathError) as error:
         return Part(text, None, values, str(error))
@@ -190,7 +253,8 @@ def _part(text: str, source: Source, context: cel.Context, show: Show) -> Part:
 
 def _shown(reading: Reading, show: Show) -> Reading:
     value = show(reading.value) if reading.from_message else reading.value
-    return replace(reading, sent=show(reading.sent), value=_json(value))
+    values = shown_values(reading.values, show)
+    return replace(reading, sent=show(reading.sent), value=_json(value), values=values)
 
 
 def _json(value: Any) -> Any:

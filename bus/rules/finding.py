@@ -54,6 +54,7 @@ CODES: Mapping[str, Code] = {
     "bad-template": Code(ERROR, "a template whose braces do not fit together, or that has no path in it"),
     "unknown-function": Code(ERROR, "`call` of a function that the platform does not have"),
     "wrong-arguments": Code(ERROR, "`call` with more or fewer arguments than the function takes"),
+    "unknown-destination": Code(ERROR, "a destination that no file below `rules/destinations` describes"),
     "unknown-stylesheet": Code(ERROR, "a stylesheet that is not below `rules/xslt`"),
     "bad-stylesheet": Code(ERROR, "a stylesheet that is no XSLT 1.0, imports another, or has a DOCTYPE"),
     "unknown-schematron": Code(ERROR, "a Schematron that is not below `rules/schematron`"),
@@ -64,6 +65,10 @@ CODES: Mapping[str, Code] = {
     "bad-constant": Code(ERROR, "a constant or default that the field does not take"),
     "bad-target": Code(ERROR, "a code table maps to a word that the field does not take"),
     "blanked-code": Code(ERROR, "`on_miss: default` without a default: an unknown code would be blanked"),
+    "loop": Code(ERROR, "a destination leads back into the platform, to a rule that sends there again"),
+    "own-door": Code(ERROR, "a destination leads into one of the platform's own doors"),
+    "affinity-domain": Code(ERROR, "the affinity domain of shared documents has a mistake"),
+    "mutual-recognition": Code(ERROR, "the catalogue of mutual recognition has a mistake"),
     "unreachable": Code(ERROR, "earlier rules of the campus take every message that this one would"),
     "never-true": Code(ERROR, "a condition that contradicts itself"),
     "not-written": Code(ERROR, "a rule without `map` whose `match` is not for what is written over FHIR"),
@@ -73,6 +78,8 @@ CODES: Mapping[str, Code] = {
     "unrouted-type": Code(WARNING, "a declared system gives messages that no rule of its campus takes"),
     "untested": Code(WARNING, "a rule without a test"),
     "idle-codes": Code(WARNING, "a test gives a code table in which its rule looks nothing up"),
+    "unused-destination": Code(INFO, "a destination to which no rule sends anything"),
+    "unused-shared": Code(INFO, "a file below `rules/shared`, or a fragment of it, that no rule uses"),
     "unused-table": Code(INFO, "a code table that no rule uses"),
 }
 """Every kind of finding, by its code."""

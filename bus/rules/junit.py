@@ -37,6 +37,8 @@ def _rule(root: etree._Element, rule: str, outcomes: Sequence[Outcome], covered:
         properties = etree.SubElement(suite, "properties")
         for name, value in (("branches", covered.total), ("covered", covered.covered)):
             etree.SubElement(properties, "property", name=name, value=str(value))
+        for branch in covered.missing:
+            etree.SubElement(properties, "property", name="uncovered", value=_text(str(branch)))
     for outcome in outcomes:
         case = _case(suite, outcome.file, outcome.line, outcome.test, outcome.seconds)
         if outcome.differences:

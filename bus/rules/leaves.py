@@ -10,9 +10,21 @@ from bus.rules.converters import CONVERTERS
 from bus.rules.dates import ImpossibleDateError
 from bus.rules.decision import Hold, HoldingError, Miss
 from bus.rules.expression import Expression, ExpressionError
+from bus.rules.paths import fields_in
 from bus.rules.run import Leaf, Run
-from bus.rules.spec import JoinLeaf, OnMiss, PathLeaf, Scalar
-from bus.rules.template import Template
+from bus.rules.spec import (
+    CallLeaf,
+    CelLeaf,
+    Entry,
+    FirstLeaf,
+    JoinLeaf,
+    OnMiss,
+    PathLeaf,
+    RecordLeaf,
+    Scalar,
+    TemplateLeaf,
+)
+from bus.rules.template import Template, read_template
 from bus.sources.source import Source
 
 __all__ = [
@@ -35,19 +47,31 @@ QUOTED = 40
 """Characters of an unknown code that a reason quotes."""
 
 
-def converted(convert: Convert, name: str, text: str, field: str) -> Any:
-    """Return a text in its field's type. Raises `HoldingError` naming the field."""
+def converted(convert: Convert, name: str, text: str, field: str, target: str = "") -> Any:
+    """Return a text in its field's type. Raises `HoldingError` naming the field, and what it was for."""
     try:
         return convert(text)
     except ValueError as error:
-        raise _bad(error, name, field) from error
+        raise _bad(error, name, field, target) from error
 
 
-def _bad(error: ValueError, name: str, field: str) -> HoldingError:
+def _bad(error: ValueError, name: str, field: str, target: str) -> HoldingError:
     code, who = "bad_field", "correct it at the sender, or the rule"
     if isinstance(error, ImpossibleDateError):
         code, who = "impossible_date", "the sender must correct it and send again"
-    return HoldingError(Hold(code, f"{field} is {error}; {who}", step=f"convert {name}", field=field))
+    reason = f"{field}{written_to(target, field)} is {error}; {who}"
+    hold = Hold(code, reason, step=f"convert {name}", field=field, target=target or None)
+    return HoldingError(hold)
+
+
+def written_to(target: str, field: str = "") -> str:
+    """Return what a reason says of the field that was to be written; nothing where it is named already."""
+    return f" (for {target})" if target and target != field else ""
+
+
+def read_by(paths: Sequence[str], target: str) -> str:
+    """Return the field that a failing step is named by: what it reads, where that is one path alone."""
+    return paths[0] if len(set(paths)) == 1 else target
 
 
 def const_leaf(value: Scalar) -> Leaf:
@@ -55,7 +79,7 @@ def const_leaf(value: Scalar) -> Leaf:
     return lambda _run, _source: value
 
 
-def path_leaf(path: str, convert: Convert, name: str, default: Scalar) -> Leaf:
+def path_leaf(path: str, convert: Convert, name: str, default: Scalar, target: str = "") -> Leaf:
     """Return the leaf of a value at a path."""
     if convert is TEXT:
         if default is None:
@@ -69,12 +93,14 @@ def path_leaf(path: str, convert: Convert, name: str, default: Scalar) -> Leaf:
         try:
             return convert(text)
         except ValueError as error:
-            raise _bad(error, name, path) from error
+            raise _bad(error, name, path, target) from error
 
     return leaf
 
 
-def lookup_leaf(leaf: PathLeaf, table: CodeTable, convert: Convert, name: str) -> Leaf:
+def lookup_leaf(
+    leaf: PathLeaf, table: CodeTable, convert: Convert, name: str, target_field: str = ""
+) -> Leaf:
     """Return the leaf of a code that a table maps; a miss is noted in the run and follows `on_miss`."""
     path, on_miss, default = leaf.path, leaf.on_miss, leaf.default
 
@@ -82,7 +108,7 @@ def lookup_leaf(leaf: PathLeaf, table: CodeTable, convert: Convert, name: str) -
         text = source.get(path)
         if text is None:
             return default
-        code = text if convert is TEXT else str(converted(convert, name, text, path))
+        code = text if convert is TEXT else str(converted(convert, name, text, path, target_field))
         target = table.find(run.facility, code)
         run.target = target
         if target is not None:
@@ -92,81 +118,138 @@ def lookup_leaf(leaf: PathLeaf, table: CodeTable, convert: Convert, name: str) -
             return code
         if on_miss is OnMiss.DEFAULT:
             return default
-        raise _missing(on_miss, table.name, run.facility, code, path)
+        raise _missing(on_miss, table.name, run.facility, code, path, target_field)
 
     return mapped
 
 
-def _missing(on_miss: OnMiss, table: str, facility: str, code: str, path: str) -> HoldingError:
+def _missing(on_miss: OnMiss, table: str, facility: str, code: str, path: str, target: str) -> HoldingError:
     shown = repr(code) if len(code) <= QUOTED else f"of {len(code)} characters"
+    step, into = f"lookup {table}", target or None
     if on_miss is OnMiss.REJECT:
         reason = f"the code {shown} of {path} is not accepted; {facility} must correct it and send again"
-        return HoldingError(Hold("rejected_code", reason, step=f"lookup {table}", field=path), blocks=False)
+        return HoldingError(Hold("rejected_code", reason, step=step, field=path, target=into), blocks=False)
     reason = f"the code {shown} of {path} is not in the table {table} for {facility};"
     reason += " map it (./yilian codes map), and it goes on"
-    hold = Hold("unmapped_code", reason, step=f"lookup {table}", field=path, miss=Miss(table, code))
+    hold = Hold("unmapped_code", reason, step=step, field=path, target=into, miss=Miss(table, code))
     return HoldingError(hold)
 
 
-def cel_leaf(expression: Expression, convert: Convert, name: str) -> Leaf:
+def cel_leaf(expression: Expression, convert: Convert, name: str, target: str = "") -> Leaf:
     """Return the leaf of an expression's value; an empty text is no value."""
+    field = read_by(fields_in(expression.text), target) or "cel"
 
     def leaf(run: Run, source: Source) -> Any:
-        value = evaluated(expression, run, source, "map")
+        value = evaluated(expression, run, source, "map", target)
         if value is None or value == "":
             return None
-        return converted(convert, name, value, "cel") if isinstance(value, str) else value
+        return converted(convert, name, value, field, target) if isinstance(value, str) else value
 
     return leaf
 
 
-def template_leaf(template: Template, convert: Convert, name: str) -> Leaf:
+def template_leaf(template: Template, convert: Convert, name: str, target: str = "") -> Leaf:
     """Return the leaf of a text made of values."""
+    field = read_by(template.paths, target) or "template"
 
     def filled(_run: Run, source: Source) -> Any:
         text = template.fill(source)
-        return None if text is None else converted(convert, name, text, "template")
+        return None if text is None else converted(convert, name, text, field, target)
 
     return filled
 
 
 def call_leaf(
-    function: Callable[..., Any], called: str, given: Sequence[Leaf], convert: Convert, name: str
+    leaf: CallLeaf,
+    function: Callable[..., Any],
+    given: Sequence[Leaf],
+    convert: Convert,
+    name: str,
+    target: str = "",
 ) -> Leaf:
     """Return the leaf of a function's value; it is not asked when all of its arguments are absent."""
+    called = leaf.call
+    paths = [path for entry in leaf.with_ for path in paths_read(entry)]
+    field = read_by(paths, target) or called
 
     def value(run: Run, source: Source) -> Any:
-        texts = [None if (one := leaf(run, source)) is None else str(one) for leaf in given]
+        texts = [None if (one := asked(run, source)) is None else str(one) for asked in given]
         if all(text is None for text in texts):
             return None
         try:
             made = function(*texts)
         except ValueError as error:
-            reason = f"{called}: {error}; correct it at the sender, or the rule"
-            raise HoldingError(Hold("bad_field", reason, step=f"call {called}", field=called)) from error
-        return converted(convert, name, made, called) if isinstance(made, str) else made
+            raise _refused(error, called, field, target) from error
+        except Exception as error:
+            raise _broken(error, called, field, target) from error
+        return converted(convert, name, made, field, target) if isinstance(made, str) else made
 
     return value
 
 
-def evaluated(expression: Expression, run: Run, source: Source, step: str) -> Any:
+def _refused(error: ValueError, called: str, field: str, target: str) -> HoldingError:
+    reason = f"{called} of {field}{written_to(target, field)}: {error}; correct it at the sender, or the rule"
+    hold = Hold("bad_field", reason, step=f"call {called}", field=field, target=target or None)
+    return HoldingError(hold)
+
+
+def _broken(error: Exception, called: str, field: str, target: str) -> HoldingError:
+    # Not the error's own text: it may quote a value.
+    reason = f"{called} of {field}{written_to(target, field)}: it failed with {type(error).__name__}; it is a"
+    reason += " mistake in the function: report it, and replay once it is corrected"
+    hold = Hold("bad_function", reason, step=f"call {called}", field=field, target=target or None)
+    return HoldingError(hold)
+
+
+def paths_read(entry: Entry) -> list[str]:
+    """Return the paths by which a leaf reads the message, where they are written out."""
+    match entry:
+        case str():
+            return [entry]
+        case PathLeaf():
+            return [entry.path]
+        case JoinLeaf():
+            return [f"{entry.each}/{entry.path}"]
+        case CelLeaf():
+            return fields_in(entry.cel)
+        case TemplateLeaf():
+            return read_template(entry.template).paths
+        case RecordLeaf():
+            return paths_read(entry.number)
+        case CallLeaf():
+            return [path for one in entry.with_ for path in paths_read(one)]
+        case FirstLeaf():
+            return [path for one in entry.first for path in paths_read(one)]
+    return []
+
+
+def evaluated(expression: Expression, run: Run, source: Source, step: str, target: str = "") -> Any:
     """Return an expression's value on a source; its failure holds the message."""
     try:
         return expression.evaluate(run.context(source, msg=expression.reads_msg))
     except ExpressionError as error:
-        raise HoldingError(Hold("bad_expression", f"{error}; correct the rule", step=step)) from error
+        raise HoldingError(failed_expression(error, expression, step, target)) from error
 
 
-def condition_leaf(expression: Expression) -> Leaf:
-    """Return the closure of a condition: true or false of a source."""
+def failed_expression(error: ExpressionError, expression: Expression, step: str, target: str) -> Hold:
+    """Return why an expression that failed holds the message: what it was for, and what it reads."""
+    paths = list(dict.fromkeys(fields_in(expression.text)))
+    field = read_by(paths, target) or None
+    reads = f", which reads {', '.join(paths)}" if paths else ""
+    reason = f"{error}{written_to(target)}{reads}; correct the rule"
+    return Hold("bad_expression", reason, step=step, field=field, target=target or None)
+
+
+def condition_leaf(expression: Expression, target: str = "") -> Leaf:
+    """Return the closure of a condition: true or false of a source. `target`: what it stands before."""
 
     def condition(run: Run, source: Source) -> Any:
-        return evaluated(expression, run, source, "when") is True
+        return evaluated(expression, run, source, "when", target) is True
 
     return condition
 
 
-def join_leaf(leaf: JoinLeaf, when: Leaf | None, convert: Convert, name: str) -> Leaf:
+def join_leaf(leaf: JoinLeaf, when: Leaf | None, convert: Convert, name: str, target: str = "") -> Leaf:
     """Return the leaf of repeated parts as one text; a part without a value is an empty line of it."""
 
     def joined(run: Run, source: Source) -> Any:
@@ -177,7 +260,7 @@ def join_leaf(leaf: JoinLeaf, when: Leaf | None, convert: Convert, name: str) ->
         if all(text is None for text in texts):
             return None
         whole = leaf.join.join(text or "" for text in texts)
-        return converted(convert, name, whole, f"{leaf.each}/{leaf.path}")
+        return converted(convert, name, whole, f"{leaf.each}/{leaf.path}", target)
 
     return joined
 

@@ -12,8 +12,9 @@ from bus.rules.lint_master_data import master_data_findings
 from bus.rules.lint_match import match_findings
 from bus.rules.lint_shapes import shape_findings
 from bus.rules.lint_systems import system_findings
+from bus.rules.lint_unused import unused
 from bus.rules.loader import Loaded, Rule, load_rules
-from bus.rules.marks import Place, RuleError
+from bus.rules.marks import RuleError
 from bus.rules.paths import Family, families, mistake
 from bus.rules.spec import PathLeaf
 
@@ -33,7 +34,7 @@ def lint(rules_dir: Path, also: Iterable[Check] = ()) -> Report:
     found += master_data_findings(loaded)
     found += system_findings(rules_dir, loaded)
     if not loaded.errors:
-        found += _unused_tables(loaded, spots)
+        found += unused(loaded, spots, rules_dir)
     unique = sorted(set(found), key=lambda f: (f.file, f.line, f.column, f.code, f.message))
     return Report(len(loaded.rules), len(loaded.tables), tuple(unique))
 
@@ -84,11 +85,3 @@ def _idle_mocks(rule: Rule, spots: Spots) -> Iterator[Finding]:
             place = rule.marked.place(("tests", number, "codes", name))
             reason = f"the test gives a table {name}, in which this rule looks nothing up: correct its name"
             yield finding(rule.marked.file, place, "idle-codes", reason)
-
-
-def _unused_tables(loaded: Loaded, spots: Spots) -> Iterator[Finding]:
-    leaves = (spot.entry for spot in spots.all)
-    used = {leaf.lookup for leaf in leaves if isinstance(leaf, PathLeaf)}
-    for name in sorted(loaded.tables.keys() - used):
-        reason = f"no rule looks anything up in {name}: use it in a lookup, or remove the file"
-        yield finding(f"codes/{name}.csv", Place(1), "unused-table", reason)

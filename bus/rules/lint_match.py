@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from bus.hl7.problem import HL7Error
 from bus.rules.condition import Condition, never_reached, read_condition
 from bus.rules.expression import ExpressionError, context_of
 from bus.rules.finding import Finding, finding
 from bus.rules.lint_leaves import expression_mistakes
 from bus.rules.loader import Rule
 from bus.rules.paths import Family, families
-from bus.rules.trial import given
+from bus.rules.trial import Sample, samples
 from bus.sources.fhir import PROTOCOL
-from bus.sources.opening import open_source
-from bus.sources.source import PathError, Source, UnreadableError
+from bus.sources.source import PathError, Source
 
 ROWS = frozenset({Family.ROWS})
-Sample = tuple[str, Source]
-"""`rule: test`, and its message."""
 
 
 def match_findings(rules: Sequence[Rule]) -> Iterator[Finding]:
@@ -43,9 +39,9 @@ def _campus(rules: Sequence[Rule]) -> Iterator[Finding]:
         if why is not None:
             dead.add(number)
             yield _at_match(rule, *why)
-    samples = list(_samples(rules))
+    asked = list(samples(rules))
     for one, other in combinations([i for i in range(len(rules)) if i not in dead], 2):
-        yield from _meeting(rules[one], rules[other], conditions[one], conditions[other], samples)
+        yield from _meeting(rules[one], rules[other], conditions[one], conditions[other], asked)
 
 
 def _unreachable(condition: Condition, earlier: Sequence[tuple[Rule, Condition]]) -> tuple[str, str] | None:
@@ -61,18 +57,18 @@ def _unreachable(condition: Condition, earlier: Sequence[tuple[Rule, Condition]]
 
 
 def _meeting(
-    one: Rule, other: Rule, first: Condition, second: Condition, samples: Sequence[Sample]
+    one: Rule, other: Rule, first: Condition, second: Condition, asked: Sequence[Sample]
 ) -> Iterator[Finding]:
     if not first.both(second).possible():
         return
-    earlier = f"{one.spec.name} ({one.marked.file})"
     earlier = f"{one.spec.name} ({one.marked.file})"
     if first.implies(second):
         reason = f"{earlier}, which is narrower, takes its part of these messages first; right if it is meant"
         yield _at_match(other, "narrower-first", reason)
         return
-    witness = next((name for name, source in samples if _both(one, other, source)), None)
-    seen = f"both match the message of {witness!r}" if witness else "a message may match both"
+    witness = next((sample for sample in asked if _both(one, other, sample.source)), None)
+    name = f"{witness.rule.spec.name}: {witness.test}" if witness else ""
+    seen = f"both match the message of {name!r}" if witness else "a message may match both"
     reason = f"overlaps with {earlier}, which goes first: {seen}; make one exclude the other"
     yield _at_match(other, "overlap", reason)
 
@@ -83,17 +79,6 @@ def _both(one: Rule, other: Rule, source: Source) -> bool:
         return one.match.test(context) and other.match.test(context)
     except (ExpressionError, PathError):
         return False  # the test of the sample itself says so
-
-
-def _samples(rules: Sequence[Rule]) -> Iterator[Sample]:
-    for rule in rules:
-        for test in rule.spec.tests:
-            try:
-                body, envelope = given(test.given, rule)
-                source = open_source(body, test.given.charset, envelope)
-            except (ValueError, OSError, HL7Error, UnreadableError):
-                continue  # `rules test` says what is wrong with it
-            yield f"{rule.spec.name}: {test.name}", source
 
 
 def _at_match(rule: Rule, code: str, message: str) -> Finding:

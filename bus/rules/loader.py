@@ -13,7 +13,7 @@ from bus.rules.compile import Compiler, Where, nearest
 from bus.rules.destinations import AnyDestination, load_destinations
 from bus.rules.enclosed import Opener
 from bus.rules.expression import Expression
-from bus.rules.marks import Marked, Place, Position, RuleError, read_marked, validated
+from bus.rules.marks import Marked, Place, Position, RuleError, checked, read_marked, validated
 from bus.rules.routes import Route, compile_routes
 from bus.rules.run import Leaf, Run
 from bus.rules.schematron import SchematronError, checked_leaf, read_schematron
@@ -160,7 +160,7 @@ def _compiled(
             waits=order is not OrderClass.RESULT if spec.waits is None else spec.waits,
             map=made,
             version=version,
-            routes=compile_routes(spec, compiler.marked, destinations),
+            routes=compile_routes(spec, compiler.marked, destinations, compiler.watch),
             opener=Opener(spec.document.path, spec.document.patient) if spec.document else None,
         )
     except RuleError as error:
@@ -190,7 +190,7 @@ def _onward(
             waits=False,
             map=_no_map,
             version=None,
-            routes=compile_routes(spec, marked, destinations),
+            routes=compile_routes(spec, marked, destinations, compiler.watch),
         )
     except RuleError as error:
         compiler.errors.append(error)
@@ -255,3 +255,9 @@ def _fragments(spec: RuleFile, marked: Marked, rules_dir: Path, errors: list[Rul
         for key, node in (file.fragments if file else {}).items():
             fragments[key] = (node, shared, ("fragments", key))
     return fragments
+
+
+def load_shared(path: Path, rules_dir: Path) -> tuple[Mapping[str, Node], Marked]:
+    """Read a file below `rules/shared`: its fragments, and where they are. Raises `RuleError`."""
+    marked = read_marked(path, path.relative_to(rules_dir).as_posix())
+    return checked(SharedFile, marked).fragments, marked

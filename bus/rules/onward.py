@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bus.rules.decision import Hold, HoldingError
+from bus.rules.decision import HoldingError
 from bus.rules.expression import ExpressionError, context_of
+from bus.rules.leaves import failed_expression
 from bus.rules.loader import Rule
 from bus.rules.routes import chosen
 from bus.rules.run import Run
@@ -39,8 +40,8 @@ def onward(rules: Sequence[Rule], source: RowSource, kind: str, run: Run) -> Onw
         try:
             fired = rule.match.test(context)
         except ExpressionError as error:
-            hold = Hold("bad_expression", f"{error}; correct the rule", rule=rule.spec.name, step="match")
-            raise HoldingError(hold) from error
+            hold = failed_expression(error, rule.match, "match", "match")
+            raise HoldingError(replace(hold, rule=rule.spec.name)) from error
         if fired:
             return Onward(kind, rule.spec.name, _chosen(rule, run, about))
     return Onward(kind, None)

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from bus.rules.decision import Hold, HoldingError
-from bus.rules.leaves import Convert, converted
+from bus.rules.leaves import Convert, converted, paths_read, read_by, written_to
 from bus.rules.records import Fact
 from bus.rules.run import Leaf, Run
 from bus.rules.spec import RecordLeaf
@@ -16,9 +16,10 @@ from bus.sources.source import Source
 from consortium.records import lookup
 
 
-def record_leaf(leaf: RecordLeaf, number: Leaf, convert: Convert, name: str) -> Leaf:
+def record_leaf(leaf: RecordLeaf, number: Leaf, convert: Convert, name: str, target: str = "") -> Leaf:
     """Return the leaf of a value that the records have."""
     steps = leaf.field.split(".")
+    field = read_by(paths_read(leaf), target) or leaf.field
 
     def known(run: Run, source: Source) -> Any:
         asked = number(run, source)
@@ -26,9 +27,11 @@ def record_leaf(leaf: RecordLeaf, number: Leaf, convert: Convert, name: str) -> 
         value = None if fact is None else _at(fact, steps)
         if value is None:
             if leaf.required:
-                raise _unknown(leaf, run.facility)
+                raise _unknown(leaf, run.facility, field, target)
             return leaf.default
-        return converted(convert, name, value, leaf.field) if isinstance(value, str) else _plain(value, name)
+        if isinstance(value, str):
+            return converted(convert, name, value, field, target)
+        return _plain(value, name)
 
     return known
 
@@ -58,10 +61,11 @@ def _plain(value: Any, name: str) -> Any:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _unknown(leaf: RecordLeaf, facility: str) -> HoldingError:
+def _unknown(leaf: RecordLeaf, facility: str, field: str, target: str) -> HoldingError:
     reason = (
-        f"{facility} has no {leaf.record} of that number with {leaf.field} yet; when it is there, replay"
-        " (./yilian messages replay), or give the rule a default"
+        f"{facility} has no {leaf.record} of the number in {field} with {leaf.field}"
+        f"{written_to(target, field)} yet; when it is there, replay (./yilian messages replay), or give the"
+        " rule a default"
     )
-    hold = Hold("unknown_record", reason, step=f"record {leaf.record}", field=leaf.field)
+    hold = Hold("unknown_record", reason, step=f"record {leaf.record}", field=field, target=target or None)
     return HoldingError(hold, blocks=False)  # what it waits for may be the patient's next message

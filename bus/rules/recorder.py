@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from bus.rules.decision import HoldingError
+from bus.rules.masking import Show
+from bus.rules.paths import fields_in
 from bus.rules.run import Leaf, Run
 from bus.rules.spec import Entry, FirstLeaf, PathLeaf
 from bus.rules.watch import Part, Spot, written
-from bus.sources.source import Source
+from bus.sources.source import PathError, Source
 
-VALUE, ABSENT, DEFAULT, MISS, HELD, LEFT_OUT = "value", "absent", "default", "miss", "held", "left out"
+VALUE, ABSENT, DEFAULT, MISS, HELD = "value", "absent", "default", "miss", "held"
+MET, LEFT_OUT = "met", "left out"
+VARIABLE = re.compile(r"\bmsg\.(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one leaf, or one condition that was false, came to."""
+    """What one leaf, or one condition, came to."""
 
     field: str
     """Field of the canonical model; `reports[1].results[2].flag` is of the second part that was read."""
@@ -28,15 +35,34 @@ class Reading:
     line: int
     column: int
     outcome: str
-    """value, absent, default, miss (of a code table), held, left out (by a condition)."""
+    """value, absent, default, miss (of a code table), held; of a condition: met, left out, held."""
     sent: str | None
     """Text of the message at the path."""
     value: Any
     table: str | None
     from_message: bool
     """Whether `value` comes from the message, rather than from the rule."""
+    values: dict[str, Any]
+    """What a condition read: `msg.type`, `field("OBX-11")`."""
     reason: str | None = None
-    """Code of the hold, or the condition that left it out."""
+    """Code of the hold, or the condition."""
+
+
+def values_read(text: str, source: Source) -> dict[str, Any]:
+    """Return what an expression asks of a message, by how it is written there; `field(…)` may be a patient's.
+
+    What it cannot be asked for is left out: the expression itself says why.
+    """
+    values: dict[str, Any] = {f"msg.{name}": source.cel().get(name) for name in VARIABLE.findall(text)}
+    for path in fields_in(text):
+        with suppress(PathError):
+            values[f'field("{path}")'] = source.get(path) or ""
+    return values
+
+
+def shown_values(values: Mapping[str, Any], show: Show) -> dict[str, Any]:
+    """Return what was read as values may be shown."""
+    return {name: show(value) if name.startswith("field(") else value for name, value in values.items()}
 
 
 @dataclass(slots=True)
@@ -88,13 +114,13 @@ class Recorder:
 
     def _condition(self, spot: Spot, leaf: Leaf) -> Leaf:
         def noted(run: Run, source: Source) -> Any:
+            read = values_read(spot.text, source)
             try:
                 value = leaf(run, source)
             except HoldingError as error:
-                self._note(spot, HELD, None, None, f"when {spot.text}: {error.hold.code}")
+                self._note(spot, HELD, None, None, f"when {spot.text}: {error.hold.code}", read)
                 raise
-            if not value:
-                self._note(spot, LEFT_OUT, None, None, f"when {spot.text}")
+            self._note(spot, MET if value else LEFT_OUT, None, None, f"when {spot.text}", read)
             return value
 
         return noted
@@ -117,7 +143,13 @@ class Recorder:
         return noted
 
     def _note(
-        self, spot: Spot, outcome: str, sent: str | None, value: Any, reason: str | None = None
+        self,
+        spot: Spot,
+        outcome: str,
+        sent: str | None,
+        value: Any,
+        reason: str | None = None,
+        read: Mapping[str, Any] | None = None,
     ) -> None:
         self.readings.append(
             Reading(
@@ -132,6 +164,7 @@ class Recorder:
                 value=value,
                 table=spot.entry.lookup if isinstance(spot.entry, PathLeaf) else None,
                 from_message=outcome != DEFAULT and not written(spot.entry).startswith("const "),
+                values=dict(read or {}),
                 reason=reason,
             )
         )

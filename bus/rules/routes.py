@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bus.rules.decision import Hold, HoldingError
+from bus.rules.compile import nearest
+from bus.rules.decision import HoldingError
 from bus.rules.destinations import (
     AnyDestination,
     MllpDestination,
@@ -14,9 +15,11 @@ from bus.rules.destinations import (
     paths_of,
 )
 from bus.rules.expression import Expression, ExpressionError
-from bus.rules.marks import Marked
-from bus.rules.run import Run
+from bus.rules.leaves import failed_expression
+from bus.rules.marks import Marked, RuleError
+from bus.rules.run import Leaf, Run
 from bus.rules.spec import Form, RuleFile, Sending
+from bus.rules.watch import Part, Spot, Watch
 from bus.sources.source import Source
 
 CANONICAL = ("change.", "source.")
@@ -28,31 +31,38 @@ class Route:
     """One destination of a rule."""
 
     sending: Sending
-    when: Expression | None
+    when: Leaf | None
+    """Its condition as a closure: whether the message goes there."""
     to: AnyDestination
 
 
 def compile_routes(
-    spec: RuleFile, marked: Marked, destinations: Mapping[str, AnyDestination]
+    spec: RuleFile,
+    marked: Marked,
+    destinations: Mapping[str, AnyDestination],
+    watch: Watch | None = None,
 ) -> tuple[Route, ...]:
-    """Compile a rule's destinations. Raises `RuleError` for an unknown one, one named twice, a wrong `when`,
-    and a form of the message that the receiver cannot take.
+    """Compile a rule's destinations; `watch` looks on. Raises `RuleError` for an unknown one, one named
+    twice, a wrong `when`, and a form of the message that the receiver cannot take.
     """
     routes: list[Route] = []
     seen: set[str] = set()
     for number, sending in enumerate(spec.sendings):
         known = destinations.get(sending.to)
         if known is None:
-            raise marked.error(("destinations", number), f"no file rules/destinations/{sending.to}.yaml")
+            reason = f"no file rules/destinations/{sending.to}.yaml; {nearest(sending.to, destinations)}"
+            raise marked.error(("destinations", number), reason, "unknown-destination")
         if sending.to in seen:
-            raise marked.error(
-                ("destinations", number), f"{sending.to} is named twice: a message goes there once"
-            )
-        reason = _whole(sending, spec) or _unfit(sending, known)
-        if reason is not None:
-            raise marked.error(("destinations", number, "send"), reason)
+            reason = f"{sending.to} is named twice: a message goes there once"
+            raise marked.error(("destinations", number), reason, "duplicate-name")
+        unfit = _whole(sending, spec) or _unfit(sending, known)
+        if unfit is not None:
+            raise marked.error(("destinations", number, "send"), unfit)
         seen.add(sending.to)
-        routes.append(Route(sending, _condition(sending, marked, number), known))
+        when = _condition(sending, marked, number)
+        if when is not None and watch is not None:
+            when = watch.leaf(_spot(spec, sending, marked, number), when)
+        routes.append(Route(sending, when, known))
     return tuple(routes)
 
 
@@ -79,24 +89,41 @@ def _unfit(sending: Sending, known: AnyDestination) -> str | None:
     return None
 
 
-def _condition(sending: Sending, marked: Marked, number: int) -> Expression | None:
+def _condition(sending: Sending, marked: Marked, number: int) -> Leaf | None:
+    if sending.when is None:
+        return None
+    at = ("destinations", number, "when")
     try:
-        return None if sending.when is None else Expression(sending.when)
+        expression = Expression(sending.when)
     except ExpressionError as error:
-        raise marked.error(("destinations", number, "when"), str(error)) from error
+        place = marked.inside(at, error.line, error.column)
+        raise RuleError(marked.file, place, str(error), "bad-expression") from error
+    to = sending.to
+
+    def wanted(run: Run, source: Source) -> bool:
+        try:
+            return expression.test(run.context(source, msg=expression.reads_msg))
+        except ExpressionError as error:
+            hold = failed_expression(error, expression, f"destination {to}", f"destinations.{to}")
+            raise HoldingError(hold) from error
+
+    return wanted
+
+
+def _spot(spec: RuleFile, sending: Sending, marked: Marked, number: int) -> Spot:
+    return Spot(
+        rule=spec.name,
+        file=marked.file,
+        place=marked.place(("destinations", number, "when")),
+        part=Part.DESTINATION,
+        field=f"destinations.{sending.to}",
+        annotation=None,
+        entry=None,
+        text=sending.when or "",
+        paths_below=False,
+    )
 
 
 def chosen(routes: Sequence[Route], run: Run, source: Source) -> tuple[Sending, ...]:
     """Return where this message goes. Raises `HoldingError` when a condition fails on it."""
-    return tuple(route.sending for route in routes if _wanted(route, run, source))
-
-
-def _wanted(route: Route, run: Run, source: Source) -> bool:
-    if route.when is None:
-        return True
-    try:
-        return route.when.test(run.context(source, msg=route.when.reads_msg))
-    except ExpressionError as error:
-        reason = f"{error}; correct the rule"
-        hold = Hold("bad_expression", reason, step=f"destination {route.sending.to}")
-        raise HoldingError(hold) from error
+    return tuple(route.sending for route in routes if route.when is None or route.when(run, source))

@@ -14,6 +14,7 @@ from bus.rules.change import change_of, changes_of
 from bus.rules.codes import CodeTable
 from bus.rules.decision import Decision, Hold, HoldingError
 from bus.rules.expression import ExpressionError, context_of
+from bus.rules.leaves import failed_expression
 from bus.rules.loader import Rule, load_rules
 from bus.rules.onward import Onward, onward
 from bus.rules.records import NOTHING_KNOWN, Records
@@ -109,8 +110,8 @@ def _matches(rule: Rule, context: cel.Context) -> bool:
     try:
         return rule.match.test(context)
     except ExpressionError as error:
-        hold = Hold("bad_expression", f"{error}; correct the rule", rule=rule.spec.name, step="match")
-        raise HoldingError(hold) from error
+        hold = failed_expression(error, rule.match, "match", "match")
+        raise HoldingError(replace(hold, rule=rule.spec.name)) from error
 
 
 def _run(rule: Rule, source: Source, run: Run) -> Decision:
@@ -131,7 +132,8 @@ def _run(rule: Rule, source: Source, run: Run) -> Decision:
         outcome = replace(error.hold, rule=rule.spec.name)
         blocks = blocks and error.blocks
     except PathError as error:
-        outcome = Hold("bad_path", f"{error}; correct the rule", rule=rule.spec.name, step="map")
+        field = error.path or None
+        outcome = Hold("bad_path", f"{error}; correct the rule", rule=rule.spec.name, step="map", field=field)
     return Decision(
         outcome,
         rule.spec.name,

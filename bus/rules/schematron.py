@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -123,7 +123,8 @@ def checked_leaf(schemas: Sequence[Schematron], inner: Leaf) -> Leaf:
         if not isinstance(source, XmlSource):
             name = schemas[0].name
             reason = f"the Schematron {name}: the message is no XML; correct the rule, then replay"
-            raise HoldingError(Hold("bad_transformation", reason, step=f"schematron {name}"))
+            hold = Hold("bad_transformation", reason, step=f"schematron {name}", target="map")
+            raise HoldingError(hold)
         errors: list[tuple[str, Violation]] = []
         for schema in schemas:
             for one in _violations(schema, source):
@@ -143,7 +144,9 @@ def _violations(schema: Schematron, source: XmlSource) -> list[Violation]:
         return schema.violations(source.element)
     except etree.XSLTApplyError as error:
         reason = f"the Schematron {schema.name}: it failed on this message; correct it, then replay"
-        raise HoldingError(Hold("bad_transformation", reason, step=f"schematron {schema.name}")) from error
+        hold = Hold("bad_transformation", reason, step=f"schematron {schema.name}", target="map")
+        read = etree.QName(source.element).localname
+        raise HoldingError(replace(hold, field=read)) from error
 
 
 def _hold(errors: Sequence[tuple[str, Violation]]) -> Hold:
@@ -151,4 +154,4 @@ def _hold(errors: Sequence[tuple[str, Violation]]) -> Hold:
     told = [f"{one.id} {one.path}: {one.text}" for _, one in errors[:TOLD]]
     if len(errors) > TOLD:
         told.append(f"and {len(errors) - TOLD} more, which ./yilian documents validate lists")
-    return Hold("schematron", "; ".join(told), step=f"schematron {name}", field=first.path)
+    return Hold("schematron", "; ".join(told), step=f"schematron {name}", field=first.path, target="map")

@@ -55,19 +55,27 @@ def transformed_leaf(stylesheet: etree.XSLT, name: str, inner: Leaf) -> Leaf:
 
     def leaf(run: Run, source: Source) -> Any:
         if not isinstance(source, XmlSource):
-            raise _wrong(name, "the message is no XML")
+            raise _wrong(name, "the message is no XML", None)
+        read = etree.QName(source.element).localname
         try:
             made = source.transformed(stylesheet)
         except etree.XSLTApplyError as error:
             # Its text may be a message of the stylesheet's, with a patient's data in it.
-            raise _wrong(name, "it failed on this message") from error
+            raise _wrong(name, f"it failed on {read}{_at(error)}", read) from error
         if made is None:
-            raise _wrong(name, "it makes no document of this message")
+            raise _wrong(name, f"it makes no document of {read}", read)
         return inner(run, made)
 
     return leaf
 
 
-def _wrong(name: str, what: str) -> HoldingError:
+def _at(error: etree.XSLTApplyError) -> str:
+    """Return the line of the stylesheet at which it failed, where libxslt knows it."""
+    entry = next((one for one in error.error_log if one.line > 0), None)
+    return f", in its line {entry.line}" if entry else ""
+
+
+def _wrong(name: str, what: str, field: str | None) -> HoldingError:
     reason = f"the stylesheet {name}: {what}; correct the stylesheet or the rule, then replay"
-    return HoldingError(Hold("bad_transformation", reason, step=f"xslt {name}"))
+    hold = Hold("bad_transformation", reason, step=f"xslt {name}", field=field, target="map")
+    return HoldingError(hold)

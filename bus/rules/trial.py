@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bus.hl7.message import Message
@@ -24,7 +24,7 @@ from bus.rules.spec import Expect, Given, Meaning, RuleTest
 from bus.rules.watch import Watch
 from bus.sources.fhir import PROTOCOL, TYPE
 from bus.sources.opening import open_source
-from bus.sources.source import Envelope, UnreadableError
+from bus.sources.source import Envelope, Source, UnreadableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +151,34 @@ def given(what: Given, rule: Rule) -> tuple[bytes, Envelope]:
         raise ValueError("write type: the message is not HL7")
     protocol = PROTOCOL if message_type.startswith(TYPE) else ""
     return body, Envelope(rule.spec.facility, sender or "", message_type, protocol)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The message of a test; of one that is written over FHIR, each of its changes."""
+
+    rule: Rule
+    test: str
+    source: Source
+
+
+def samples(rules: Sequence[Rule]) -> Iterator[Sample]:
+    """Give the messages of the rules' tests; those that cannot be read are left to the test itself."""
+    for rule in rules:
+        for test in rule.spec.tests:
+            try:
+                body, envelope = given(test.given, rule)
+                for source in _sources(rule, body, test.given.charset, envelope):
+                    yield Sample(rule, test.name, source)
+            except (ValueError, OSError, HL7Error, UnreadableError):
+                continue  # `rules test` says what is wrong with it
+
+
+def _sources(rule: Rule, body: bytes, charset: str, envelope: Envelope) -> list[Source]:
+    if not rule.onward:
+        return [open_source(body, charset, envelope)]
+    source, kinds = written(body, charset, envelope)
+    return [source.about(kind) for kind in kinds]
 
 
 def compare(expect: Expect, decision: Decision) -> list[str]:

@@ -35,6 +35,8 @@ class Part(enum.StrEnum):
     """A condition of an object, or of the parts of a join."""
     OBJECT = "object"
     EACH = "each"
+    DESTINATION = "destination"
+    """The condition of a destination."""
 
 
 @dataclass(frozen=True, slots=True)

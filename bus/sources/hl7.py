@@ -62,7 +62,7 @@ class Hl7Source:
     def each(self, path: str) -> Sequence[Hl7Source]:
         """Return one source for each segment of that name, with the segments that belong to it."""
         if len(path) != 3:
-            raise PathError(f"{path!r} names no segment: write three letters, such as OBX")
+            raise PathError(f"{path!r} names no segment: write three letters, such as OBX", path)
         header = self._header
         if path == "PID":  # what is around a patient's part is not another patient's visit
             header = {name: found for name, found in header.items() if name in COMMON}

@@ -49,7 +49,8 @@ def parse_path(text: str) -> Hl7Path:
     """Parse a path; raises `PathError`."""
     match = PATTERN.fullmatch(text)
     if match is None:
-        raise PathError(f"{text!r} is no HL7 path: write it as PID-3, PID-3.1, PID-3(2).1 or PID-3[5=NI].1")
+        reason = f"{text!r} is no HL7 path: write it as PID-3, PID-3.1, PID-3(2).1 or PID-3[5=NI].1"
+        raise PathError(reason, text)
     numbers = {name: int(text) for name, text in match.groupdict().items() if text and text.isdecimal()}
     choice = None
     if "where" in numbers:

@@ -50,7 +50,7 @@ class RowSource:
 
     def _held_by(self) -> RowSource:
         if self._holder is None:
-            raise PathError(f"{HOLDER} stands outside each: there is nothing around the message")
+            raise PathError(f"{HOLDER} stands outside each: there is nothing around the message", HOLDER)
         return self._holder
 
     def cel(self) -> Mapping[str, Any]:

@@ -53,7 +53,11 @@ class Envelope:
 
 
 class PathError(PermanentError):
-    """A path that this kind of source cannot follow: a mistake in a rule."""
+    """A path that this kind of source cannot follow: a mistake in a rule. `path` is the path, where known."""
+
+    def __init__(self, reason: str, path: str = "") -> None:
+        super().__init__(reason)
+        self.path = path
 
 
 class UnreadableError(PermanentError):

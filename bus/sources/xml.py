@@ -55,7 +55,7 @@ class XmlSource:
         """Return one source for each element at `path`."""
         steps, attribute = _split(path)
         if attribute:
-            raise PathError(f"{path!r} names an attribute, which does not repeat")
+            raise PathError(f"{path!r} names an attribute, which does not repeat", path)
         return [XmlSource(found, self._envelope, self) for found in _follow(self._element, steps)]
 
     def transformed(self, stylesheet: etree.XSLT) -> XmlSource | None:
@@ -72,7 +72,7 @@ class XmlSource:
 
     def _held_by(self) -> XmlSource:
         if self._holder is None:
-            raise PathError(f"{HOLDER} stands outside each: there is nothing around the message")
+            raise PathError(f"{HOLDER} stands outside each: there is nothing around the message", HOLDER)
         return self._holder
 
     def cel(self) -> Mapping[str, Any]:

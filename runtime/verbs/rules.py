@@ -13,13 +13,10 @@ def summary() -> str:
 
 def passed_on(argv: list[str]) -> int:
     """Run the command with its own arguments; return its exit code."""
-    from adapters.files import settings as files
     from adapters.mocked import MockedDelivery
-    from adapters.tables import settings as tables
+    from adapters.reviewed import checks
     from bus.fhir.systems import Systems
-    from bus.ihe import affinity
-    from bus.rules import recognition
     from bus.rules.console import rules_main
 
-    checks = (files.mistakes, tables.mistakes, affinity.mistakes, recognition.mistakes)
-    return rules_main(argv, checks, MockedDelivery(Systems(settings.load())))
+    loaded = settings.load()
+    return rules_main(argv, checks(loaded), MockedDelivery(Systems(loaded)))

@@ -15,6 +15,8 @@ from consortium.records.model import Change, Kind
 
 T = TypeVar("T")
 Version = Literal["2.4", "2.5"]
+APPLICATION = "YILIAN"
+"""MSH-3 of what the platform writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def _adt(change: Change, heading: Heading, visit: list[Segment]) -> _Body:
 def _msh(body: _Body, heading: Heading) -> Segment:
     fields = {
         1: "^~\\&",
-        2: "YILIAN",
+        2: APPLICATION,
         3: text(heading.facility),
         4: text(heading.receiving_application),
         5: text(heading.receiving_facility),

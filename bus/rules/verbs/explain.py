@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
-from bus.rules.explain import Asked, Explanation, Part, explain
+from bus.rules.explain import Asked, Explanation, Going, Part, explain
 from bus.rules.loader import load_rules
 from bus.rules.recorder import Reading, Recorder
 from bus.rules.verbs.asked import message_of, rules_of, show_of, takes_message
@@ -27,7 +29,14 @@ OUTCOMES = {
     "default": words("default", "默认值"),
     "miss": words("miss", "未映射"),
     "held": words("held", "挂起"),
+    "met": words("condition true", "条件成立"),
     "left out": words("left out", "省略"),
+}
+DESTINATIONS = {
+    "goes": words("goes there", "转发"),
+    "not true": words("does not go there", "不转发"),
+    "failed": words("its condition failed", "条件出错"),
+    "held": words("would go there, were it not held", "挂起解除后转发"),
 }
 
 
@@ -60,7 +69,9 @@ def _show(told: Explanation) -> None:
             write(f"    {_of_part(part)}")
     write("")
     if told.hold is not None:
-        where = ", ".join(filter(None, (told.rule, told.hold.step, told.hold.field)))
+        target = told.hold.target if told.hold.target != told.hold.field else None
+        into = target and words(f"for {target}", f"用于 {target}")
+        where = ", ".join(filter(None, (told.rule, told.hold.step, told.hold.field, into)))
         write(words("held", "挂起") + f" ({told.hold.code}): {where}")
         write(f"    {told.hold.reason}")
     else:
@@ -68,10 +79,20 @@ def _show(told: Explanation) -> None:
         write(words("recorded", "入库") + ": " + ", ".join(filter(None, (count + told.outcome, told.rule))))
     if told.destinations:
         write(words("goes to", "转发至") + f": {', '.join(told.destinations)}")
+    for going in told.going:
+        _show_destination(going)
     for miss in told.misses:
         write(words("no mapping", "未映射") + f": {miss['table']} {miss['code']}")
     for reading in told.readings:
         write(f"    {_of_reading(reading)}")
+
+
+def _show_destination(going: Going) -> None:
+    about = f"  ({going.about})" if going.about else ""
+    place = f"{going.file}:{going.line}"
+    write(f"{going.to} ({going.send})  {place}  {DESTINATIONS[going.verdict]}{about}")
+    for part in going.parts:
+        write(f"    {_of_part(part)}")
 
 
 def _telling(asked: Asked) -> list[Part]:
@@ -81,15 +102,20 @@ def _telling(asked: Asked) -> list[Part]:
 
 def _of_part(part: Part) -> str:
     result = part.error if part.result is None else str(part.result).lower()
-    values = ", ".join(f"{name} = {value!r}" for name, value in part.values.items())
-    return f"{result}: {part.text}" + (f"   ({values})" if values else "")
+    return f"{result}: {part.text}{_values(part.values)}"
+
+
+def _values(values: Mapping[str, Any]) -> str:
+    told = ", ".join(f"{name} = {value!r}" for name, value in values.items())
+    return f"   ({told})" if told else ""
 
 
 def _of_reading(reading: Reading) -> str:
     part = f"{reading.part}/" if reading.part and reading.from_message else ""
     at = f"{reading.file}:{reading.line}:{reading.column}"
-    if reading.outcome == "left out":
-        return f"{reading.field}: {OUTCOMES[reading.outcome]}, {reading.reason}  [{at}]"
+    if reading.outcome in ("met", "left out"):
+        why = f"{reading.reason}{_values(reading.values)}"
+        return f"{reading.field}: {OUTCOMES[reading.outcome]}, {part}{why}  [{at}]"
     gave = "" if reading.value is None else f" = {reading.value}"
     table = f" ({reading.table})" if reading.table else ""
     reason = f" {reading.reason}" if reading.reason else ""

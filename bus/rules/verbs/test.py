@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bus.rules.compile import nearest
-from bus.rules.coverage import Coverage, Covered
+from bus.rules.coverage import Coverage, Covered, count_matches
 from bus.rules.delivering import Deliveries
 from bus.rules.finding import from_error
 from bus.rules.junit import junit
@@ -41,6 +41,10 @@ class Results:
         """Whether all rules loaded and all tests passed."""
         return not self.loaded.errors and not self.failed
 
+    def below(self, threshold: float | None) -> list[Covered]:
+        """Return the rules of whose branches the tests go through less than so many percent."""
+        return [one for one in self.coverage if threshold is not None and one.percent < threshold]
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Name the options."""
@@ -61,20 +65,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=words("list the branches that no test goes through", "列出没有测试覆盖的分支"),
     )
+    parser.add_argument(
+        "--threshold",
+        type=_percent,
+        metavar="PERCENT",
+        help=words(
+            "fail when the tests of a rule go through less of its branches, and list those left out",
+            "规则的分支覆盖率低于该百分比时失败，并列出未覆盖的分支",
+        ),
+    )
     takes_rules(parser)
 
 
+def _percent(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError("write a number from 0 to 100")
+    return value
+
+
 def run(options: argparse.Namespace) -> int:
-    """Test; returns 1 when a test fails, or the rules do not load."""
+    """Test; returns 1 when a test fails, the rules do not load, or too few of a rule's branches are gone
+    through.
+    """
     results = _results(rules_dir(options), options.names, options.deliveries)
+    below = results.below(options.threshold)
     if options.junit is not None:
         covered = {one.rule: one for one in results.coverage}
         options.junit.write_bytes(junit(results.outcomes, results.loaded.errors, covered))
     if options.json:
-        show_json(_as_json(results))
+        show_json(_as_json(results, options.threshold))
     else:
-        _show(results, branches=options.coverage)
-    return 0 if results.passed else 1
+        _show(results, options.threshold, branches=options.coverage)
+    return 0 if results.passed and not below else 1
 
 
 def _results(folder: Path, names: Sequence[str], deliveries: Deliveries | None) -> Results:
@@ -84,6 +110,7 @@ def _results(folder: Path, names: Sequence[str], deliveries: Deliveries | None) 
         return Results(loaded, [], [])
     chosen = _choice(loaded, names)
     outcomes = run_tests(RuleSet(loaded.rules, loaded.tables), chosen, coverage, deliveries=deliveries)
+    count_matches(loaded.rules, coverage)
     return Results(loaded, outcomes, [coverage.of(r.spec.name) for r in loaded.rules if chosen(r)])
 
 
@@ -99,7 +126,7 @@ def _choice(loaded: Loaded, names: Sequence[str]) -> Callable[[Rule], bool]:
     return lambda rule: not names or not names_of(rule).isdisjoint(names)
 
 
-def _as_json(results: Results) -> dict[str, Any]:
+def _as_json(results: Results, threshold: float | None) -> dict[str, Any]:
     errors = [
         {"file": e.file, "line": e.line, "column": e.place.column, "code": e.code, "message": e.message}
         for e in results.loaded.errors
@@ -114,22 +141,26 @@ def _as_json(results: Results) -> dict[str, Any]:
         "failed": len(results.failed),
         "errors": errors,
         "coverage": [covered.as_json() for covered in results.coverage],
+        "threshold": threshold,
+        "below": [covered.rule for covered in results.below(threshold)],
     }
 
 
-def _show(results: Results, *, branches: bool) -> None:
+def _show(results: Results, threshold: float | None, *, branches: bool) -> None:
     for error in results.loaded.errors:
         write(str(from_error(error)))
     for outcome in results.failed:
         write(f"{outcome.file}:{outcome.line}: {outcome.rule}: {outcome.test}")
         for difference in outcome.differences:
             write(f"    {difference}")
-    for covered in results.coverage if branches else ():
-        hit, total = covered.covered, covered.total
-        write(words(f"{covered.rule}: {hit} of {total} branches", f"{covered.rule}：分支 {hit}/{total}"))
+    below = results.below(threshold)
+    for covered in results.coverage if branches else below:
+        hit, total, low = covered.covered, covered.total, covered in below
+        less, fewer = (f" (below {threshold:g} %)", f"（低于 {threshold:g}%）") if low else ("", "")
+        name = covered.rule
+        write(words(f"{name}: {hit} of {total} branches{less}", f"{name}：分支 {hit}/{total}{fewer}"))
         for branch in covered.missing:
-            place = f"{branch.file}:{branch.place.line}:{branch.place.column}"
-            write(f"    {place}: {branch.field}: {branch.what}")
+            write(f"    {branch}")
     total, hit = (sum(getattr(c, name) for c in results.coverage) for name in ("total", "covered"))
     tests, failed, rules = len(results.outcomes), len(results.failed), len(results.coverage)
     write(

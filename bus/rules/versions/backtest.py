@@ -6,6 +6,7 @@ patient's, are kept only when `Tally.values` asks for them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -26,6 +27,7 @@ SHOWN = 20
 EXAMPLES = 3
 VALUE_LIMIT = 200
 """Characters of a value in an example."""
+PART = re.compile(r"\[\d+\]")
 What = Literal["outcome", "rule", "field", "order", "unmapped", "destination", "warning"]
 
 
@@ -223,11 +225,14 @@ def _state(decision: Decision) -> str:
     outcome = decision.outcome
     if not isinstance(outcome, Hold):
         return "recorded"
-    return f"held {outcome.code}" + (f" at {outcome.field}" if outcome.field else "")
+    field = _field(decision)
+    return f"held {outcome.code}" + (f" at {field}" if field else "")
 
 
 def _field(decision: Decision) -> str:
-    return (decision.outcome.field or "") if isinstance(decision.outcome, Hold) else ""
+    """Return the field of a held one, whichever of repeated parts it is in: a store of any size has few."""
+    hold = decision.outcome
+    return PART.sub("[]", hold.field or "") if isinstance(hold, Hold) else ""
 
 
 def _order(decision: Decision) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bus.rules.codes import CodeTable
 from bus.rules.compile import nearest
-from bus.rules.coverage import Coverage, Covered
+from bus.rules.coverage import Coverage, Covered, count_matches
 from bus.rules.delivering import Deliveries
 from bus.rules.difference import Difference, differences
 from bus.rules.explain import Explanation, explain
@@ -70,6 +70,7 @@ def tested(files: Files, names: Sequence[str], deliveries: Deliveries | None) ->
             return Tested(tuple(from_error(error) for error in loaded.errors), (), ())
         chosen = _choice(loaded.rules, names)
         outcomes = run_tests(RuleSet(loaded.rules, loaded.tables), chosen, coverage, deliveries=deliveries)
+        count_matches(loaded.rules, coverage)
     covered = [coverage.of(rule.spec.name) for rule in loaded.rules if chosen(rule)]
     return Tested((), outcomes, covered)
 

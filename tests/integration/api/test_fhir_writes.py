@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fhir.resources.R4B import get_fhir_model_class
 
+from adapters.via import pseudonym
 from api.encoding import encode
 from bus.fhir.sending import bundle as bundle_of
 from bus.fhir.systems import Systems
@@ -152,6 +153,16 @@ async def test_an_idempotency_key_makes_one_message_of_two(program: Program, eng
     assert counts(engine)["bus.inbox"] == 1
     assert rows(engine, "SELECT code FROM bus.refusal") == [("fhir_conflict",)]
     assert await program.found("ChargeItem?identifier=F-7") != []
+
+
+async def test_what_we_sent_ourselves_is_refused_and_kept(program: Program, engine: sa.Engine) -> None:
+    before = counts(engine)
+    ours = f"1.1 {pseudonym(Settings().consortium_oid)}"
+    answer = await program.post(whole_day(), Via=f"1.1 edge, {ours}")
+    assert (answer.status_code, issues(answer)) == (508, [("processing", "Resource")])
+    assert counts(engine) == before
+    assert rows(engine, "SELECT code FROM bus.refusal") == [("fhir_processing",)]
+    assert (await program.post(whole_day(), Via="1.1 edge")).status_code == 200
 
 
 async def test_a_transaction_with_one_mistake_leaves_nothing(program: Program, engine: sa.Engine) -> None:

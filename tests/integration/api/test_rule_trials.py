@@ -95,6 +95,17 @@ async def test_the_tests_of_the_repository_s_rules_pass_and_say_what_they_leave_
     assert any(one["missing"] for one in found["coverage"])
 
 
+async def test_a_threshold_of_branches_fails_by_the_rules_below_it(
+    client: httpx.AsyncClient, as_: As
+) -> None:
+    whole = await asked(client, as_, "test")
+    assert (whole["passed"], whole["below"]) == (True, [])
+    below = [one["rule"] for one in whole["coverage"] if one["percent"] < 100]
+    assert below, "so that the next can fail"
+    strict = await asked(client, as_, "test", threshold=100)
+    assert (strict["passed"], strict["below"]) == (False, below)
+
+
 async def test_a_failed_test_says_what_it_expected(client: httpx.AsyncClient, as_: As) -> None:
     found = await asked(client, as_, "test", changed={"files": texts(3, expected="other")})
     assert found["passed"] is False

@@ -26,7 +26,7 @@ AUTH = ("system.huangpu", "right")
 def application(inbox: Inbox) -> FastAPI:
     """Return an application with the uploads alone."""
     app = FastAPI()
-    settings = UploadSettings(frozenset({"HP", "MAIN"}), body_limit=LIMIT)
+    settings = UploadSettings(frozenset({"HP", "MAIN"}), body_limit=LIMIT, name="yilian-1.2.3")
     app.include_router(create_router(inbox, settings, authenticate))
     return app
 
@@ -144,6 +144,16 @@ def test_a_problem_names_the_field_and_not_its_value(http: httpx.Client) -> None
     response = http.post("/patient", content=body, headers=key() | {"Content-Type": "application/json"})
     assert [error["path"] for error in response.json()["errors"]] == ["patient.birth_date"]
     assert "SECRET" not in response.text
+
+
+def test_what_we_sent_ourselves_is_refused_and_kept(http: httpx.Client, database: psycopg.Connection) -> None:
+    body = json.dumps(EXAMPLES["patient"]).encode()
+    sent = key() | {"Content-Type": "application/json"}
+    response = http.post("/patient", content=body, headers=sent | {"Via": "1.1 yilian-1.2.3, 1.1 edge"})
+    assert (response.status_code, response.json()["type"]) == (508, "urn:yilian:problem:loop")
+    assert database.execute("SELECT code, body FROM bus.refusal").fetchall() == [("loop", body)]
+    other = http.post("/patient", content=body, headers=sent | {"Via": "1.1 yilian-9.9.9, 1.1 edge"})
+    assert other.status_code == 202
 
 
 def test_another_campus_is_refused(http: httpx.Client, database: psycopg.Connection) -> None:

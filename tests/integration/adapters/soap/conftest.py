@@ -17,7 +17,7 @@ LIMIT = 200_000
 @pytest.fixture(scope="module")
 def served(module_database_url: str) -> Iterator[str]:
     """URL of /soap."""
-    settings = UploadSettings(frozenset({"HP", "MAIN"}), body_limit=LIMIT)
+    settings = UploadSettings(frozenset({"HP", "MAIN"}), body_limit=LIMIT, name="yilian-1.2.3")
     with serving(
         module_database_url, lambda inbox: create_app(inbox, settings, authenticate), "/soap"
     ) as url:

@@ -166,6 +166,14 @@ def test_without_credentials_nothing_is_read(
     assert database.execute("SELECT code, body FROM bus.refusal").fetchall() == [("unauthenticated", b"")]
 
 
+def test_what_we_sent_ourselves_is_refused_and_kept(origin: str, database: psycopg.Connection) -> None:
+    body = envelope().encode()
+    headers = AUTH | XML | {"Via": "1.1 yilian-1.2.3, 1.1 edge"}
+    response = httpx.post(f"{origin}/patient", content=body, headers=headers)
+    assert response.status_code == 508
+    assert database.execute("SELECT code, body FROM bus.refusal").fetchall() == [("loop", body)]
+
+
 def test_a_bearer_token_signs_in(origin: str) -> None:
     headers = XML | {"Authorization": "Bearer good-token"}
     assert httpx.post(f"{origin}/patient", content=envelope().encode(), headers=headers).status_code == 200

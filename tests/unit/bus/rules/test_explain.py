@@ -142,6 +142,75 @@ def test_a_rule_that_comes_too_late_and_one_that_fails(tmp_path: Path) -> None:
     assert verdicts("table:other") == ["not true", "failed", "came too late"]
 
 
+WARD = (
+    "name: NAME\ndescription: a ward\nfacility: HY\nkind: webhook\naddress: https://ward.example/in\n"
+    "secret: ward\n"
+)
+SENDING = """destinations:
+  - always
+  - {to: boys, when: msg.sender == "HIS" && field("sex") == "1", send: canonical}
+  - {to: girls, when: field("sex") == "2"}
+"""
+
+
+def sending(tmp_path: Path, row: str) -> tuple[Path, Path]:
+    (tmp_path / "rules").mkdir()
+    rules = folder(tmp_path / "rules", RULE + SENDING)
+    (rules / "destinations").mkdir()
+    for name in ("always", "boys", "girls"):
+        (rules / "destinations" / f"{name}.yaml").write_text(WARD.replace("NAME", name))
+    file = tmp_path / "row.json"
+    file.write_text(row)
+    return rules, file
+
+
+def test_every_destination_says_why_the_message_goes_there_or_not(tmp_path: Path) -> None:
+    rules, file = sending(tmp_path, '{"no": "1", "sex": "1"}')
+    known = Envelope("HY", "HIS", "table:patient")
+    explanation = told(rules, file, known, show=True)
+    assert explanation.destinations == ("always", "boys")
+    assert [(one.to, one.send, one.line, one.verdict) for one in explanation.going] == [
+        ("always", "raw", 14, "goes"),
+        ("boys", "canonical", 15, "goes"),
+        ("girls", "raw", 16, "not true"),
+    ]
+    always, boys, girls = explanation.going
+    assert always.parts == ()
+    assert [(part.result, part.values) for part in boys.parts] == [
+        (True, {"msg.sender": "HIS"}),
+        (True, {'field("sex")': "1"}),
+    ]
+    assert [(part.result, part.values) for part in girls.parts] == [(False, {'field("sex")': "1"})]
+    (part,) = told(rules, file, known).going[2].parts
+    assert part.values == {'field("sex")': "‹1 character›"}
+
+
+def test_the_destinations_of_a_held_message_say_where_it_would_go(tmp_path: Path) -> None:
+    rules, file = sending(tmp_path, '{"no": "1", "sex": "9"}')
+    explanation = told(rules, file, Envelope("HY", "HIS", "table:patient"))
+    assert (explanation.outcome, explanation.destinations) == ("held", ())
+    assert [one.verdict for one in explanation.going] == ["held", "not true", "not true"]
+
+
+def test_the_command_tells_of_each_destination(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules, file = sending(tmp_path, '{"no": "1", "sex": "1"}')
+    of = ["--rules", str(rules), "--facility", "HY", "--type", "table:patient", "--sender", "HIS"]
+    assert rules_main(["explain", str(file), *of]) == 0
+    shown = capsys.readouterr().out
+    assert "girls (raw)  campuses/huiya/10-patient.yaml:16  does not go there" in shown
+    assert 'false: field("sex") == "2"   (field("sex") = \'‹1 character›\')' in shown
+
+
+def test_a_condition_of_the_map_says_what_it_read_when_true_and_when_false(tmp_path: Path) -> None:
+    rule = RULE + '  encounter:\n    when: field("visit") != ""\n    number: visit\n'
+    rules = folder(tmp_path, rule)
+    file = tmp_path / "row.json"
+    for visit, outcome in (("V1", "met"), ("", "left out")):
+        file.write_text(json.dumps({"no": "1", "visit": visit}))
+        found = reading(told(rules, file, Envelope("HY", "HIS", "table:patient"), show=True), "encounter")
+        assert (found.outcome, found.values) == (outcome, {'field("visit")': visit})
+
+
 def test_a_body_that_does_not_parse_is_explained_as_that(tmp_path: Path) -> None:
     file = tmp_path / "row.json"
     file.write_text("{")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bus.rules import finding
+from bus.rules import finding, recognition
 from bus.rules.console import rules_main
 from bus.rules.finding import Finding, Severity
 from bus.rules.lint import lint
 from runtime.settings import CHECKOUT
+from tests.unit.bus.rules.test_destinations import WARD
 from tests.unit.bus.rules.test_ruleset import CODES, RULE, folder
 
 TESTED = RULE.replace("ON_MISS", "hold") + (
@@ -139,6 +140,61 @@ def test_a_table_that_no_rule_uses_is_worth_knowing(tmp_path: Path) -> None:
     assert (only(rules).file, only(rules).code) == ("codes/idle.csv", "unused-table")
 
 
+def test_an_included_file_or_a_fragment_that_no_rule_uses(tmp_path: Path) -> None:
+    shared = "description: x\nfragments:\n  a: {use: b}\n  b: {number: no}\n  c: {number: no}\n"
+    rule = TESTED.replace("map:", "include: [who.yaml]\nmap:").replace("number: no", "use: a")
+    rules = folder(tmp_path, rule, shared__who=shared, shared__idle=shared)
+    assert [(f.file, f.line, f.column, f.code) for f in findings(rules)] == [
+        ("shared/idle.yaml", 1, 1, "unused-shared"),
+        ("shared/who.yaml", 5, 3, "unused-shared"),
+    ]
+
+
+def sending(tmp_path: Path, to: str) -> Path:
+    rules = folder(tmp_path, TESTED.replace("tests:", f"destinations:\n{to}\ntests:", 1))
+    (rules / "destinations").mkdir()
+    (rules / "destinations" / "ward-b.yaml").write_text(WARD)
+    return rules
+
+
+@pytest.mark.parametrize(
+    ("to", "code", "place", "said"),
+    [
+        ("  - ward-c", "unknown-destination", (14, 5), "did you mean ward-b?"),
+        ("  - ward-b\n  - ward-b", "duplicate-name", (15, 5), "named twice"),
+        ("  - {to: ward-b, when: msg.type ==}", "bad-expression", (14, 35), "does not compile"),
+        ("  - {to: ward-b, when: lower(msg.type) == 'x'}", "bad-expression", (14, 24), "no function lower"),
+        ("  - {to: ward-b, when: msg.typ == 'x'}", "unknown-variable", (14, 18), "msg has no typ"),
+    ],
+)
+def test_a_mistake_in_a_destination_of_a_rule(
+    tmp_path: Path, to: str, code: str, place: tuple[int, int], said: str
+) -> None:
+    (found,) = [f for f in findings(sending(tmp_path, to)) if f.severity is Severity.ERROR]
+    assert (found.file, found.line, found.column) == ("campuses/huiya/10-patient.yaml", *place)
+    assert found.code == code
+    assert said in found.message
+
+
+def test_a_destination_that_no_rule_names_is_worth_knowing(tmp_path: Path) -> None:
+    rules = sending(tmp_path, "  - ward-b")
+    (rules / "destinations" / "ward-c.yaml").write_text(WARD.replace("ward-b", "ward-c"))
+    found = only(rules)
+    assert (found.code, found.file, found.line, found.column) == (
+        "unused-destination",
+        "destinations/ward-c.yaml",
+        2,
+        1,
+    )
+
+
+def test_what_other_checks_find_has_a_code_of_the_reference(tmp_path: Path) -> None:
+    rules = folder(tmp_path, TESTED)
+    (rules / "codes" / "mutual-recognition.yaml").write_text("nothing: right\n")
+    (found,) = lint(rules, [recognition.mistakes]).of(Severity.ERROR)
+    assert (found.code, found.file) == ("mutual-recognition", "codes/mutual-recognition.yaml")
+
+
 def test_anchors_that_multiply_each_other_are_refused(tmp_path: Path) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
@@ -157,7 +213,19 @@ def test_lint_fails_for_errors_and_only_for_them(tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize(
-    "module", ["codes", "compile", "loader", "marks", "lint", "lint_leaves", "lint_match"]
+    "module",
+    [
+        "codes",
+        "compile",
+        "loader",
+        "marks",
+        "lint",
+        "lint_leaves",
+        "lint_match",
+        "lint_unused",
+        "loops",
+        "routes",
+    ],
 )
 def test_every_code_of_a_finding_is_in_the_reference(module: str) -> None:
     text = (CHECKOUT / "bus" / "rules" / f"{module}.py").read_text(encoding="utf-8")

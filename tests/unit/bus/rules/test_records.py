@@ -56,7 +56,7 @@ def test_what_the_records_do_not_have_is_absent_or_the_default(tmp_path: Path, r
 def test_a_message_is_held_where_the_record_is_required(tmp_path: Path) -> None:
     rules = with_leaf(tmp_path, "address", LEAF.replace("}", ", required: true}"))
     held = hold(decide(rules, {"visit": "V9"}))
-    assert (held.code, held.step, held.field) == ("unknown_record", "record encounter", "department.name")
+    assert (held.code, held.step, held.field) == ("unknown_record", "record encounter", "visit")
     assert "V9" not in held.reason
 
 

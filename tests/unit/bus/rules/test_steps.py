@@ -44,7 +44,7 @@ def test_a_template_is_converted_as_its_field_needs(tmp_path: Path) -> None:
     rules = with_leaf(tmp_path, 'birth_date: {template: "{y}-{m}-{d}"}')
     assert patient(rules, {"y": "1980", "m": "02", "d": "29"}).birth_date == date(1980, 2, 29)
     held = hold(decide(rules, {"no": "1", "y": "1981", "m": "02", "d": "29"}))
-    assert (held.code, held.field) == ("impossible_date", "template")
+    assert (held.code, held.field) == ("impossible_date", "patient.birth_date")
 
 
 @given(st.lists(st.one_of(st.just(None), st.text(alphabet="xy{} ", min_size=1)), min_size=1))

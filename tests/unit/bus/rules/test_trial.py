@@ -9,7 +9,7 @@ import pytest
 from lxml import etree
 
 from bus.rules.console import rules_main
-from bus.rules.coverage import Coverage, Covered
+from bus.rules.coverage import Coverage, Covered, count_matches
 from bus.rules.junit import junit
 from bus.rules.lint import lint
 from bus.rules.loader import load_rules
@@ -60,11 +60,24 @@ WRONG = """
 """
 
 
+WARD = (
+    "name: ward\ndescription: a ward\nfacility: HY\nkind: webhook\naddress: https://ward.example/in\n"
+    "secret: ward\n"
+)
+OTHER = """
+  - name: not this rule's
+    given: {type: table:visit, sender: HIS, json: {no: "1"}}
+    expect: {held: no_rule}
+"""
+SENT = 'destinations:\n  - {to: ward, when: field("sex") == "1"}\ntests:'
+
+
 def tried(rules: Path) -> tuple[list[Outcome], Covered]:
     coverage = Coverage()
     loaded = load_rules(rules, coverage)
     assert loaded.errors == []
     outcomes = run_tests(RuleSet(loaded.rules, loaded.tables), watch=coverage, clock=lambda: 0.0)
+    count_matches(loaded.rules, coverage)
     return outcomes, coverage.of("test-patient")
 
 
@@ -87,20 +100,70 @@ def test_tests_with_their_own_codes_do_not_change_with_the_shared_table(tmp_path
 def test_every_branch_that_no_test_goes_through_is_named(tmp_path: Path) -> None:
     _, covered = tried(folder(tmp_path, RULE + KNOWN))
     assert missing(covered) == [
+        "match: match is false",
         "patient.number: old_no has a value",
         "patient.sex: sex is no code of sex: hold",
         "patient.sex: sex is absent, its default stands",
         'encounter: when field("visit") != "" is true',
         "encounter.number: visit has a value",
     ]
-    assert covered.covered == covered.total - 5
+    assert covered.covered == covered.total - 6
 
 
 def test_tests_that_go_everywhere_leave_nothing(tmp_path: Path) -> None:
-    outcomes, covered = tried(folder(tmp_path, RULE + KNOWN + MOCKED + REST))
+    outcomes, covered = tried(folder(tmp_path, RULE + KNOWN + MOCKED + REST + OTHER))
     assert [o for o in outcomes if o.differences] == []
     assert (missing(covered), covered.covered) == ([], covered.total)
-    assert covered.total == 9
+    assert covered.total == 11
+
+
+def sending(tmp_path: Path, tests: str) -> Path:
+    rules = folder(tmp_path, (RULE + tests).replace("tests:", SENT))
+    (rules / "destinations").mkdir()
+    (rules / "destinations" / "ward.yaml").write_text(WARD)
+    return rules
+
+
+def test_the_condition_of_a_destination_has_two_branches(tmp_path: Path) -> None:
+    _, covered = tried(sending(tmp_path, KNOWN))
+    (missed,) = [branch for branch in covered.missing if branch.field.startswith("destinations")]
+    assert str(missed) == (
+        'campuses/huiya/10-patient.yaml:16:16: destinations.ward: when field("sex") == "1" is false'
+    )
+
+
+def test_a_record_that_is_not_known_is_a_branch(tmp_path: Path) -> None:
+    leaf = "{record: patient, number: no, field: phone, default: none}"
+    rule = (RULE + KNOWN).replace("    name: name\n", f"    name: name\n    phone: {leaf}\n")
+    _, covered = tried(folder(tmp_path, rule))
+    phone = [what for what in missing(covered) if what.startswith("patient.phone")]
+    assert phone == ["patient.phone: phone of the patient no is known"]
+
+
+def test_a_threshold_fails_and_names_what_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = folder(tmp_path, RULE + KNOWN)
+    command = ["test", "--rules", str(rules)]
+    assert rules_main([*command, "--threshold", "40"]) == 0
+    assert "match is false" not in capsys.readouterr().out
+    assert rules_main([*command, "--threshold", "90"]) == 1
+    shown = capsys.readouterr().out
+    assert "test-patient: 5 of 11 branches (below 90 %)" in shown
+    assert "campuses/huiya/10-patient.yaml:5:1: match: match is false" in shown
+    assert rules_main([*command, "--threshold", "90", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["failed"], told["threshold"], told["below"]) == (0, 90, ["test-patient"])
+    assert told["coverage"][0]["percent"] == 45.5
+    assert rules_main([*command, "--threshold", "150"]) == 2
+
+
+def test_junit_names_each_branch_that_is_left_out(tmp_path: Path) -> None:
+    outcomes, covered = tried(folder(tmp_path, RULE + KNOWN))
+    document = etree.fromstring(junit(outcomes, [], {"test-patient": covered}))
+    named = document.xpath('testsuite/properties/property[@name="uncovered"]/@value')
+    assert named == [str(branch) for branch in covered.missing]
+    assert len(named) == 6
 
 
 def test_a_rule_without_tests_has_no_branch_covered(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 import pytest
 
 from bus.envelope import Stored
-from bus.rules.decision import Warned
+from bus.rules.decision import Decision, Hold, Warned
 from bus.rules.ruleset import RuleSet
+from bus.rules.spec import OrderClass
 from bus.rules.versions.backtest import EXAMPLES, SHOWN, Tally, backtest, decide, differences
 from bus.rules.versions.folder import compiled
+from consortium.records.model import Change, Kind, Patient
 
 RULE = """\
 name: {name}
@@ -132,6 +134,21 @@ def test_what_goes_from_held_to_recorded_and_back_is_named_by_code_and_field() -
     [(what, field, before, after, count)] = told(stopped)
     assert (what, field, before, count) == ("outcome", "PID-5.1", "recorded", 1)
     assert after.startswith("held ")
+
+
+def test_a_store_of_any_size_has_few_kinds_of_difference() -> None:
+    def held(part: int) -> Decision:
+        hold = Hold("unmapped_code", "a reason", field=f"OBR[{part}]/OBX[{part + 1}]/OBX-8")
+        return Decision(hold, "lab", OrderClass.RESULT, waits=False, blocks=True)
+
+    change = Change(kind=Kind.PATIENT, patient=Patient(number="P1"))
+    recorded = Decision(change, "lab", OrderClass.RESULT, waits=False, blocks=True)
+    tally = Tally()
+    for number in range(1, 5000):
+        tally.add(number, differences(held(number % 97), recorded))
+    [(key, group)] = tally.groups.items()
+    assert (key.field, key.before) == ("OBR[]/OBX[]/OBX-8", "held unmapped_code at OBR[]/OBX[]/OBX-8")
+    assert (group.count, len(group.messages)) == (4999, 20)
 
 
 def test_another_rule_and_another_order_are_named() -> None:

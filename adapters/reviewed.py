@@ -1,0 +1,17 @@
+"""What `rules lint` and `rules deploy` look at beside the rules themselves."""
+
+from __future__ import annotations
+
+from adapters import own_doors
+from adapters.files import settings as files
+from adapters.tables import settings as tables
+from bus.ihe import affinity
+from bus.rules import recognition
+from bus.rules.lint import Check
+from runtime.settings import Settings
+
+
+def checks(settings: Settings) -> tuple[Check, ...]:
+    """Return the checks, the same for the command and for the API."""
+    others = (files.mistakes, tables.mistakes, affinity.mistakes, recognition.mistakes)
+    return (*others, own_doors.check(settings))
