@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from bus.campuses.charsets import Charsets
 from runtime.settings import Settings
 
 
@@ -11,7 +13,7 @@ from runtime.settings import Settings
 class UploadSettings:
     """Limits and the campuses that may send."""
 
-    campuses: frozenset[str]
+    campuses: Collection[str]
     """Codes accepted as facility, 机构代码."""
     body_limit: int
     """Largest request body, bytes."""
@@ -22,5 +24,5 @@ class UploadSettings:
 
     @classmethod
     def of(cls, settings: Settings) -> UploadSettings:
-        """Take what concerns uploads from the platform's settings."""
-        return cls(frozenset(campus.code for campus in settings.campuses), settings.body_limit)
+        """Take what concerns uploads from the platform's settings. Raises HL7Error for an unknown charset."""
+        return cls(Charsets(settings.roster), settings.body_limit)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from bus.campuses.following import take_deployed
 from bus.gateways import Gateway, gateways
 from bus.rules.ruleset import RuleSet
 from bus.rules.versions.deciding import deciding
@@ -34,7 +35,7 @@ def systems_main(argv: Sequence[str]) -> int:
 
 
 def _list(engine: sa.Engine, options: argparse.Namespace) -> int:
-    known = settings.load()
+    known = take_deployed(settings.load(), engine)
     with engine.connect() as connection:
         if options.command == "gateways":
             return _gateways(gateways(connection), options, known.alert_gateway_minutes * 60)

@@ -17,6 +17,7 @@ from adapters.tables import settings as tables
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError, FieldError
 from api.v1 import rule_shapes as shapes
+from bus.campuses import lint as campuses
 from bus.fhir.systems import Systems
 from bus.rules.records import FreshRecords
 from bus.rules.versions import service, store, traffic
@@ -38,8 +39,8 @@ ALL_CAMPUSES = Resource(organisation=GROUP)
 """The rules decide for every campus: only who works for the whole consortium changes them."""
 SECONDS = 10.0
 """Longest backtest of one call."""
-CHECKS = (files.mistakes, tables.mistakes)
-"""What adapters look at in a set: their sources of files, and of open tables."""
+CHECKS = (campuses.mistakes, files.mistakes, tables.mistakes)
+"""What is looked at in a set beside its rules: campuses, their sources of files, and of open tables."""
 _running = threading.Lock()
 
 

@@ -19,6 +19,7 @@ from adapters.mllp.outbound import MllpTransport
 from adapters.rest.outbound import RestTransport
 from adapters.rest.webhook import WebhookTransport
 from bus import logging, tracing
+from bus.campuses.following import following
 from bus.delivery.building import Building
 from bus.delivery.lines import Lines
 from bus.delivery.transport import Transport, secret_of
@@ -96,7 +97,8 @@ async def main(options: settings.Settings) -> None:
     lines = Lines(look, options.database_url, partial(connect, options))
     beating = asyncio.create_task(beat(options.database_url, "delivery", lines.detail))
     try:
-        await lines.run(stop)
+        with following(options, engine):
+            await lines.run(stop)
     finally:
         beating.cancel()
         await asyncio.gather(beating, return_exceptions=True)

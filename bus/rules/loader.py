@@ -22,6 +22,7 @@ from bus.rules.stylesheet import StylesheetError, read_stylesheet, transformed_l
 from bus.rules.watch import Watch
 from bus.sources.source import Source
 from consortium.records.model import Change, Kind
+from runtime.campuses import FILE as CAMPUS
 
 Fragments = Mapping[str, tuple[Node, Marked, Position]]
 ORDERS: Mapping[Kind, OrderClass] = {
@@ -81,7 +82,7 @@ def names_of(rule: Rule) -> set[str]:
 
 
 def load_rules(rules_dir: Path, watch: Watch | None = None) -> Loaded:
-    """Read and compile `campuses/*/*.yaml`; mistakes are collected, not raised. `watch` looks on."""
+    """Read and compile the rules of all campuses; mistakes are collected, not raised. `watch` looks on."""
     errors: list[RuleError] = []
     loaded = Loaded(tables=load_tables(rules_dir, errors))
     destinations = load_destinations(rules_dir)
@@ -89,6 +90,8 @@ def load_rules(rules_dir: Path, watch: Watch | None = None) -> Loaded:
     errors += destinations.errors
     names: dict[str, str] = {}
     for path in sorted((rules_dir / "campuses").glob("*/*.yaml")):
+        if path.name == CAMPUS:
+            continue
         rule = compile_rule(path, rules_dir, loaded, errors, watch)
         if rule is None:
             continue

@@ -16,10 +16,11 @@ def passed_on(argv: list[str]) -> int:
     from adapters.files import settings as files
     from adapters.mocked import MockedDelivery
     from adapters.tables import settings as tables
+    from bus.campuses import lint as campuses
     from bus.fhir.systems import Systems
     from bus.ihe import affinity
     from bus.rules import recognition
     from bus.rules.console import rules_main
 
-    checks = (files.mistakes, tables.mistakes, affinity.mistakes, recognition.mistakes)
+    checks = (campuses.mistakes, files.mistakes, tables.mistakes, affinity.mistakes, recognition.mistakes)
     return rules_main(argv, checks, MockedDelivery(Systems(settings.load())))
