@@ -59,7 +59,7 @@ class Follower:
 
     def _tell(self) -> None:
         campuses = self._settings.campuses
-        log.info("campuses", codes=[one.code for one in campuses])
+        log.info("campuses", count=len(campuses))
         for reason in strangers(self._settings, campuses):
             log.warning("setting_names_no_campus", reason=reason)
 
