@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from runtime import settings
 from runtime.words import words
 
@@ -15,6 +17,7 @@ def passed_on(argv: list[str]) -> int:
     """Run the command with its own arguments; return its exit code."""
     from adapters.files import settings as files
     from adapters.mocked import MockedDelivery
+    from adapters.needed import needed
     from adapters.tables import settings as tables
     from bus.campuses import lint as campuses
     from bus.fhir.systems import Systems
@@ -23,4 +26,6 @@ def passed_on(argv: list[str]) -> int:
     from bus.rules.console import rules_main
 
     checks = (campuses.mistakes, files.mistakes, tables.mistakes, affinity.mistakes, recognition.mistakes)
-    return rules_main(argv, checks, MockedDelivery(Systems(settings.load())))
+    known = settings.load()
+    lacking = partial(needed, settings=known)
+    return rules_main(argv, checks, MockedDelivery(Systems(known)), lacking)

@@ -217,7 +217,9 @@ def _joins(newcomer: Newcomer) -> None:
     refused = newcomer.runs("refused")
     assert "MSA|AR|NS-1" in refused
     assert newcomer.states() == {}
-    newcomer.runs("joins")
+    deployed = newcomer.runs("joins")
+    assert "file_places.ns_lab: until it is set, no files of NS are read there" in deployed
+    assert "table_sources.ns_his" not in deployed  # it is set
     named = newcomer.checkout / "mine" / "campuses" / "nansha" / "campus.yaml"
     assert named.read_text(encoding="utf-8") == BLOCKS["campuses/nansha/campus.yaml"]
     waits(newcomer.knows_nansha, "the doors know the fourth")
