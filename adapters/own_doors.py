@@ -59,7 +59,7 @@ class OwnDoors:
     def __init__(self, settings: Settings, rules_dir: Path) -> None:
         self._settings = settings
         self._files = _sources(rules_dir)
-        self._tables = [(one, one.known_url(settings)) for one in tables.campuses()]
+        self._tables = [(one, one.known_url(settings)) for one in _described(rules_dir)]
 
     def door(self, to: AnyDestination) -> Door | None:
         """Return the door that a destination leads into; None: it leads elsewhere, as far as is known."""
@@ -120,6 +120,13 @@ def _sources(rules_dir: Path) -> tuple[files.Source, ...]:
         return files.sources(rules_dir)
     except PermanentError:
         return ()  # their own check says what is wrong with them
+
+
+def _described(rules_dir: Path) -> tuple[tables.Campus, ...]:
+    try:
+        return tables.campuses(rules_dir)
+    except PermanentError:
+        return ()  # likewise
 
 
 def _api(url: SplitResult) -> Door:

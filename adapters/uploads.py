@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from adapters.via import pseudonym
+from bus.campuses.charsets import Charsets
 from runtime.settings import Settings
 
 
@@ -12,7 +14,7 @@ from runtime.settings import Settings
 class UploadSettings:
     """Limits and the campuses that may send."""
 
-    campuses: frozenset[str]
+    campuses: Collection[str]
     """Codes accepted as facility, 机构代码."""
     body_limit: int
     """Largest request body, bytes."""
@@ -25,6 +27,5 @@ class UploadSettings:
 
     @classmethod
     def of(cls, settings: Settings) -> UploadSettings:
-        """Take what concerns uploads from the platform's settings."""
-        codes = frozenset(campus.code for campus in settings.campuses)
-        return cls(codes, settings.body_limit, name=pseudonym(settings.consortium_oid))
+        """Take what concerns uploads from the platform's settings. Raises HL7Error for an unknown charset."""
+        return cls(Charsets(settings.roster), settings.body_limit, name=pseudonym(settings.consortium_oid))

@@ -43,6 +43,7 @@ from api.v1 import (
     systems,
 )
 from api.xds import routes as xds
+from bus.campuses.following import following
 from bus.heartbeat import beat
 from bus.tending import tending
 from consortium.access.tokens import checked_key
@@ -168,7 +169,11 @@ def _lifespan(parts: Platform, doorway: uploads.Doorway) -> Lifespan[FastAPI]:
             beat(parts.settings.database_url, "api", doorway.detail), name="heartbeat"
         )
         try:
-            with tending(tended(parts.settings)), exporting(parts.settings):
+            with (
+                following(parts.settings, parts.statements),
+                tending(tended(parts.settings)),
+                exporting(parts.settings),
+            ):
                 async with uploads.opened(parts, doorway):
                     yield
         finally:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from bus.campuses.following import take_deployed
 from bus.gateways import Gateway, gateways
 from bus.registry.console import show_details, show_impact, show_list
 from bus.registry.finding import found as found_in
@@ -52,7 +53,7 @@ def systems_main(argv: Sequence[str]) -> int:
 
 
 def _run(engine: sa.Engine, options: argparse.Namespace) -> int:
-    known = settings.load()
+    known = take_deployed(settings.load(), engine)
     with engine.connect() as connection:
         if options.command == "gateways":
             return _gateways(gateways(connection), options, known.alert_gateway_minutes * 60)

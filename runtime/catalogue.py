@@ -191,7 +191,9 @@ def _takes_files(settings: Settings) -> bool:
     """Return whether a source of files may have a place: the deployed rules, which are not known before the
     database is, may describe one for every place that is no destination's.
     """
-    destinations = {path.stem for path in settings.rules_dir.glob("destinations/*.yaml")}
+    from bus.rules.destinations import destination_files
+
+    destinations = {path.stem for path in destination_files(settings.rules_dir)}
     return not destinations.issuperset(settings.file_places)
 
 

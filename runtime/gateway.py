@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -43,16 +43,11 @@ class Gateway(Closed):
         return self
 
 
-def check(gateways: Sequence[Gateway], endpoint: GatewayEndpoint | None, campuses: Iterable[str]) -> None:
-    """Raise ValueError for gateways that do not go together, or name a campus that there is not."""
-    known = set(campuses)
+def check(gateways: Sequence[Gateway], endpoint: GatewayEndpoint | None) -> None:
+    """Raise ValueError for gateways that do not go together."""
     for number, gateway in enumerate(gateways):
         if any(other.name == gateway.name for other in gateways[:number]):
             raise ValueError(f"gateways: two are named {gateway.name}")
-        if unknown := set(gateway.campuses) - known:
-            raise ValueError(
-                f"gateways: {gateway.name} names {', '.join(sorted(unknown))}, which is no campus"
-            )
         if gateway.subject and endpoint is not None and endpoint.client_ca is None:
             raise ValueError(
                 f"gateways: {gateway.name} is known by its certificate: give gateway_endpoint a client_ca"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -71,9 +71,8 @@ def loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def check(endpoints: Sequence[MllpEndpoint], plain_port: int, campuses: Iterable[str]) -> None:
-    """Raise ValueError for endpoints that do not go together, or name a campus that there is not."""
-    known = set(campuses)
+def check(endpoints: Sequence[MllpEndpoint], plain_port: int) -> None:
+    """Raise ValueError for endpoints that do not go together."""
     names, ports = {"mllp"}, {plain_port}
     for endpoint in endpoints:
         if endpoint.name in names:
@@ -82,7 +81,3 @@ def check(endpoints: Sequence[MllpEndpoint], plain_port: int, campuses: Iterable
             raise ValueError(f"mllp_endpoints: port {endpoint.port} of {endpoint.name} is taken by another")
         names.add(endpoint.name)
         ports.add(endpoint.port)
-        for sender in endpoint.senders:
-            if unknown := set(sender.campuses) - known:
-                listed = ", ".join(sorted(unknown))
-                raise ValueError(f"mllp_endpoints: {endpoint.name} names {listed}, which is no campus")

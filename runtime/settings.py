@@ -11,13 +11,14 @@ import os
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     PositiveFloat,
+    PrivateAttr,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -30,6 +31,7 @@ from pydantic_settings import (
 )
 
 from runtime import documents, gateway, mllp
+from runtime.campuses import Campus, Roster
 from runtime.pix import PixSettings
 from runtime.pix import check as check_pix
 
@@ -44,17 +46,6 @@ def home() -> Path:
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class Campus(BaseModel):
-    """One hospital of the consortium."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    code: str = Field(description="namespace id, as in MSH-4: MAIN, HP, HY, NS")
-    name: str = Field(description="Chinese name, shown to people")
-    oid: str = Field(description="identifier domain of the campus's patient numbers")
-    charset: str = Field(default="UNICODE UTF-8", description="HL7 table 0211 name used when MSH-18 is empty")
-
-
 class FilePlace(BaseModel):
     """Where files are exchanged, and how to sign in there."""
 
@@ -67,14 +58,6 @@ class FilePlace(BaseModel):
     password: str = Field(default="", repr=False, description="SFTP: password, unless key_file is given")
     key_file: Path | None = Field(default=None, description="SFTP: file of our private key")
     key_passphrase: str = Field(default="", repr=False, description="SFTP: opens key_file")
-
-
-SAMPLE_CAMPUSES = (
-    Campus(code="MAIN", name="院本部", oid="1.2.156.10011.99.1"),
-    Campus(code="HP", name="黄埔院区", oid="1.2.156.10011.99.2"),
-    Campus(code="HY", name="惠亚院区", oid="1.2.156.10011.99.3"),
-    Campus(code="NS", name="南沙院区", oid="1.2.156.10011.99.4"),
-)
 
 
 class Settings(BaseSettings):
@@ -320,7 +303,6 @@ class Settings(BaseSettings):
 
     # The consortium.
     consortium_oid: str = "1.2.156.10011.99.0"
-    campuses: tuple[Campus, ...] = SAMPLE_CAMPUSES
     mllp_endpoints: tuple[mllp.MllpEndpoint, ...] = Field(
         default=(), description="further MLLP listeners, with TLS or other habits: see runtime/mllp.py"
     )
@@ -336,13 +318,28 @@ class Settings(BaseSettings):
         default=(), description="the front machines, and whom each may speak for"
     )
 
+    _roster: Roster = PrivateAttr()
+
+    def model_post_init(self, _context: Any, /) -> None:
+        """Let the campuses be those of the rules folder, until a process takes the deployed ones."""
+        self._roster = Roster(self.rules_dir)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _campuses_are_files(cls, told: Any) -> Any:
+        if isinstance(told, dict) and "campuses" in told:
+            raise ValueError(
+                "campuses: each is a file of the rules now, rules/campuses/<name>/campus.yaml with code,"
+                " name, oid and charset: write it there, take campuses out here, and ./yilian rules deploy"
+            )
+        return told
+
     @field_validator("gateways")
     @classmethod
     def _gateways_go_together(
         cls, gateways: tuple[gateway.Gateway, ...], info: ValidationInfo
     ) -> tuple[gateway.Gateway, ...]:
-        campuses: tuple[Campus, ...] = info.data.get("campuses", ())
-        gateway.check(gateways, info.data.get("gateway_endpoint"), (campus.code for campus in campuses))
+        gateway.check(gateways, info.data.get("gateway_endpoint"))
         return gateways
 
     @field_validator("mllp_endpoints")
@@ -350,16 +347,24 @@ class Settings(BaseSettings):
     def _go_together(
         cls, endpoints: tuple[mllp.MllpEndpoint, ...], info: ValidationInfo
     ) -> tuple[mllp.MllpEndpoint, ...]:
-        campuses: tuple[Campus, ...] = info.data.get("campuses", ())
-        mllp.check(endpoints, info.data.get("mllp_port", 0), (campus.code for campus in campuses))
+        mllp.check(endpoints, info.data.get("mllp_port", 0))
         return endpoints
 
     @field_validator("pix")
     @classmethod
     def _knows_whom(cls, told: PixSettings, info: ValidationInfo) -> PixSettings:
-        campuses: tuple[Campus, ...] = info.data.get("campuses", ())
-        check_pix(told, info.data.get("pix_host", ""), [campus.code for campus in campuses])
+        check_pix(told, info.data.get("pix_host", ""))
         return told
+
+    @property
+    def roster(self) -> Roster:
+        """What holds the campuses; a process that serves them lets it follow the deployed rules."""
+        return self._roster
+
+    @property
+    def campuses(self) -> tuple[Campus, ...]:
+        """The campuses as they are now: `rules/campuses/*/campus.yaml`. Raises PermanentError."""
+        return self._roster.now
 
     @property
     def routers(self) -> tuple[str, ...]:

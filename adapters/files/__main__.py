@@ -74,9 +74,7 @@ def _check(settings: Settings, described: tuple[Source, ...]) -> int:
 def _poller(settings: Settings, source: Source, stop: threading.Event) -> Poller:
     campus = settings.campus(source.facility)
     if campus is None:
-        raise PermanentError(
-            f"the source {source.name}: there is no campus {source.facility} in the settings"
-        )
+        raise PermanentError(f"the source {source.name}: the deployed rules have no campus {source.facility}")
     reading = Reading(source, codec_for(campus.charset), settings.body_limit)
     try:
         place = open_place(settings.file_places[source.name])
@@ -94,7 +92,7 @@ def _spool() -> Path:
 def _poll(settings: Settings, engine: sa.Engine, stop: threading.Event) -> None:
     look = partial(deployed, engine, settings.rules_dir, BELOW)
     places = frozenset(settings.file_places)
-    polled = Sources(look, places, lambda source: _poller(settings, source, stop), stop)
+    polled = Sources(look, places, lambda source: _poller(settings, source, stop), stop, settings.roster)
     with beating(settings.database_url, NAME, polled.detail):
         log.info("started", places=len(places))
         polled.run()

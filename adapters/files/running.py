@@ -12,12 +12,14 @@ import structlog
 
 from adapters.files.server import Poller
 from adapters.files.settings import Source, sources
+from bus.campuses.following import take_from
 from bus.rules.versions.described import Look, State
 from consortium.errors import PermanentError
+from runtime.campuses import Roster
 
 log = structlog.get_logger("adapters.files")
 
-BELOW = "campuses/"
+BELOW = ("campuses/",)
 """Where sources lie in a rule set."""
 LOOK = 1.0
 """Seconds between looks at what is deployed."""
@@ -33,8 +35,18 @@ class WrongPlaceError(PermanentError):
 class Sources:
     """Polls every source. One whose description changes ends the file at hand by the old one."""
 
-    def __init__(self, look: Look, places: frozenset[str], opened: Open, stop: threading.Event) -> None:
-        """`places`: names of the sources that have one."""
+    def __init__(
+        self,
+        look: Look,
+        places: frozenset[str],
+        opened: Open,
+        stop: threading.Event,
+        roster: Roster | None = None,
+    ) -> None:
+        """`places`: names of the sources that have one. `roster` goes by the campuses that are deployed with
+        them.
+        """
+        self._roster = roster
         self._look = look
         self._places = places
         self._opened = opened
@@ -87,6 +99,8 @@ class Sources:
                 return
             with found:
                 described = sources(found.folder)
+                if self._roster is not None:
+                    take_from(found.folder, self._roster)
         except (sa.exc.SQLAlchemyError, OSError, PermanentError) as error:
             self._cannot_read(error)
             return

@@ -148,7 +148,7 @@ class FileSource(FilePlace):
 class TableSource(Closed):
     """Open tables that this machine polls."""
 
-    description: Path = Field(description="the tables' file, as adapters/tables/campuses/<name>.yaml")
+    description: Path = Field(description="the tables' file, as rules/campuses/<campus>/tables/<name>.yaml")
     url: str = Field(repr=False, description="mysql://user:password@host/database; a user that may only read")
 
 

@@ -18,9 +18,11 @@ from adapters.mllp.sequence import Ledger
 from adapters.mllp.server import Listener
 from adapters.mllp.settings import MllpSettings
 from bus import tracing
+from bus.campuses.following import following
 from bus.heartbeat import beat
 from bus.inbox import Inbox
 from bus.logging import configure
+from bus.rules.versions.described import looking
 from consortium.errors import PermanentError
 from runtime.settings import Settings, load
 
@@ -29,6 +31,15 @@ log = structlog.get_logger("adapters.mllp")
 
 async def serve(settings: Settings) -> int:
     """Listen until a signal, or until the inbox fails by a fault of ours; return the exit status."""
+    engine = looking(settings.database_url, "mllp-campuses")
+    try:
+        with following(settings, engine):
+            return await _serve(settings)
+    finally:
+        engine.dispose()
+
+
+async def _serve(settings: Settings) -> int:
     told = MllpSettings.every(settings)
     asked_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from adapters.tls import Tls
-from bus.hl7.charset import codec_for
+from bus.campuses.charsets import Charsets
 from runtime.mllp import MllpEndpoint
 from runtime.settings import Settings
 
@@ -57,7 +57,7 @@ class MllpSettings:
         return cls(
             settings.mllp_host,
             settings.mllp_port,
-            {campus.code: codec_for(campus.charset) for campus in settings.campuses},
+            Charsets(settings.roster),
             settings.body_limit,
             window=timedelta(days=settings.dedupe_days),
         )

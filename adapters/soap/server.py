@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -189,7 +189,7 @@ def _content_type(request: Request) -> str:
     return request.headers.get("content-type", "")
 
 
-def _check_campus(facility: str, campus: str, known: frozenset[str]) -> None:
+def _check_campus(facility: str, campus: str, known: Collection[str]) -> None:
     path = "消息头/机构代码"
     if facility not in known:
         english = "no campus of the consortium has this code"

@@ -5,18 +5,20 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import ExitStack
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import structlog
 
 from adapters.tables.client import Source
+from adapters.tables.running import BELOW, Campuses
 from adapters.tables.server import Poller
-from adapters.tables.settings import Campus, campuses
+from adapters.tables.settings import Campus
 from adapters.tables.store import Store
 from bus import logging, tracing
 from bus.heartbeat import beating
+from bus.rules.versions.described import deployed, looking
 from consortium.errors import YilianError
 from runtime.settings import Settings, load
 
@@ -34,33 +36,32 @@ def main() -> int:
     try:
         settings = load()
         tracing.configure(NAME, settings.otlp_endpoint, settings.trace_ratio)
-        described = [campus for campus in campuses() if campus.known_url(settings)]
-        _poll(settings, described, stop)
+        _poll(settings, stop)
     except YilianError as error:
         log.exception("cannot_start", reason=str(error))
         return 1
     return 0
 
 
-def _poll(settings: Settings, described: list[Campus], stop: threading.Event) -> None:
-    with ExitStack() as opened:
-        pollers = []
-        for campus in described:
-            source = opened.enter_context(Source(campus, campus.url(settings)))
-            store = opened.enter_context(Store(settings))
-            pollers.append(Poller(campus, source, store, stop))
+@contextmanager
+def _opened(settings: Settings, campus: Campus, stop: threading.Event) -> Iterator[Poller]:
+    with Source(campus, campus.url(settings)) as source, Store(settings) as store:
+        yield Poller(campus, source, store, stop)
 
-        def detail() -> Mapping[str, Any]:
-            return {poller.campus.facility: poller.detail() for poller in pollers}
 
-        opened.enter_context(beating(settings.database_url, NAME, detail))
-        log.info("started", count=len(pollers))
-        threads = [threading.Thread(target=poller.run, name=poller.campus.facility) for poller in pollers]
-        for thread in threads:
-            thread.start()
-        stop.wait()
-        for thread in threads:
-            thread.join()
+def _poll(settings: Settings, stop: threading.Event) -> None:
+    engine = looking(settings.database_url, NAME)
+    polled = Campuses(
+        partial(deployed, engine, settings.rules_dir, BELOW),
+        settings.rules_dir,
+        lambda campus: bool(campus.known_url(settings)),
+        partial(_opened, settings),
+        stop,
+    )
+    with beating(settings.database_url, NAME, polled.detail):
+        log.info("started")
+        polled.run()
+    engine.dispose()
     log.info("stopped")
 
 

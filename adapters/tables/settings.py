@@ -1,4 +1,8 @@
-"""What the poller is told of a campus's open tables: `campuses/<name>.yaml`."""
+"""What the poller is told of a campus's open tables: `rules/campuses/<campus>/tables/<name>.yaml`.
+
+The file says what the tables are and is reviewed like a rule. Where the database is, and how to sign in
+there, is the setting `table_sources` under the file's `source`.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,12 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from bus.rules.marks import RuleError, read_marked, validated
+from bus.rules.marks import RuleError, checked, read_marked, validated
 from consortium.errors import PermanentError
 from runtime.settings import Settings
 
-CAMPUSES = Path(__file__).parent / "campuses"
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_$.]*$", max_length=128)]
 
 
@@ -111,24 +113,16 @@ class Campus(Closed):
         return url
 
 
-def load(path: Path) -> Campus:
-    """Read one campus's file; raises PermanentError naming the file and the wrong key."""
-    try:
-        return Campus.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (ValidationError, yaml.YAMLError) as error:
-        raise PermanentError(f"{path.name}: {error}") from error
+def load(path: Path, shown: str = "") -> Campus:
+    """Read one campus's file; raises RuleError naming the file, the line and the wrong key."""
+    return checked(Campus, read_marked(path, shown or path.name))
 
 
-def mistakes(rules_dir: Path, folder: Path = CAMPUSES) -> list[RuleError]:
-    """Return every mistake in the files of all campuses, for `rules lint` and `rules deploy`.
-
-    They lie beside this module and not in a rule set: they are the same for each.
-    """
-    del rules_dir
+def mistakes(rules_dir: Path) -> list[RuleError]:
+    """Return every mistake in the files of all campuses, for `rules lint` and `rules deploy`."""
     errors: list[RuleError] = []
     first: dict[str, str] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        shown = f"adapters/tables/campuses/{path.name}"
+    for path, shown in _files(rules_dir):
         try:
             marked = read_marked(path, shown)
         except RuleError as error:
@@ -143,14 +137,19 @@ def mistakes(rules_dir: Path, folder: Path = CAMPUSES) -> list[RuleError]:
     return errors
 
 
-def campuses(folder: Path = CAMPUSES) -> tuple[Campus, ...]:
-    """Read every campus's file."""
-    return tuple(load(path) for path in sorted(folder.glob("*.yaml")))
+def campuses(rules_dir: Path) -> tuple[Campus, ...]:
+    """Read every campus's file in a folder of rules. Raises RuleError."""
+    return tuple(load(path, shown) for path, shown in _files(rules_dir))
 
 
-def campus(facility: str, folder: Path = CAMPUSES) -> Campus:
+def campus(facility: str, rules_dir: Path) -> Campus:
     """Return the open tables of a campus by its code; raises PermanentError when none are described."""
-    found = next((known for known in campuses(folder) if known.facility == facility), None)
+    found = next((known for known in campuses(rules_dir) if known.facility == facility), None)
     if found is None:
-        raise PermanentError(f"no file in adapters/tables/campuses describes the open tables of {facility}")
+        raise PermanentError(f"no file in rules/campuses/*/tables describes the open tables of {facility}")
     return found
+
+
+def _files(rules_dir: Path) -> list[tuple[Path, str]]:
+    paths = sorted(rules_dir.glob("campuses/*/tables/*.yaml"))
+    return [(path, path.relative_to(rules_dir).as_posix()) for path in paths]

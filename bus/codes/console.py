@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from bus import terminal
+from bus.campuses.following import take_deployed
 from bus.codes.mapping import map_code, tables_in_force
 from bus.codes.worklist import worklist
 from consortium.access.model import Action
@@ -110,7 +111,7 @@ def _unmapped(engine: sa.Engine, options: argparse.Namespace) -> int:
 
 
 def _map(engine: sa.Engine, options: argparse.Namespace) -> int:
-    chosen, by = settings.load(), options.by or getpass.getuser()
+    chosen, by = take_deployed(settings.load(), engine), options.by or getpass.getuser()
     wanted = maps.Mapping(
         options.table, options.facility, options.code, options.target, options.name, options.system
     )

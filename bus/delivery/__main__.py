@@ -21,6 +21,7 @@ from adapters.mllp.outbound import MllpTransport
 from adapters.rest.outbound import RestTransport
 from adapters.rest.webhook import WebhookTransport
 from bus import logging, tracing
+from bus.campuses.following import following
 from bus.delivery.building import Building
 from bus.delivery.lines import Lines
 from bus.delivery.transport import Transport, secret_of
@@ -110,7 +111,8 @@ async def main(options: settings.Settings) -> None:
         asyncio.create_task(tell(teller)),
     ]
     try:
-        await lines.run(stop)
+        with following(options, engine):
+            await lines.run(stop)
     finally:
         for task in beside:
             task.cancel()

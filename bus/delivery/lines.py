@@ -15,7 +15,6 @@ from bus.delivery.line import Line
 from bus.delivery.transport import Transport
 from bus.rules.destinations import AnyDestination, load_destinations
 from bus.rules.versions.described import Described, Look, State
-from bus.rules.versions.destinations import BELOW
 from consortium.errors import PermanentError
 
 log = structlog.get_logger("bus.delivery")
@@ -99,7 +98,7 @@ class Lines:
         for name in set(self._running) - set(found.by_name) - set(self._problems):
             self._end(name)
         for name, spec in found.by_name.items():
-            folder = now.folder / BELOW / name
+            folder = found.folders[name]
             pinned = {path.name: path.read_bytes() for path in folder.glob("*") if path.is_file()}
             known = self._running.get(name)
             if known is None or known[0].spec != spec or self._pinned.get(name) != pinned:

@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bus import terminal
+from bus.campuses.following import take_deployed
 from bus.master_data import standing, subscribing
 from bus.master_data.imports import import_rows
 from bus.master_data.show import imported_data, recorded_data, standing_data
@@ -170,7 +171,7 @@ def _import(engine: sa.Engine, options: argparse.Namespace) -> int:
     except OSError as error:
         return terminal.fail(f"{options.file} cannot be read: {error.strerror}")
     what = Import(options.kind, options.file.name, csv_form.decode(data, options.charset))
-    owners = [*(campus.code for campus in settings.load().campuses), GROUP]
+    owners = [*(campus.code for campus in take_deployed(settings.load(), engine).campuses), GROUP]
     rows = service.read(what, owners)
     with engine.begin() as connection:
         done = import_rows(connection, what, rows, by=_who(options), dry_run=options.dry_run)

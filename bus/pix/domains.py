@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,6 +10,7 @@ from bus.fhir.systems import ID_CARD
 from bus.hl7.build import escape, subcomponents
 from bus.hl7.message import Segment
 from consortium.identity import crossing
+from runtime.campuses import Campus
 from runtime.settings import Settings
 
 Kind = Literal["patient", "person", "id_card", "national"]
@@ -70,21 +71,33 @@ class Identifier:
 
 
 class Domains:
-    """Every domain of one consortium."""
+    """Every domain of one consortium, always of its campuses as they are now."""
 
     def __init__(self, settings: Settings) -> None:
         self.person = Domain("person", CONSORTIUM, settings.consortium_oid)
         self.card = Domain("id_card", "", ID_CARD.removeprefix("urn:oid:"))
-        campuses = [Domain("patient", one.code, one.oid, one.code) for one in settings.campuses]
-        self.answerable = (*campuses, self.person)
+        self._roster = settings.roster
+        self._of: tuple[Campus, ...] = ()
+        self._campuses: tuple[Domain, ...] = ()
+
+    @property
+    def campuses(self) -> tuple[Domain, ...]:
+        """Those of the campuses' patient numbers."""
+        now = self._roster.now
+        if now is not self._of:
+            self._campuses = tuple(Domain("patient", one.code, one.oid, one.code) for one in now)
+            self._of = now
+        return self._campuses
+
+    @property
+    def answerable(self) -> tuple[Domain, ...]:
         """Those whose identifiers are told where none is asked for by name."""
-        self._by_namespace = {one.namespace: one for one in self.answerable}
-        self._by_oid = {one.oid: one for one in (*self.answerable, self.card)}
-        self._of_campus = {one.facility: one for one in campuses}
+        return (*self.campuses, self.person)
 
     def of(self, facility: str) -> Domain:
-        """Return the domain of a campus's patient numbers; of one that is no longer in the settings, too."""
-        return self._of_campus.get(facility) or Domain("patient", facility, "", facility)
+        """Return the domain of a campus's patient numbers; of one that is no longer a campus, too."""
+        found = next((one for one in self.campuses if one.facility == facility), None)
+        return found or Domain("patient", facility, "", facility)
 
     def shown(self, one: crossing.Identifier) -> Identifier:
         """Return an identifier as v2 has it."""
@@ -103,9 +116,10 @@ class Domains:
             )
         if oid and type_ not in {"ISO", None}:
             raise DomainError("the assigning authority's identifier is no OID: its type must be ISO")
-        by_namespace = self._by_namespace.get(namespace) if namespace else None
-        by_oid = (self._by_oid.get(oid) or self._national(oid, namespace)) if oid else None
-        known = ", ".join(sorted(self._by_namespace))
+        every = self.answerable
+        by_namespace = next((one for one in every if one.namespace == namespace), None) if namespace else None
+        by_oid = self._by_oid(every, oid, namespace) if oid else None
+        known = ", ".join(sorted(one.namespace for one in every))
         if (oid and by_oid is None) or (namespace and by_namespace is None and not _nameless(by_oid)):
             raise DomainError(f"the assigning authority is not known here; known are {known} and their OIDs")
         if by_namespace and by_oid and by_namespace is not by_oid:
@@ -114,6 +128,10 @@ class Domains:
         if found is None:
             raise DomainError(f"the assigning authority is not known here; known are {known} and their OIDs")
         return found
+
+    def _by_oid(self, every: Iterable[Domain], oid: str, namespace: str | None) -> Domain | None:
+        found = next((one for one in (*every, self.card) if one.oid == oid), None)
+        return found or self._national(oid, namespace)
 
     def _national(self, oid: str, namespace: str | None) -> Domain | None:
         return Domain("national", namespace or "", oid) if oid.startswith(_NATIONAL) else None

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 import structlog
 
+from bus.campuses.charsets import Charsets
 from bus.hl7.ack import Code, Wrong
-from bus.hl7.charset import codec_for
 from bus.hl7.header import Header, peek
 from bus.hl7.message import Message, parse
 from bus.hl7.problem import DATA_TYPE, UNSUPPORTED_TYPE, HL7Error
@@ -57,8 +57,8 @@ class Manager:
         self._engine = engine
         self._clock = clock
         self._domains = Domains(settings)
-        self._charsets = {campus.code: codec_for(campus.charset) for campus in settings.campuses}
-        self._known = settings.pix.known(campus.code for campus in settings.campuses)
+        self._charsets = Charsets(settings.roster)
+        self._told = settings.pix
         window = timedelta(days=settings.dedupe_days)
         self._intake = Intake(settings.routing_key, window, endpoint)
         good = timedelta(minutes=settings.pix.pointer_minutes)
@@ -81,7 +81,7 @@ class Manager:
         try:
             if check is not None:
                 _certified(check, header)
-            who = application(header, self._known)
+            who = application(header, self._told.known(self._charsets))
             message = _parsed(raw, header)
             if transaction is None:
                 raise _unsupported()

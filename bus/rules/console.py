@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from bus.rules.delivering import Deliveries
-from bus.rules.lint import Check
+from bus.rules.lint import Check, Needed
 from bus.terminal import told
 from consortium.errors import YilianError
 from runtime.words import complain, words
@@ -20,15 +20,19 @@ VERSION_COMMANDS = ("deploy", "rollback", "versions", "status", "diff", "backtes
 
 
 def rules_main(
-    argv: Sequence[str], checks: Sequence[Check] = (), deliveries: Deliveries | None = None
+    argv: Sequence[str],
+    checks: Sequence[Check] = (),
+    deliveries: Deliveries | None = None,
+    needed: Needed | None = None,
 ) -> int:
     """Run `rules …`; returns 0 when all is well, 1 for mistakes, 2 for a wrong command line. `checks`: what
-    `lint` and `deploy` look at beside the rules; `deliveries`: see `bus.rules.trial.run_tests`.
+    `lint` and `deploy` look at beside the rules; `deliveries`: see `bus.rules.trial.run_tests`; `needed`: the
+    settings that a deployed folder lacks here.
     """
     if argv and argv[0] in VERSION_COMMANDS:
         from bus.rules.versions.console import versions_main
 
-        return versions_main(argv, checks, deliveries)
+        return versions_main(argv, checks, deliveries, needed)
     try:
         options = _parser(checks, deliveries).parse_args(argv)
     except SystemExit as end:

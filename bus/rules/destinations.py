@@ -70,22 +70,34 @@ class Destinations:
     by_name: Mapping[str, AnyDestination]
     marks: Mapping[str, Marked]
     """Where the keys of each file are."""
+    folders: Mapping[str, Path]
+    """Where what each file pins lies."""
     errors: tuple[RuleError, ...]
 
 
 def load_destinations(rules_dir: Path) -> Destinations:
-    """Read `destinations/*.yaml`; mistakes are collected, not raised."""
+    """Read `destinations/*.yaml` and `campuses/*/destinations/*.yaml`; mistakes are collected, not raised."""
     found: dict[str, AnyDestination] = {}
     marks: dict[str, Marked] = {}
+    folders: dict[str, Path] = {}
     errors: list[RuleError] = []
-    for path in sorted((rules_dir / "destinations").glob("*.yaml")):
+    for path in destination_files(rules_dir):
         try:
-            marked = read_marked(path, str(path.relative_to(rules_dir)))
+            marked = read_marked(path, path.relative_to(rules_dir).as_posix())
             one = _read(marked, path)
-            found[one.name], marks[one.name] = one, marked
+            if one.name in found:
+                reason = f"there is another {one.name}, {marks[one.name].file}: give this one another name"
+                raise marked.error(("name",), reason, "duplicate-name")
+            found[one.name], marks[one.name], folders[one.name] = one, marked, path.parent / one.name
         except RuleError as error:
             errors.append(error)
-    return Destinations(found, marks, tuple(errors))
+    return Destinations(found, marks, folders, tuple(errors))
+
+
+def destination_files(rules_dir: Path) -> Iterator[Path]:
+    """Give the files of destinations: those of the whole consortium first, then those of each campus."""
+    yield from sorted(rules_dir.glob("destinations/*.yaml"))
+    yield from sorted(rules_dir.glob("campuses/*/destinations/*.yaml"))
 
 
 def read_destination(path: Path, shown: str) -> AnyDestination:

@@ -20,6 +20,8 @@ from bus.rules.spec import PathLeaf
 
 Check = Callable[[Path], Iterable[RuleError]]
 """Finds the mistakes in other reviewed files of the folder: an adapter's, say."""
+Needed = Callable[[Path], Iterable[str]]
+"""Names the settings of this machine that a folder without mistakes needs and that are missing."""
 
 
 def lint(rules_dir: Path, also: Iterable[Check] = ()) -> Report:

@@ -23,6 +23,7 @@ from bus.rules.systems import FILE as SYSTEMS
 from bus.rules.watch import Watch
 from bus.sources.source import Source
 from consortium.records.model import Change, Kind
+from runtime.campuses import FILE as CAMPUS
 
 Fragments = Mapping[str, tuple[Node, Marked, Position]]
 ORDERS: Mapping[Kind, OrderClass] = {
@@ -82,7 +83,7 @@ def names_of(rule: Rule) -> set[str]:
 
 
 def load_rules(rules_dir: Path, watch: Watch | None = None) -> Loaded:
-    """Read and compile `campuses/*/*.yaml`; mistakes are collected, not raised. `watch` looks on."""
+    """Read and compile the rules of all campuses; mistakes are collected, not raised. `watch` looks on."""
     errors: list[RuleError] = []
     loaded = Loaded(tables=load_tables(rules_dir, errors))
     destinations = load_destinations(rules_dir)
@@ -90,7 +91,7 @@ def load_rules(rules_dir: Path, watch: Watch | None = None) -> Loaded:
     errors += destinations.errors
     names: dict[str, str] = {}
     for path in sorted((rules_dir / "campuses").glob("*/*.yaml")):
-        if path.name == SYSTEMS:
+        if path.name in (CAMPUS, SYSTEMS):
             continue
         rule = compile_rule(path, rules_dir, loaded, errors, watch)
         if rule is None:

@@ -1,4 +1,4 @@
-"""JSON Schemas of rule, shared, destination and systems files, for editors: they know every field.
+"""JSON Schemas of the files of rules, for editors: they know every field of the model.
 
 Made from the specification (`bus.rules.spec`) and the canonical model; kept in the repository where editors
 find them, as `FILES` says.
@@ -19,12 +19,14 @@ from bus.rules.spec import CONVERTERS_MEAN, LEAF_MODELS, ON_MISS_MEANS, ORDER_ME
 from bus.rules.systems import SystemsFile
 from bus.rules.target import target_of
 from consortium.records.model import Change
+from runtime.campuses import Campus
 
 FILES: Mapping[str, str] = {
     "rule": "rule.schema.json",
     "shared": "shared.schema.json",
     "destination": "destination.schema.json",
     "systems": "systems.schema.json",
+    "campus": "campus.schema.json",
 }
 """Where each schema lies in the folder of the rules."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -33,12 +35,13 @@ LEAF = {"$ref": "#/$defs/Leaf"}
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """Return the schema `rule`, `shared`, `destination` or `systems`."""
+    """Return the schema `rule`, `shared`, `destination`, `campus` or `systems`."""
     made = {
         "rule": rule_schema,
         "shared": shared_schema,
         "destination": destination_schema,
         "systems": systems_schema,
+        "campus": campus_schema,
     }
     return made[name]()
 
@@ -50,6 +53,11 @@ def systems_schema() -> dict[str, Any]:
         **SystemsFile.model_json_schema(),
         "title": "The systems of a campus of Yilian",
     }
+
+
+def campus_schema() -> dict[str, Any]:
+    """Return the schema of a `rules/campuses/<name>/campus.yaml`."""
+    return {"$schema": DIALECT, **Campus.model_json_schema(), "title": "A campus of Yilian"}
 
 
 def destination_schema() -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from runtime import settings
 from runtime.words import words
 
@@ -14,9 +16,11 @@ def summary() -> str:
 def passed_on(argv: list[str]) -> int:
     """Run the command with its own arguments; return its exit code."""
     from adapters.mocked import MockedDelivery
+    from adapters.needed import needed
     from adapters.reviewed import checks
     from bus.fhir.systems import Systems
     from bus.rules.console import rules_main
 
-    loaded = settings.load()
-    return rules_main(argv, checks(loaded), MockedDelivery(Systems(loaded)))
+    known = settings.load()
+    lacking = partial(needed, settings=known)
+    return rules_main(argv, checks(known), MockedDelivery(Systems(known)), lacking)

@@ -16,6 +16,7 @@ from adapters.mllp.pix.replies import THREADS, PixReplies
 from adapters.mllp.pix.settings import Subjects, pix_settings
 from adapters.mllp.server import Listener
 from bus import tracing
+from bus.campuses.following import following
 from bus.heartbeat import beat
 from bus.inbox import Inbox
 from bus.logging import configure
@@ -46,8 +47,16 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    told = pix_settings(settings)
     engine = engine_of(settings)
+    try:
+        with following(settings, engine.execution_options(isolation_level="AUTOCOMMIT")):
+            await _until(stop, settings, engine)
+    finally:
+        engine.dispose()
+
+
+async def _until(stop: asyncio.Event, settings: Settings, engine: sa.Engine) -> None:
+    told = pix_settings(settings)
     manager = Manager(settings, engine, endpoint=told.endpoint)
     subjects = Subjects(settings.pix.applications)
     async with Inbox(settings.database_url, settings.routing_key, patience=told.patience) as inbox:
@@ -64,7 +73,6 @@ async def serve(settings: Settings) -> None:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            engine.dispose()
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bus.rules.delivering import Deliveries
-from bus.rules.lint import Check
+from bus.rules.lint import Check, Needed
 from bus.rules.versions import service, store
 from bus.rules.versions.compare import compare
 from bus.rules.versions.folder import read_folder
@@ -24,13 +24,18 @@ from runtime.words import words
 
 
 def versions_main(
-    argv: Sequence[str], checks: Sequence[Check] = (), deliveries: Deliveries | None = None
+    argv: Sequence[str],
+    checks: Sequence[Check] = (),
+    deliveries: Deliveries | None = None,
+    needed: Needed | None = None,
 ) -> int:
     """Run `rules …`; returns 0, 1 when refused or failed, 2 for a wrong command line. `checks`: what
-    `deploy` looks at beside the rules; `deliveries`: see `bus.rules.trial.run_tests`.
+    `deploy` looks at beside the rules; `deliveries`: see `bus.rules.trial.run_tests`; `needed`: the settings
+    that a deployed folder lacks here.
     """
+    known = argparse.Namespace(checks=checks, deliveries=deliveries, needed=needed)
     try:
-        options = _parser().parse_args(argv, argparse.Namespace(checks=checks, deliveries=deliveries))
+        options = _parser().parse_args(argv, known)
     except SystemExit as end:
         return int(end.code or 0)
 
@@ -116,7 +121,18 @@ def _deploy(engine: sa.Engine, options: argparse.Namespace) -> int:
         also=options.checks,
         deliveries=options.deliveries,
     )
-    return _outcome(outcome, options)
+    shown = _outcome(outcome, options)
+    if options.needed is not None and not options.json:
+        _tell_needed(list(options.needed(folder)))
+    return shown
+
+
+def _tell_needed(missing: Sequence[str]) -> None:
+    if missing:
+        head = "not set on this machine (.yilian/settings.toml, then ./yilian up):"
+        write(words(head, "本机尚未配置（写入 .yilian/settings.toml 后运行 ./yilian up）："))
+        for one in missing:
+            write(f"  {one}")
 
 
 def _rollback(engine: sa.Engine, options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,17 +38,20 @@ Look = Callable[[State | None], Described | None]
 """Looks for files in another state than the given one; None: there are none."""
 
 
-def in_folder(rules_dir: Path, below: str, known: State | None) -> Described | None:
+def in_folder(rules_dir: Path, below: Sequence[str], known: State | None) -> Described | None:
     """Look at the files of a folder."""
     state = tuple(
         (str(path), (stat := path.stat()).st_mtime_ns, stat.st_size)
-        for path in sorted((rules_dir / below).rglob("*"))
+        for part in below
+        for path in sorted((rules_dir / part).rglob("*"))
         if path.is_file()
     )
     return None if state == known else Described(state, None, rules_dir)
 
 
-def deployed(engine: sa.Engine, rules_dir: Path, below: str, known: State | None) -> Described | None:
+def deployed(
+    engine: sa.Engine, rules_dir: Path, below: Sequence[str], known: State | None
+) -> Described | None:
     """Look at what lies `below` (such as `destinations/`) in the active set, or in the folder before the
     first set is deployed.
 

@@ -12,7 +12,7 @@ from bus.rules.destinations import AnyDestination, load_destinations
 from bus.rules.versions import store
 from bus.rules.versions.deciding import stored
 
-BELOW = "destinations/"
+BELOW = ("destinations/", "campuses/")
 """Where destinations and what they pin lie in a set."""
 
 

@@ -45,8 +45,8 @@ SAVE = sa.text(
 )
 SAVE_FILE = sa.text("INSERT INTO bus.rule_file (digest, path, content) VALUES (:digest, :path, :content)")
 FILES = sa.text(
-    "SELECT path, content FROM bus.rule_file WHERE digest = :digest AND starts_with(path, :below)"
-    " ORDER BY path"
+    "SELECT path, content FROM bus.rule_file WHERE digest = :digest"
+    " AND EXISTS (SELECT FROM unnest(CAST(:below AS text[])) AS b WHERE starts_with(path, b)) ORDER BY path"
 )
 BEGINNING = re.compile(r"[0-9a-f]{4,64}")
 
@@ -100,9 +100,9 @@ def version(connection: sa.Connection, digest: str) -> Version:
     return Version(**connection.execute(VERSION, {"digest": digest}).mappings().one())
 
 
-def files(connection: sa.Connection, digest: str, below: str = "") -> dict[str, bytes]:
+def files(connection: sa.Connection, digest: str, below: Sequence[str] = ("",)) -> dict[str, bytes]:
     """Return the files of a stored set; with `below` (such as `codes/`) those alone whose path begins so."""
-    values = {"digest": digest, "below": below}
+    values = {"digest": digest, "below": list(below)}
     return {row.path: bytes(row.content) for row in connection.execute(FILES, values)}
 
 

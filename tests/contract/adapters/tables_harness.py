@@ -14,7 +14,7 @@ from adapters.tables.client import Source
 from adapters.tables.server import Poller
 from adapters.tables.settings import Campus, campus
 from adapters.tables.store import Store
-from runtime.settings import Settings
+from runtime.settings import CHECKOUT, Settings
 from tests.conftest import replace_path
 from tests.contract.adapters.harness import Answer, Patient, Running
 from tests.integration.adapters.tables.conftest import SCHEMA, Hospital
@@ -71,7 +71,7 @@ class TablesHarness:
     @contextmanager
     def running(self, database_url: str) -> Iterator[Running]:
         """Poll a hospital's database on the same server; it outlives a restart of the poller."""
-        described = campus("HY")
+        described = campus("HY", CHECKOUT / "rules")
         described = described.model_copy(update={"tables": (described.table("patient"),), "interval": 0.01})
         with ExitStack() as opened:
             if not self._source_url:

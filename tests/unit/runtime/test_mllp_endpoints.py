@@ -37,7 +37,6 @@ def test_an_endpoint_with_its_senders() -> None:
         ({"name": "a", "port": 1, "host": "10.0.0.1"}, "patient data would cross the network in clear"),
         ({"name": "mllp", "port": 1}, "two are named mllp"),
         ({"name": "a", "port": 2575}, "port 2575 of a is taken"),
-        (TLS | {"senders": [SENDER | {"campuses": ["XX"]}]}, "names XX, which is no campus"),
         ({"name": "a", "port": 1, "tls": True}, "there is no such setting"),
         ({"name": "Not a name", "port": 1}, "should match pattern"),
     ],

@@ -42,7 +42,6 @@ def test_certificates_stand_for_campuses() -> None:
         ("127.0.0.1", {"client_ca": "ca.crt"}, "client_ca needs TLS"),
         ("127.0.0.1", {"applications": [HIS | {"subject": "CN=his"}]}, "give pix.client_ca, too"),
         ("127.0.0.1", TLS | {"applications": [HIS, HIS | {"subject": "CN=his"}]}, "or none"),
-        ("127.0.0.1", {"applications": [HIS | {"facility": "XX"}]}, "XX is no campus"),
     ],
 )
 def test_what_does_not_go_together(host: str, pix: dict[str, Any], reason: str) -> None:

@@ -17,7 +17,7 @@ from psycopg import sql
 from adapters.tables.client import Source
 from adapters.tables.settings import Campus, campus
 from adapters.tables.store import Store
-from runtime.settings import Settings
+from runtime.settings import CHECKOUT, Settings
 from tests.conftest import replace_path
 
 SCHEMA = Path(__file__).parents[4] / "simulators" / "huiya_schema.sql"
@@ -114,7 +114,7 @@ def settings(module_database_url: str, huiya_url: str) -> Settings:
 @pytest.fixture
 def huiya() -> Campus:
     """Huiya's tables as described, in pages of 3."""
-    return campus("HY").model_copy(update={"page": 3, "sweep_page": 3, "interval": 0.05})
+    return campus("HY", CHECKOUT / "rules").model_copy(update={"page": 3, "sweep_page": 3, "interval": 0.05})
 
 
 @pytest.fixture

@@ -90,9 +90,12 @@ def test_the_process_beats_and_ends_when_it_is_told_to(
     hospital.patient("P1", "01:00:00")
     with polling(settings, tmp_path) as process:
         until(lambda: stored(database) == 1, "the poller brings nothing")
-        beat = database.execute("SELECT detail FROM bus.heartbeat WHERE name = 'tables'").fetchone()
-        assert beat is not None
-        assert beat[0]["HY"]["campus"] == "HY"
+
+        def told() -> bool:
+            beat = database.execute("SELECT detail FROM bus.heartbeat WHERE name = 'tables'").fetchone()
+            return beat is not None and beat[0].get("HY", {}).get("campus") == "HY"
+
+        until(told, "no heartbeat tells of the campus", 20)
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=10)
     assert process.returncode == 0

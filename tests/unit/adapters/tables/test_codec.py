@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from adapters.tables import codec
 from adapters.tables.rows import Row, version
 from adapters.tables.settings import campus
+from runtime.settings import CHECKOUT
 
-HUIYA = campus("HY")
+HUIYA = campus("HY", CHECKOUT / "rules")
 PATIENT, VISIT, RESULT, CHARGE = (HUIYA.table(name) for name in ("patient", "visit", "lab_result", "charge"))
 AT = datetime(2026, 11, 20, 0, 40, 0, 345000, tzinfo=UTC)
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.timezones())  # noqa: DTZ001 - zones follow

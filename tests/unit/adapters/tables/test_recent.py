@@ -9,8 +9,9 @@ from adapters.tables.recent import Recent
 from adapters.tables.rows import Row
 from adapters.tables.settings import campus
 from bus.envelope import Arrival
+from runtime.settings import CHECKOUT
 
-HUIYA = campus("HY")
+HUIYA = campus("HY", CHECKOUT / "rules")
 
 
 def arrival(number: int) -> Arrival:

@@ -8,7 +8,9 @@ import pytest
 
 from adapters.tables import settings
 from consortium.errors import PermanentError
-from runtime.settings import Settings
+from runtime.settings import CHECKOUT, Settings
+
+RULES = CHECKOUT / "rules"
 
 SOUND = """
 facility: XX
@@ -29,7 +31,7 @@ def described(tmp_path: Path, text: str) -> settings.Campus:
 
 
 def test_patients_are_read_before_visits_and_visits_before_results() -> None:
-    names = [table.name for table in settings.campus("HY").tables]
+    names = [table.name for table in settings.campus("HY", RULES).tables]
     assert names == ["patient", "visit", "lab_order", "lab_result", "exam_report", "charge"]
 
 
@@ -40,7 +42,7 @@ def test_a_sound_description_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        ("interval: 1", "lag"),
+        ("interval: 1", "facility"),
         (SOUND.replace("key: number", "kee: number"), "kee"),
         (SOUND.replace("key: number", "key: 'n; DROP TABLE x'"), "key"),
         (SOUND.replace("interval: 1", "interval: 0"), "interval"),
@@ -54,21 +56,23 @@ def test_a_mistake_is_named(tmp_path: Path, wrong: str, named: str) -> None:
 
 def test_a_campus_or_setting_that_is_missing_is_named() -> None:
     with pytest.raises(PermanentError, match="XX"):
-        settings.campus("XX")
+        settings.campus("XX", RULES)
     with pytest.raises(PermanentError, match="huiya_url is empty"):
-        settings.campus("HY").url(Settings(huiya_url=""))
+        settings.campus("HY", RULES).url(Settings(huiya_url=""))
 
 
 def test_lint_names_each_mistake_by_file_and_line(tmp_path: Path) -> None:
     assert settings.mistakes(tmp_path) == []
-    (tmp_path / "a.yaml").write_text(SOUND, encoding="utf-8")
-    (tmp_path / "b.yaml").write_text(SOUND.replace("interval: 1", "interval: 0"), encoding="utf-8")
-    (tmp_path / "c.yaml").write_text("tables: [", encoding="utf-8")
-    (tmp_path / "d.yaml").write_text(SOUND, encoding="utf-8")
-    found = settings.mistakes(tmp_path, tmp_path)
+    tables = tmp_path / "campuses" / "xx" / "tables"
+    tables.mkdir(parents=True)
+    (tables / "a.yaml").write_text(SOUND, encoding="utf-8")
+    (tables / "b.yaml").write_text(SOUND.replace("interval: 1", "interval: 0"), encoding="utf-8")
+    (tables / "c.yaml").write_text("tables: [", encoding="utf-8")
+    (tables / "d.yaml").write_text(SOUND, encoding="utf-8")
+    found = settings.mistakes(tmp_path)
     assert [(error.file, error.code) for error in found] == [
-        ("adapters/tables/campuses/b.yaml", "bad-key"),
-        ("adapters/tables/campuses/c.yaml", "bad-yaml"),
-        ("adapters/tables/campuses/d.yaml", "duplicate-name"),
+        ("campuses/xx/tables/b.yaml", "bad-key"),
+        ("campuses/xx/tables/c.yaml", "bad-yaml"),
+        ("campuses/xx/tables/d.yaml", "duplicate-name"),
     ]
     assert "interval" in found[0].message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, get_args
 
 import jsonschema
@@ -25,22 +26,30 @@ RULE: dict[str, Any] = {
     "map": {"patient": {"number": "no"}},
 }
 FOLDERS = {
-    "rule": "campuses/*/*.yaml",
-    "shared": "shared/*.yaml",
-    "destination": "destinations/*.yaml",
-    "systems": "campuses/*/systems.yaml",
+    "rule": ["campuses/*/*.yaml", "!campuses/*/campus.yaml", "!campuses/*/systems.yaml"],
+    "shared": ["shared/*.yaml"],
+    "destination": ["destinations/*.yaml", "campuses/*/destinations/*.yaml"],
+    "campus": ["campuses/*/campus.yaml"],
+    "systems": ["campuses/*/systems.yaml"],
 }
+"""Where an editor finds the files of each schema, and with `!` where not."""
 
 
-@pytest.mark.parametrize("name", ["rule", "shared", "systems"])  # destinations: see test_destinations_page
+def files(name: str) -> list[Path]:
+    """Return this repository's files that a schema is for."""
+    rules = CHECKOUT / "rules"
+    found = {path for one in FOLDERS[name] if one[0] != "!" for path in rules.glob(one)}
+    return sorted(found - {path for one in FOLDERS[name] if one[0] == "!" for path in rules.glob(one[1:])})
+
+
+@pytest.mark.parametrize(
+    "name", ["rule", "shared", "campus", "systems"]
+)  # destinations: see test_destinations_page
 def test_the_schema_takes_every_file_of_this_repository(name: str) -> None:
     schema = schema_of(name)
     jsonschema.Draft202012Validator.check_schema(schema)
-    files = sorted((CHECKOUT / "rules").glob(FOLDERS[name]))
-    if name == "rule":
-        files = [file for file in files if file.name != "systems.yaml"]
-    assert files
-    for file in files:
+    assert files(name)
+    for file in files(name):
         jsonschema.validate(read_marked(file, file.name).data, schema)
 
 
@@ -76,12 +85,13 @@ def test_the_reference_in_the_repository_is_up_to_date() -> None:
 
 
 def test_every_editor_setting_leads_to_a_schema() -> None:
-    settings = json.loads((CHECKOUT / ".vscode" / "settings.json").read_text(encoding="utf-8"))
-    expected: dict[str, str | list[str]] = {
-        f"./rules/{file}": f"rules/{FOLDERS[name]}" for name, file in FILES.items()
+    told = json.loads((CHECKOUT / ".vscode" / "settings.json").read_text(encoding="utf-8"))["yaml.schemas"]
+    said = {file: [where] if isinstance(where, str) else where for file, where in told.items()}
+    there = {
+        name: [f"!rules/{one[1:]}" if one[0] == "!" else f"rules/{one}" for one in FOLDERS[name]]
+        for name in FOLDERS
     }
-    expected["./rules/rule.schema.json"] = [f"rules/{FOLDERS['rule']}", f"!rules/{FOLDERS['systems']}"]
-    assert settings["yaml.schemas"] == expected
+    assert said == {f"./rules/{file}": there[name] for name, file in FILES.items()}
 
 
 def test_every_word_of_the_language_has_a_meaning() -> None:
