@@ -29,31 +29,44 @@ COUNTED = 1000
 LOOKED_AT = 10_000
 """Candidates of one request; an answer may be short for it, and says where it goes on."""
 _STEP = 200
+_SAMPLE, _OFTEN = 64, 3
+"""Documents looked at first, and what share of them must have the text to go on so: one in three."""
 _START = ("infinity", UUID(int=(1 << 128) - 1))
 _RESTRICTED = [f"{code}^^2.16.840.1.113883.5.25" for code in ("R", "V")]
 """Confidentiality: restricted, very restricted."""
 _REPLACING = [each.value for each in AssociationType if each.replaces]
-_PATIENTS = " AND (patient_id = ANY(%(patients)s))"
-_TOKENS = "tokens @> %(tokens)s::text[]"
-_TOKENS_OF_FEW = f"({_TOKENS}) IS TRUE"
-"""Of one person's documents, which are few: found by the person, not by the tokens."""
-_FACILITY = " AND facility = %(facility)s"
-_EVERY_TERM = "NOT EXISTS (SELECT FROM unnest(%(terms)s::text[]) AS term WHERE strpos(t.folded, term) = 0)"
-_WHOLE = "EXISTS (SELECT FROM unnest(%(whole)s::text[]) AS term WHERE strpos(t.folded, term) > 0)"
+_COLUMNS = "document_id, source, patient_id, at, sha256, folded"
+_BEFORE = "(at, document_id) < (CAST(%(at)s AS timestamptz), %(id)s)"
+_NEWEST = "ORDER BY at DESC, document_id DESC LIMIT %(limit)s"
+_BY_TOKENS = (
+    f"SELECT {_COLUMNS} FROM documents.having_tokens(%(tokens)s::text[], %(facility)s,"  # noqa: S608 - constants
+    " CAST(%(at)s AS timestamptz), %(id)s, %(limit)s)"
+)
+_BY_PATIENT = (
+    f"SELECT {_COLUMNS} FROM documents.text WHERE patient_id = ANY(%(patients)s)"  # noqa: S608 - constants
+    f" AND (%(facility)s::text IS NULL OR facility = %(facility)s) AND {_BEFORE} {_NEWEST}"
+)
+"""Of one person, whose documents are few: no tokens are asked."""
+_BY_TIME = (
+    f"SELECT {_COLUMNS} FROM documents.text"  # noqa: S608 - constants
+    f" WHERE (%(facility)s::text IS NULL OR facility = %(facility)s) AND {_BEFORE} {_NEWEST}"
+)
+"""For what so many documents say that the newest ones are read sooner than all are put in order."""
+_EVERY_TERM = "NOT EXISTS (SELECT FROM unnest(%(terms)s::text[]) AS term WHERE strpos(folded, term) = 0)"
+_WHOLE = "EXISTS (SELECT FROM unnest(%(whole)s::text[]) AS term WHERE strpos(folded, term) > 0)"
 
 _LOOK = """
-WITH candidate AS MATERIALIZED (
-  SELECT document_id, source, patient_id, at, sha256 FROM documents.text
-   WHERE {scope} AND (at, document_id) < (CAST(%(at)s AS timestamptz), %(id)s)
-   ORDER BY at DESC, document_id DESC LIMIT %(limit)s)
-SELECT c.document_id, c.at, l.person_id,
-       {every_term} AS every_term, {whole} AS whole,
+WITH candidate AS MATERIALIZED ({candidates}),
+said AS MATERIALIZED (
+  SELECT document_id, source, patient_id, at, sha256, {every_term} AS every_term, {whole} AS whole
+    FROM candidate)
+SELECT c.document_id, c.at, l.person_id, c.every_term, c.whole,
        CASE c.source WHEN 'recorded' THEN r.found IS NOT NULL ELSE s.found IS NOT NULL END AS found
-  FROM candidate c JOIN documents.text t ON t.document_id = c.document_id
+  FROM said c
   LEFT JOIN identity.link l ON l.source_patient_id = c.patient_id
   LEFT JOIN LATERAL (
     SELECT true AS found FROM records.document d
-     WHERE c.source = 'recorded' AND d.id = c.document_id AND d.patient_id = c.patient_id
+     WHERE c.every_term AND c.source = 'recorded' AND d.id = c.document_id AND d.patient_id = c.patient_id
        AND d.content_sha256 = c.sha256 AND NOT d.deleted
        AND (%(replaced)s OR (d.status = 'current'
          AND NOT EXISTS (SELECT FROM records.document n WHERE n.patient_id = d.patient_id
@@ -63,7 +76,8 @@ SELECT c.document_id, c.at, l.person_id,
      LIMIT 1) r ON true
   LEFT JOIN LATERAL (
     SELECT true AS found FROM documents.entry e
-     WHERE c.source = 'shared' AND e.id = c.document_id AND (%(replaced)s OR e.status = 'approved')
+     WHERE c.every_term AND c.source = 'shared' AND e.id = c.document_id
+       AND (%(replaced)s OR e.status = 'approved')
        AND (%(restricted)s OR NOT e.confidentiality_codes && %(hidden)s::text[])
      LIMIT 1) s ON true
  ORDER BY c.at DESC, c.document_id DESC
@@ -157,16 +171,19 @@ class _Scan:
     statement: str
     parameters: dict[str, Any]
     place: _Place
+    by_time: bool | None = None
+    """Whether the candidates are the newest documents; None: that is not decided."""
     left: int = LOOKED_AT
     exhausted: bool = False
     found: list[_Found] = field(default_factory=list)
 
     def go(self, wanted: int, step: int, whole: bool | None) -> list[_Found]:
         """Look on until as many are found; `whole`: those alone that have the whole text, or have not."""
+        if self.by_time is None:
+            self._choose()
         while len(self.found) < wanted and not self.exhausted and self.left > 0:
             limit = min(step, self.left)
-            values = {**self.parameters, "at": self.place.at, "id": self.place.id, "limit": limit}
-            rows = self.connection.exec_driver_sql(self.statement, values).all()
+            rows = self._rows(self.statement, limit)
             self.left -= len(rows)
             self.exhausted = len(rows) < limit
             for row in rows:
@@ -176,6 +193,17 @@ class _Scan:
             if rows:
                 self.place = _Place(self.place.whole, rows[-1].at.isoformat(), rows[-1].document_id)
         return self.found
+
+    def _choose(self) -> None:
+        """Look at a few of the newest documents: where many have the text, they are read in their order."""
+        rows = self._rows(_looking(_BY_TIME), _SAMPLE)
+        self.by_time = len(rows) == _SAMPLE and sum(row.every_term for row in rows) * _OFTEN >= _SAMPLE
+        if self.by_time:
+            self.statement = _looking(_BY_TIME)
+
+    def _rows(self, statement: str, limit: int) -> Sequence[sa.Row[Any]]:
+        values = {**self.parameters, "at": self.place.at, "id": self.place.id, "limit": limit}
+        return self.connection.exec_driver_sql(statement, values).all()
 
 
 def search(
@@ -240,10 +268,12 @@ def _page(
 
 
 def _scan(connection: sa.Connection, scope: Scope, parameters: dict[str, Any], place: _Place) -> _Scan:
-    where = _TOKENS if scope.person is None else _TOKENS_OF_FEW + _PATIENTS
-    where += _FACILITY if scope.facility is not None else ""
-    statement = _LOOK.format(scope=where, every_term=_EVERY_TERM, whole=_WHOLE)
-    return _Scan(connection, statement, parameters, place)
+    candidates = _BY_TOKENS if scope.person is None else _BY_PATIENT
+    return _Scan(connection, _looking(candidates), parameters, place, None if scope.person is None else False)
+
+
+def _looking(candidates: str) -> str:
+    return _LOOK.format(candidates=candidates, every_term=_EVERY_TERM, whole=_WHOLE)
 
 
 def _parameters(connection: sa.Connection, asked: Query, scope: Scope) -> dict[str, Any]:

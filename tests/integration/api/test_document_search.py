@@ -268,6 +268,45 @@ async def test_restricted_documents_are_not_found_across_patients(
     assert own["total"] == 1
 
 
+async def test_what_most_documents_say_is_found_in_their_order_page_by_page(
+    client: httpx.AsyncClient, engine: sa.Engine, as_: As, store: FolderStore
+) -> None:
+    for number in range(90):
+        kept(engine, f"D{number}", "高血压" if number % 2 else "血压高", of=f"P{number % 7}")
+    indexed(engine, store)
+    seen: list[str] = []
+    after: str | None = None
+    while after is not None or not seen:
+        more: dict[str, Any] = {"after": after} if after else {}
+        page = await found(client, as_("manager.group"), ACROSS, "高血压", reason="质控", limit=20, **more)
+        assert page["total"] == (None if after else 45)
+        seen += [each["id"] for each in page["documents"]]
+        after = page["next"]
+    assert len(seen) == len(set(seen)) == 45
+
+
+async def test_a_document_reference_is_found_by_its_content(
+    client: httpx.AsyncClient, engine: sa.Engine, as_: As, store: FolderStore
+) -> None:
+    person = kept(engine, "D1", "高血压病史，ＣＴ平扫")
+    kept(engine, "D2", "血压高")
+    indexed(engine, store)
+
+    async def numbers(text: str, **more: str) -> list[str]:
+        asked = {"patient": str(person), "_content": text, **more}
+        answer = await client.get("/fhir/DocumentReference", params=asked, headers=as_("doctor.main"))
+        assert answer.status_code == 200, answer.text
+        return [each["resource"]["masterIdentifier"]["value"] for each in answer.json().get("entry", [])]
+
+    assert await numbers("高血压") == ["D1"]
+    assert await numbers("ct 高血压") == ["D1"]
+    assert await numbers("高血压", status="superseded") == []
+    assert sorted(await numbers("血压")) == ["D1", "D2"]
+    asked = {"patient": str(person), "_content": "，"}
+    wrong = await client.get("/fhir/DocumentReference", params=asked, headers=as_("doctor.main"))
+    assert (wrong.status_code, wrong.json()["resourceType"]) == (400, "OperationOutcome")
+
+
 async def test_pages_the_whole_text_first_then_the_newest(
     client: httpx.AsyncClient, engine: sa.Engine, as_: As, store: FolderStore
 ) -> None:
