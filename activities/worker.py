@@ -20,8 +20,10 @@ from activities.database import engine
 from activities.dispatch import Dispatcher
 from activities.starts import TASK_QUEUE, deliveries
 from bus import heartbeat
+from bus.fulltext.worker import indexing
 from bus.tending import tending
 from consortium.errors import RetryableError
+from runtime.contents import opened_store
 from runtime.settings import Settings
 from runtime.tended import tended
 from workflows.critical_value.workflow import CriticalValue
@@ -70,7 +72,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     beating = asyncio.create_task(heartbeat.beat(settings.database_url, "worker", lambda: state))
     database = engine(settings.database_url)
     try:
-        with tending(tended(settings)):
+        with tending(tended(settings)), indexing(settings.database_url, opened_store(settings)):
             client = await _unless(stop, ready(settings))
             if client is not None:
                 await _work(settings, client, database, state, stop)

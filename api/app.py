@@ -71,7 +71,7 @@ TAGS = [
     {"name": "systems", "description": "服务注册: who sends what, and whether they still do"},
     {"name": "alerts", "description": "告警: what is wrong with the bus"},
     {"name": "critical values", "description": "危急值: what must be known at once, and who took note"},
-    {"name": "documents", "description": "共享文档: clinical documents as pages"},
+    {"name": "documents", "description": "共享文档: clinical documents as pages, and found by their text"},
     {"name": "identity", "description": "患者主索引: who is who, reviews, ledger, register once"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
     {

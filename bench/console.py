@@ -8,13 +8,14 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import delivery, endurance, identity, ingest, journey, rules, search
+from bench import delivery, documents, endurance, identity, ingest, journey, rules, search
 from bench.result import MissingError, Result
 
 _NAMES: dict[
     str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Result]]
 ] = {
     "delivery": (delivery.arguments, delivery.measure),
+    "documents": (documents.arguments, documents.measure),
     "endurance": (endurance.arguments, endurance.measure),
     "identity": (identity.arguments, identity.measure),
     "ingest": (ingest.arguments, ingest.measure),

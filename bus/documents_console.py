@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from bus.terminal import progress, show_json, show_table, takes_json, with_database, write
 from consortium.documents.moving import move
+from consortium.documents.rebuilding import Standing, standing
 from consortium.documents.upkeep import Report, Swept, check, sweep
 from runtime import settings
 from runtime.contents import opened_store
@@ -68,11 +69,36 @@ def _check(engine: sa.Engine, options: argparse.Namespace) -> int:
     found = check(engine, store, known.documents_repository, lambda done, all_: progress(f"{done}/{all_}"))
     before = datetime.now(UTC) - timedelta(hours=options.older_than)
     swept = sweep(engine, store, before, remove=options.sweep)
+    with engine.connect() as connection:
+        index = standing(connection)
+    sound = found.sound and index.sound
     if options.json:
-        show_json({**asdict(found), "sound": found.sound, "swept": asdict(swept)})
+        show_json({**asdict(found), "sound": sound, "swept": asdict(swept), "index": asdict(index)})
     else:
         _tell(found, swept)
-    return 0 if found.sound else 1
+        _tell_index(index)
+    return 0 if sound else 1
+
+
+def _tell_index(index: Standing) -> None:
+    write(
+        words(
+            f"index: {index.indexed} documents, {index.pending} to be read",
+            f"全文索引：{index.indexed} 份文档，待读取 {index.pending} 份",
+        )
+    )
+    if index.problems:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in index.problems.items())
+        write(words(f"without text, or not all of it: {reasons}", f"无文本或文本不全：{reasons}"))
+    if not index.sound:
+        write(
+            words(
+                f"{index.missing} documents are not in the index, {index.orphans} texts are of no document:"
+                " run ./yilian rebuild documents",
+                f"未入索引的文档 {index.missing} 份，无主文本 {index.orphans} 份："
+                "请运行 ./yilian rebuild documents",
+            )
+        )
 
 
 def _tell(found: Report, swept: Swept) -> None:

@@ -20,6 +20,7 @@ VERBS = (
     "token",
     "rules",
     "documents",
+    "rebuild",
     "export",
     "messages",
     "destinations",

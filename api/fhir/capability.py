@@ -70,6 +70,8 @@ def parameters(kind: Kind) -> list[Parameter]:
         found.append(("encounter", "reference", "visit"))
     if kind.based_on:
         found.append(("based-on", "reference", "order"))
+    if kind.content:
+        found.append(("_content", "string", "terms with spaces between, all of which stand in its text"))
     return found
 
 

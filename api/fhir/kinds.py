@@ -50,6 +50,8 @@ class Kind:
     """R4's name of the clinical time first; `date` is understood for every kind."""
     default_categories: tuple[str, ...] = ()
     based_on: bool = False
+    content: bool = False
+    """Found by its text."""
     statuses_are_computed: bool = False
     """The status shown follows from other records too, and is filtered page by page."""
 
@@ -182,6 +184,7 @@ KINDS = {
             statuses={"current": "current", "superseded": "superseded", "cancelled": "entered-in-error"},
             categories={},
             code_parameter="type",
+            content=True,
             statuses_are_computed=True,
         ),
         Kind(

@@ -64,6 +64,7 @@ class Reader:
         self._categories()
         self._references()
         self._times()
+        self._content()
         return Wanted(Search(**self.fields), self.nothing, self.shown)
 
     def _ids(self) -> None:
@@ -151,6 +152,10 @@ class Reader:
             if one := self.query.one(name, (kind,)):
                 self.fields[column] = reference_id(name, kind, one.value)
                 self.nothing |= self.fields[column] is None
+
+    def _content(self) -> None:
+        if self.kind.content and (one := self.query.one("_content")):
+            self.fields["text"] = one.value
 
     def _times(self) -> None:
         span = ALWAYS

@@ -10,12 +10,14 @@ from starlette.responses import Response
 
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError, not_found
+from api.v1 import document_search
 from bus.cda.html import CSP, render
 from bus.cda.problem import DocumentError
 from consortium.access.model import Action, Resource
 from consortium.records import query
 
 router = APIRouter(tags=["documents"])
+router.include_router(document_search.router)
 RecordReader = Annotated[Caller, Depends(gate(Action.RECORD_READ))]
 
 

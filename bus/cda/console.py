@@ -13,6 +13,7 @@ from bus.cda.heading import V3
 from bus.cda.html import render
 from bus.cda.problem import DocumentError
 from bus.cda.validation import Finding, document_of, findings, schemas_of
+from bus.fulltext.console import search_arguments
 from bus.rules.loader import load_rules
 from bus.rules.schematron import Severity
 from bus.rules.verbs.output import CommandError, rules_dir, takes_rules
@@ -38,8 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="yilian documents",
         description=words(
-            "Check and show WS/T 500 documents (HL7 CDA R2), and look after the store of shared documents.",
-            "检查、显示共享文档 (WS/T 500, CDA)，并检查文档存储。",
+            "Check, show and find clinical documents (WS/T 500, CDA), and look after their store.",
+            "检查、显示、检索共享文档 (WS/T 500, CDA)，并检查文档存储。",
         ),
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -55,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     page = commands.add_parser("page", help=text, description=text)
     page.add_argument("file", metavar="FILE", type=Path)
     page.set_defaults(run=_page)
+    text = words("find documents by their text", "按内容检索文档")
+    search_arguments(commands.add_parser("search", help=text, description=text))
     text = words("see that every shared document is there and whole", "检查共享文档的内容是否齐全、完好")
     documents_console.arguments(commands.add_parser("check", help=text, description=text))
     text = words(

@@ -52,6 +52,8 @@ class Action(enum.StrEnum):
     """Writing patients and records of a campus over FHIR."""
     DOCUMENT_READ = "document.read"
     """Finding and retrieving shared documents (XDS, MHD)."""
+    DOCUMENT_SEARCH = "document.search"
+    """Full-text search in the documents of many patients."""
     DOCUMENT_SUBMIT = "document.submit"
     """Sharing documents of a campus, replacing them, putting them into folders."""
     RULES_READ = "rules.read"
@@ -101,6 +103,8 @@ class Permission(enum.StrEnum):
     MESSAGE_BODY = "message-body"
     SHARED_DOCUMENTS = "shared-documents"
     """A campus's program finds and retrieves the shared documents of all campuses, for those who treat."""
+    DOCUMENT_SEARCH = "document-search"
+    """Searches in the documents of patients whom nobody named; asked for with a reason."""
     PATIENT_QUERY = "patient-query"
     """A campus's program asks about patients of all campuses (PIX, PDQ)."""
 

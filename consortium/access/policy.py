@@ -211,6 +211,14 @@ TABLE = (
         " group's",
     ),
     Line(
+        frozenset({Role.DOCTOR, Role.COORDINATOR, Role.MANAGER, Role.ADMIN}),
+        frozenset({Action.DOCUMENT_SEARCH}),
+        frozenset({Relation.CAMPUS, Relation.GROUP}),
+        frozenset({Purpose.TREATMENT, Purpose.OPERATIONS, Purpose.ADMINISTRATION}),
+        "who was given the permission by name searches in the documents of their campus, or of all campuses",
+        permission=Permission.DOCUMENT_SEARCH,
+    ),
+    Line(
         frozenset({Role.SYSTEM}),
         frozenset({Action.UPLOAD}),
         frozenset({Relation.CAMPUS}),

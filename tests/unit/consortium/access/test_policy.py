@@ -49,6 +49,7 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     },
     Action.MESSAGE_BODY_READ: set(),
     Action.MESSAGE_EDIT: set(),
+    Action.DOCUMENT_SEARCH: set(),
     Action.METRICS_READ: {(role, "shared", "operations") for role in ("admin", "engineer", "ops")},
     Action.ALERT_READ: {(role, "shared", "operations") for role in ("admin", "engineer", "ops")},
     Action.ALERT_ACKNOWLEDGE: {(role, "shared", "operations") for role in ("engineer", "ops")},
@@ -153,6 +154,18 @@ def test_a_message_body_needs_a_permission_given_by_name(role: Role) -> None:
             and purpose is Purpose.OPERATIONS
         )
         assert decide(who, Action.MESSAGE_BODY_READ, WHERE[where], purpose).allow is expected
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_search_in_the_documents_of_many_needs_a_permission_given_by_name(role: Role) -> None:
+    for where, purpose in itertools.product(Relation, Purpose):
+        who = user(role, where, Permission.DOCUMENT_SEARCH)
+        expected = (
+            role in (Role.DOCTOR, Role.COORDINATOR, Role.MANAGER, Role.ADMIN)
+            and where in (Relation.CAMPUS, Relation.GROUP)
+            and purpose in (Purpose.TREATMENT, Purpose.OPERATIONS, Purpose.ADMINISTRATION)
+        )
+        assert decide(who, Action.DOCUMENT_SEARCH, WHERE[where], purpose).allow is expected
 
 
 @pytest.mark.parametrize("where", [Relation.CAMPUS, Relation.OTHER, Relation.SHARED])
