@@ -8,39 +8,29 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-import numpy as np
 import sqlalchemy as sa
 
+from bench import identity_load
 from bench.engines import CHECKOUT, database
-from bench.identity import conditions_of, patients, say
+from bench.identity import conditions_of, say
 from bench.result import Result
-from consortium.identity import service, store, survivorship
-from consortium.identity.matching import blocks
-from consortium.identity.matching.blocking import hashed
-from consortium.identity.model import SourcePatient, own_person
-from consortium.identity.pairs import prepared
+from consortium.identity import service
 from consortium.records.model import Patient, Provenance
 from simulators.population.records import Record, population
 
 SEED = 909
 _NOW = datetime(2026, 11, 2, tzinfo=UTC)
-_TOGETHER = 2_000
 _CONTROL = """
 INSERT INTO identity.source_patient (id, facility, number, version, message_id, changed_at)
 VALUES (nextval('identity.source_patient_id'), 'BENCH', %(number)s, 1, 0, now())
 """
-
-_NEXT = "SELECT setval('identity.source_patient_id', %(last)s)"
-_COPY = "COPY identity.block (key, source_patient_id) FROM STDIN"
 
 
 def measure(args: argparse.Namespace) -> Result:
@@ -55,10 +45,10 @@ def measure(args: argparse.Namespace) -> Result:
         engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
         stack.callback(engine.dispose)
         began = time.monotonic()
-        later = _load(engine, args.online, args.new)
+        back = identity_load.load(url, SEED, args.online, args.new // 2, args.processes)
         loaded = time.monotonic() - began
         say(f"loaded {args.online:,} source patients in {loaded:.0f} s")
-        ours, control = _register(engine, later)
+        ours, control = register(engine, later(back, args.new))
         with engine.connect() as connection:
             conditions = _counts(connection) | {"loaded_seconds": round(loaded)}
     conditions |= (
@@ -71,80 +61,13 @@ def measure(args: argparse.Namespace) -> Result:
     )  # fmt: skip
 
 
-def _load(engine: sa.Engine, count: int, new: int) -> list[Record]:
-    """Load `count` records as they would stand after linking; returns the ones to register."""
-    loaded: list[Record] = []
-    known: list[Record] = []
-    people: set[int] = set()
-    every = max(count // new, 1)
-    for record in population(SEED, count):
-        if len(loaded) == count:
-            break
-        if record.person in people and len(known) < min(new // 2, len(loaded) // every):
-            known.append(record)
-            continue
-        people.add(record.person)
-        loaded.append(record)
-    _store(engine, loaded)
-    strangers = list(islice(population(SEED + 1, new), new - len(known)))
-    return [record for pair in zip(known, strangers, strict=False) for record in pair]
+def later(back: Sequence[Record], new: int) -> list[Record]:
+    """Return who is registered: in turns one who is known at another campus, and one who is nobody yet."""
+    strangers = islice(population(SEED + 1, new), new // 2)
+    return [record for pair in zip(back, strangers, strict=False) for record in pair]
 
 
-def _store(engine: sa.Engine, records: Sequence[Record]) -> None:
-    first: dict[int, Any] = {}
-    keys: list[int] = []
-    ids: list[int] = []
-    with engine.begin() as connection:
-        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-        for start in range(0, len(records), _TOGETHER):
-            some = records[start : start + _TOGETHER]
-            made = [_numbered(p, start) for p in patients(some)]
-            store.insert(connection, made)
-            persons = {
-                p.id: first.setdefault(r.person, own_person(p.facility, p.number))
-                for p, r in zip(made, some, strict=True)
-            }
-            new = [p for p in made if persons[p.id] == own_person(p.facility, p.number)]
-            store.write_persons(connection, [survivorship.golden(persons[p.id], [p], _NOW) for p in new])
-            store.write_links(connection, [_move(p, persons[p.id]) for p in made])
-            for key, id_ in ((key, p.id) for p in made for key in _keys(p)):
-                keys.append(key)
-                ids.append(id_)
-    order = np.argsort(np.array(keys, np.int64), kind="stable")
-    with engine.begin() as connection:
-        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-        connection.exec_driver_sql(_NEXT, {"last": len(records) + 1})
-        _copy(connection, ((keys[place], ids[place]) for place in order.tolist()))
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM ANALYZE")
-
-
-def _numbered(patient: SourcePatient, start: int) -> SourcePatient:
-    return replace(patient, id=start + patient.id + 1)
-
-
-def _keys(patient: SourcePatient) -> Iterator[int]:
-    yield from sorted(hashed(key) for key in blocks(prepared(patient)))
-
-
-def _move(patient: SourcePatient, person: UUID) -> dict[str, Any]:
-    """Return a row of the ledger, by which a link is written."""
-    return {
-        "source_patient_id": patient.id, "from_person": None, "to_person": person,
-        "origin": "automatic", "rule": "own_number", "rule_version": 1, "at": _NOW, "message_id": 0,
-    }  # fmt: skip
-
-
-def _copy(connection: sa.Connection, rows: Iterable[tuple[int, int]]) -> None:
-    driver = connection.connection.driver_connection
-    if driver is None:
-        raise RuntimeError("the connection is closed")
-    with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for row in rows:
-            copy.write_row(row)
-
-
-def _register(engine: sa.Engine, records: Sequence[Record]) -> tuple[list[float], list[float]]:
+def register(engine: sa.Engine, records: Sequence[Record]) -> tuple[list[float], list[float]]:
     """Register each in a transaction of its own; returns the milliseconds of ours and of the control."""
     ours: list[float] = []
     control: list[float] = []

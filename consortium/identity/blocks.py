@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from consortium.identity.matching.blocking import hashed
+from consortium.identity.matching.screening import Glance
 
 _SEARCH = """
 SELECT k.key, b.ids FROM unnest(%(keys)s::bigint[]) AS k(key), LATERAL (
@@ -15,6 +16,20 @@ SELECT k.key, b.ids FROM unnest(%(keys)s::bigint[]) AS k(key), LATERAL (
     SELECT source_patient_id FROM identity.block WHERE key = k.key LIMIT %(most)s) AS few) AS b
  WHERE b.ids IS NOT NULL
 """
+# By an index for each id, whatever the planner thinks of how many there are.
+_GLANCE = (
+    "WITH room AS MATERIALIZED ("  # noqa: S608 - constants of this module
+    + _SEARCH
+    + """), near AS (
+  SELECT DISTINCT unnest(ids) AS id FROM room WHERE cardinality(ids) <= %(limit)s
+)
+SELECT key, ids, NULL::bigint, NULL, NULL, NULL::date, NULL, NULL, NULL, NULL::boolean FROM room
+UNION ALL
+SELECT NULL, NULL, s.* FROM near, LATERAL (
+  SELECT id, name, sex, birth_date, card, id_card, phone, former <> '{}'
+    FROM identity.source_patient WHERE id = near.id LIMIT 1) AS s
+"""
+)
 _ADD = """
 INSERT INTO identity.block (key, source_patient_id)
 SELECT * FROM unnest(%(keys)s::bigint[], %(ids)s::bigint[]) ON CONFLICT DO NOTHING
@@ -33,19 +48,48 @@ SELECT * FROM unnest(%(keys)s::bigint[], %(ids)s::bigint[], %(kinds)s::text[]) O
 class Found:
     """Who stands in some blocks."""
 
-    ids: frozenset[int]
+    rooms: Mapping[str, Sequence[int]]
+    """By key; a block in which nobody stands is not there."""
     crowded: frozenset[str]
     """Keys of blocks that hold more than the limit, and were not searched."""
+
+    @property
+    def ids(self) -> frozenset[int]:
+        """Who stands in any of them."""
+        return frozenset(id_ for ids in self.rooms.values() for id_ in ids)
 
 
 def search(connection: sa.Connection, keys: Collection[str], limit: int) -> Found:
     """Return who stands in the blocks of those keys; one indexed statement."""
     if not keys:
-        return Found(frozenset(), frozenset())
+        return Found({}, frozenset())
     named = {hashed(key): key for key in keys}
     rows = connection.exec_driver_sql(_SEARCH, {"keys": sorted(named), "most": limit + 1}).all()
-    small = frozenset(id_ for _, ids in rows if len(ids) <= limit for id_ in ids)
-    return Found(small, frozenset(named[key] for key, ids in rows if len(ids) > limit))
+    return _found(((named[key], ids) for key, ids in rows), limit)
+
+
+def glance(
+    connection: sa.Connection, keys: Collection[str], limit: int
+) -> tuple[Found, Mapping[int, Glance]]:
+    """Return who stands in the blocks of those keys, and what of them is looked at first; one statement."""
+    if not keys:
+        return Found({}, frozenset()), {}
+    named = {hashed(key): key for key in keys}
+    values = {"keys": sorted(named), "most": limit + 1, "limit": limit}
+    rows = connection.exec_driver_sql(_GLANCE, values).all()
+    found = _found(((named[row[0]], row[1]) for row in rows if row[0] is not None), limit)
+    return found, {row[2]: Glance(*row[2:]) for row in rows if row[0] is None}
+
+
+def _found(rooms: Iterable[tuple[str, Sequence[int]]], limit: int) -> Found:
+    small: dict[str, Sequence[int]] = {}
+    crowded: set[str] = set()
+    for key, ids in rooms:
+        if len(ids) <= limit:
+            small[key] = ids
+        else:
+            crowded.add(key)
+    return Found(small, frozenset(crowded))
 
 
 def change(

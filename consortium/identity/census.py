@@ -20,6 +20,7 @@ from consortium.identity.matching import Model, active
 from consortium.identity.model import Facts, Golden, Link, MergeError, SourcePatient, own_person
 from consortium.identity.neighbours import Neighbours
 from consortium.identity.pairs import Suspect, evidence, keys, prepared
+from consortium.identity.pipeline import pipelined
 from consortium.identity.standing import open_reviews, standing, withdraw
 from consortium.identity.statement import Statement, as_told, facts_after, facts_of, registered
 from consortium.identity.store import Number
@@ -139,16 +140,17 @@ class Census:
         new = [p for p in touched if p.id not in self._loaded]
         changed = [p for p in touched if p.id not in self._loaded or p.version != self._loaded[p.id].version]
         compared = {p.id for p in touched if decide.relevant(self._loaded.get(p.id), p)} | self._reconsider
-        store.insert(self._connection, new)
-        store.update(self._connection, [p for p in touched if p.id in self._loaded])
-        store.keep(self._connection, self._replaced)
         links, suspects = self._relink(compared) if compared else ({}, [])
-        if changed or links:
-            store.write_persons(self._connection, self._goldens(changed, links))
-        self._move(links)
-        if compared:
-            self._write_blocks(compared)
-            self._write_reviews(suspects, compared)
+        with pipelined(self._connection):
+            store.insert(self._connection, new)
+            store.update(self._connection, [p for p in touched if p.id in self._loaded])
+            store.keep(self._connection, self._replaced)
+            if changed or links:
+                store.write_persons(self._connection, self._goldens(changed, links))
+            self._move(links)
+            if compared:
+                self._write_blocks(compared)
+                self._write_reviews(suspects, compared)
         return {what: n for what, n in (("patient", len(changed)), ("link", len(links))) if n}
 
     def _remember(self, patients: Iterable[SourcePatient]) -> None:

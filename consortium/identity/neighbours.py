@@ -8,9 +8,11 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from consortium.identity import blocks, store
+from consortium.identity.blocks import Found
 from consortium.identity.matching import Model
+from consortium.identity.matching.screening import Glance, Screen
 from consortium.identity.model import SourcePatient
-from consortium.identity.pairs import Pairs, Suspect, keys, weigh_pair
+from consortium.identity.pairs import Pairs, Suspect, keys, prepared, weigh_pair
 from consortium.identity.store import Number
 
 
@@ -59,12 +61,23 @@ class Neighbours:
     def _search(self, patients: Sequence[SourcePatient], loaded: Mapping[int, SourcePatient]) -> None:
         self.searched = {(p.facility, p.number) for p in patients}
         wanted = {key for p in patients for key in keys(p)}
-        found = blocks.search(self._connection, wanted, self._model.block_limit)
+        found, glances = blocks.glance(self._connection, wanted, self._model.block_limit)
         self.crowded = found.crowded
-        others = store.as_they_are(self._connection, sorted(found.ids - loaded.keys()))
-        for candidate in (*others, *(loaded[id_] for id_ in found.ids & loaded.keys())):
-            for key in keys(candidate) & wanted:
-                self._by_key.setdefault(key, []).append(candidate)
+        here = {id_: loaded[id_] for id_ in found.ids & loaded.keys()}
+        worth = self._screened(patients, found, {i: seen for i, seen in glances.items() if i not in here})
+        here |= {p.id: p for p in store.as_they_are(self._connection, sorted(worth))}
+        self._by_key = {key: [here[id_] for id_ in ids if id_ in here] for key, ids in found.rooms.items()}
+
+    def _screened(
+        self, patients: Sequence[SourcePatient], found: Found, glances: Mapping[int, Glance]
+    ) -> frozenset[int]:
+        """Return who may be more than a namesake to one of the patients."""
+        passed: set[int] = set()
+        for patient in patients:
+            screen = Screen(prepared(patient), self._model)
+            near = {id_ for key in keys(patient) for id_ in found.rooms.get(key, ())}
+            passed |= {id_ for id_ in near & glances.keys() - passed if screen.passes(glances[id_])}
+        return frozenset(passed)
 
     def _candidates(self, patient: SourcePatient) -> list[SourcePatient]:
         number = patient.facility, patient.number
