@@ -151,7 +151,8 @@ QUESTIONS: dict[str, Question] = {
         (
             _rows("report"),
             "SELECT id, report_id FROM records.result WHERE patient_id = ANY(%(patients)s) AND report_id IN"
-            " (SELECT id FROM records.report WHERE patient_id = ANY(%(patients)s) ORDER BY at DESC, id LIMIT %(page)s)",
+            " (SELECT id FROM records.report WHERE patient_id = ANY(%(patients)s)"
+            " ORDER BY at DESC, id LIMIT %(page)s)",
         ),
     ),
     "DiagnosticReport: accession": Question(
