@@ -23,13 +23,14 @@ SELECT gen_random_uuid(), n % 5, 'MAIN', gen_random_uuid(), 'lab', 0, 'final', '
 NEWEST = "SELECT value FROM records.result WHERE patient_id = 3 ORDER BY at DESC, id LIMIT 12"
 INDEXED = """
 SELECT DISTINCT substring(indexdef FROM '\\((.*)\\)') FROM pg_indexes
- WHERE schemaname = 'records' AND indexdef LIKE '%(patient_id, at DESC%' ORDER BY 1
+ WHERE schemaname = 'records' AND indexdef LIKE '%%(patient_id, at DESC%%' ORDER BY 1
 """
 COUNT = (
     "SELECT count(*), count(*) FILTER (WHERE indisvalid) FROM pg_index JOIN pg_class c ON c.oid = indrelid"
 )
 FILLED = """
-SELECT DISTINCT regexp_replace(relname, '_\\d$', '') FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+SELECT DISTINCT regexp_replace(relname, '_\\d$', '')
+  FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
  WHERE nspname = 'records' AND 'fillfactor=100' = ANY(reloptions) ORDER BY 1
 """
 

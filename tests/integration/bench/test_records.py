@@ -1,4 +1,6 @@
-"""The bench of records runs against the tables as they are, finds something by every question, and goes on."""
+"""The bench of records runs against the tables as they are, finds something by every question, and goes
+on.
+"""
 
 from __future__ import annotations
 
