@@ -104,9 +104,10 @@ def _measured(
         measuring.cold(client, choose(url, visits, args.rounds * len(QUESTIONS), 1), store.forget, seen.cold)
     with signed_in(origin, settings) as client:
         measuring.warm(client, url, choose(url, visits, args.people, 2), seen)
-    alone = taking_in.told(taking_in.started(url, 1 + _runs(url), args.seconds))
+    taking_in.told(taking_in.started(url, _runs(url), args.seconds))  # warms, and is not counted
+    alone = taking_in.told(taking_in.started(url, _runs(url), args.seconds))
     with signed_in(origin, settings) as client:
-        process = taking_in.started(url, 1 + _runs(url), args.seconds)
+        process = taking_in.started(url, _runs(url), args.seconds)
         people = choose(url, visits, args.people, 3)
         measuring.beside(client, people, lambda: process.poll() is None, seen.beside)
         both = taking_in.told(process)
