@@ -51,14 +51,22 @@ def check_disk(folder: Path | None, rows: int, bodies: int) -> None:
     """Say what the store takes of a disk; None: of somebody else's. Raises MissingError when it does not fit
     with a tenth left.
     """
-    wanted = need(rows, bodies)
-    _say(f"{rows:,} rows and {bodies:,} bodies take about {_gib(wanted)} of disk")
+    what, wanted = f"{rows:,} rows and {bodies:,} bodies", need(rows, bodies)
     if folder is None:
-        return
+        tell(f"{what} take about {gib(wanted)} of disk")
+    else:
+        check_free(folder, wanted, what, "--rows")
+
+
+def check_free(folder: Path, wanted: int, what: str, option: str) -> None:
+    """Say what a store takes of a folder's disk. Raises MissingError when it does not fit with a tenth
+    left.
+    """
+    tell(f"{what} take about {gib(wanted)} of disk")
     usage = shutil.disk_usage(folder)
-    _say(f"{_gib(usage.free)} of {_gib(usage.total)} are free at {folder}")
+    tell(f"{gib(usage.free)} of {gib(usage.total)} are free at {folder}")
     if wanted > usage.free - usage.total // 10:
-        raise MissingError(f"a tenth of the disk of {folder} has to stay free: give fewer --rows")
+        raise MissingError(f"a tenth of the disk of {folder} has to stay free: give fewer {option}")
 
 
 def fill(url: str, rows: int, bodies: int) -> None:
@@ -67,12 +75,12 @@ def fill(url: str, rows: int, bodies: int) -> None:
     subprocess.run(upgrade, cwd=CHECKOUT, check=True, capture_output=True)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET synchronous_commit = off; SET maintenance_work_mem = '1GB'")
-        done = _scalar(connection, "SELECT coalesce(max(id), 0) FROM bus.inbox")
+        done = scalar(connection, "SELECT coalesce(max(id), 0) FROM bus.inbox")
         if done < rows:
             _take_indexes(connection)
             _rows(connection, done, rows, bodies)
         _build_indexes(connection)
-        _say("counting for the planner")
+        tell("counting for the planner")
         connection.execute("VACUUM ANALYZE")
 
 
@@ -99,14 +107,14 @@ def _rows(connection: psycopg.Connection[Any], done: int, rows: int, bodies: int
 
 
 def _build_indexes(connection: psycopg.Connection[Any]) -> None:
-    if _scalar(connection, "SELECT to_regclass('public.bench_index') IS NULL"):
+    if scalar(connection, "SELECT to_regclass('public.bench_index') IS NULL"):
         return
     for name, build in connection.execute("SELECT name, build FROM public.bench_index ORDER BY 1").fetchall():
         began = time.monotonic()
         with connection.transaction():
             connection.execute(build.encode())
             connection.execute("DELETE FROM public.bench_index WHERE name = %s", [name])
-        _say(f"built {name} in {time.monotonic() - began:.0f} s")
+        tell(f"built {name} in {time.monotonic() - began:.0f} s")
 
 
 def _progress(done: int, rows: int) -> Callable[[int], None]:
@@ -115,19 +123,22 @@ def _progress(done: int, rows: int) -> Callable[[int], None]:
     def say(last: int) -> None:
         seconds = time.monotonic() - began
         left = seconds / (last - done) * (rows - last)
-        _say(f"{last:,} of {rows:,} rows, {(last - done) / seconds:,.0f} a second, {left:.0f} s left")
+        tell(f"{last:,} of {rows:,} rows, {(last - done) / seconds:,.0f} a second, {left:.0f} s left")
 
     return say
 
 
-def _scalar(connection: psycopg.Connection[Any], query: str) -> Any:
+def scalar(connection: psycopg.Connection[Any], query: str) -> Any:
+    """Return the first value that a query gives; None: it gives none."""
     row = connection.execute(query.encode()).fetchone()
     return row[0] if row else None
 
 
-def _gib(size: int) -> str:
+def gib(size: int) -> str:
+    """Write a number of bytes for people."""
     return f"{size / 2**30:.1f} GiB"
 
 
-def _say(text: str) -> None:
+def tell(text: str) -> None:
+    """Say how far the making is."""
     print(text, file=sys.stderr, flush=True)

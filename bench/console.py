@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from bench import delivery, documents, endurance, identity, ingest, journey, rules, search
+from bench.records import run as records
 from bench.result import MissingError, Result
 
 _NAMES: dict[
@@ -20,6 +21,7 @@ _NAMES: dict[
     "identity": (identity.arguments, identity.measure),
     "ingest": (ingest.arguments, ingest.measure),
     "journey": (journey.arguments, journey.measure),
+    "records": (records.arguments, records.measure),
     "rules": (rules.arguments, rules.measure),
     "search": (search.arguments, search.measure),
 }

@@ -68,21 +68,26 @@ class Probe:
                 seen.append(time.monotonic() - began)
 
 
+def signed_in(origin: str, environment: Mapping[str, str]) -> httpx.Client:
+    """Return a client with a doctor's token of the platform that has these settings."""
+    seed = "from bench.visible import token; print(token())"
+    done = subprocess.run(
+        (sys.executable, "-c", seed),
+        cwd=CHECKOUT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    headers = {"Authorization": f"Bearer {done.stdout.strip()}"}
+    return httpx.Client(base_url=origin, headers=headers, timeout=30, trust_env=False)
+
+
 def visible_in_fhir(port: int, origin: str, environment: Mapping[str, str]) -> Probe:
     """Look as a clinician's application does: a search over `/fhir` with a bearer token."""
 
     def looking() -> Callable[[str], bool]:
-        seed = "from bench.visible import token; print(token())"
-        done = subprocess.run(
-            (sys.executable, "-c", seed),
-            cwd=CHECKOUT,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        headers = {"Authorization": f"Bearer {done.stdout.strip()}"}
-        client = httpx.Client(base_url=origin, headers=headers, timeout=30, trust_env=False)
+        client = signed_in(origin, environment)
 
         def visible(number: str) -> bool:
             answer = client.get("/fhir/DiagnosticReport", params={"identifier": number})

@@ -15,6 +15,7 @@ from api.fhir.parameters import Control, Query
 from api.fhir.wrong import wrong_value
 from bus.fhir.shapes import Resource
 from bus.fhir.systems import Systems
+from consortium.records import query as records
 from consortium.records.query import Search
 
 TYPES = ("Patient", *KINDS)
@@ -53,6 +54,7 @@ def find(connection: Connection, wanted: Wanted, control: Control, systems: Syst
     if patient is None:
         return None
     place, cursor = _position(control.cursor, wanted.types)
+    search = replace(wanted.search, patients=records.patients_of(connection, wanted.person))
     found: list[Resource] = []
     for name in wanted.types[place:]:
         if len(found) >= control.count:
@@ -61,7 +63,7 @@ def find(connection: Connection, wanted: Wanted, control: Control, systems: Syst
             found.append(patient)
             continue
         kind, room = KINDS[name], control.count - len(found)
-        asked = replace(wanted.search, categories=kind.default_categories, limit=room, after=cursor)
+        asked = replace(search, categories=kind.default_categories, limit=room, after=cursor)
         page = kind.find(connection, asked)
         found += kind.show(connection, page.rows, systems)
         if page.after is not None:

@@ -58,16 +58,13 @@ class Kind:
 
 def _encounters(connection: Connection, rows: Sequence[Row], systems: Systems) -> list[Resource]:
     diagnoses: dict[object, list[Row]] = {}
-    for row in query.diagnoses(connection, [row["id"] for row in rows]):
+    for row in query.diagnoses(connection, rows):
         diagnoses.setdefault(row["encounter_id"], []).append(row)
     return [encounter.encounter(row, systems, diagnoses.get(row["id"], ())) for row in rows]
 
 
 def _reports(connection: Connection, rows: Sequence[Row], systems: Systems) -> list[Resource]:
-    results: dict[object, list[Row]] = {}
-    for row in query.results_of(connection, [row["id"] for row in rows]):
-        results.setdefault(row["report_id"], []).append(row)
-    ids = {report: [row["id"] for row in found] for report, found in results.items()}
+    ids = query.result_ids_of(connection, rows)
     return [diagnostic_report.diagnostic_report(row, systems, ids.get(row["id"], ())) for row in rows]
 
 

@@ -31,6 +31,6 @@ def recognise(
     )
     reports = query.reports(connection, search).rows
     results: dict[UUID, list[query.Row]] = {}
-    for row in query.results_of(connection, [report["id"] for report in reports]):
+    for row in query.results_of(connection, reports):
         results.setdefault(row["report_id"], []).append(row)
     return [judge(item, catalogue.quality, one, results.get(one["id"], ()), now) for one in reports]

@@ -81,10 +81,10 @@ def completed(connection: sa.Connection, change: Change, facility: str) -> Chang
 def _of(connection: sa.Connection, table: Table, row: Row) -> Fact:
     own: dict[str, Any] = {"number": row["number"], "deleted": row["deleted"]}
     if table is tables.ENCOUNTER:
-        rows = query.diagnoses(connection, [row["id"]])
+        rows = query.diagnoses(connection, [row])
         return _made(Encounter, table, row, **own, diagnoses=tuple(_diagnosis(one) for one in rows))
     if table is tables.REPORT:
-        rows = query.results_of(connection, [row["id"]], deleted=True)
+        rows = query.results_of(connection, [row], deleted=True)
         results = tuple(_made(Result, tables.RESULT, one, deleted=one["deleted"]) for one in rows)
         return _made(Report, table, row, **own, results=results)
     if table is tables.DOCUMENT:

@@ -9,10 +9,10 @@ changed, `at` its clinical time, `deleted` means entered in error. Times carry a
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -45,9 +45,11 @@ __all__ = [
     "encounters",
     "history",
     "orders",
+    "patients_of",
     "procedures",
     "record",
     "reports",
+    "result_ids_of",
     "results",
     "results_of",
     "versions",
@@ -79,6 +81,8 @@ class Search:
 
     person: UUID | None = None
     """The golden person: the records of all linked campus patients."""
+    patients: tuple[int, ...] | None = None
+    """The person's campus patients (`patients_of`), where they have been read; None: they are read."""
     ids: tuple[UUID, ...] = ()
     """Public ids."""
     numbers: tuple[str, ...] = ()
@@ -228,14 +232,37 @@ def count(connection: sa.Connection, kind: str, search: Search) -> int:
     return connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one()
 
 
-def results_of(connection: sa.Connection, report_ids: Sequence[UUID], *, deleted: bool = False) -> list[Row]:
+def patients_of(connection: sa.Connection, person: UUID) -> tuple[int, ...]:
+    """Return the campus patients that are linked to a person now."""
+    linked = sa.select(_LINK.c.source_patient_id).where(_LINK.c.person_id == person)
+    return tuple(connection.execute(linked).scalars())
+
+
+def results_of(
+    connection: sa.Connection, reports: Sequence[Mapping[str, Any]], *, deleted: bool = False
+) -> list[Row]:
     """Return the results of some reports, by report and rank; `deleted`: those entered in error, too."""
-    return _children(connection, "result", "report_id", report_ids, deleted=deleted)
+    return _children(connection, "result", "report_id", reports, deleted=deleted)
 
 
-def diagnoses(connection: sa.Connection, encounter_ids: Sequence[UUID]) -> list[Row]:
+def result_ids_of(connection: sa.Connection, reports: Sequence[Mapping[str, Any]]) -> dict[UUID, list[UUID]]:
+    """Return the ids of the results of some reports, by report, in their order."""
+    if not reports:
+        return {}
+    table, found = _T["result"], dict[UUID, list[UUID]]()
+    statement = (
+        sa.select(table.c.report_id, table.c.id)
+        .where(*_parents(table, "report_id", reports), sa.not_(table.c.deleted))
+        .order_by(table.c.rank, table.c.id)
+    )
+    for report, id_ in connection.execute(statement).tuples():
+        found.setdefault(report, []).append(id_)
+    return found
+
+
+def diagnoses(connection: sa.Connection, encounters: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Return the diagnoses of some visits, by visit and rank, without those entered in error."""
-    return _children(connection, "diagnosis", "encounter_id", encounter_ids)
+    return _children(connection, "diagnosis", "encounter_id", encounters)
 
 
 def content(connection: sa.Connection, document_id: UUID) -> Content | None:
@@ -310,7 +337,9 @@ def _find(connection: sa.Connection, kind: str, search: Search) -> Page:
     if search.after is not None:
         at, id_ = position(search.after)
         beyond = time < at if newest_first else time > at
-        statement = statement.where(sa.or_(beyond, sa.and_(time == at, table.c.id > id_)))
+        # The index knows the time alone, so where it begins is said by itself, too.
+        begin = time <= at if newest_first else time >= at
+        statement = statement.where(begin, sa.or_(beyond, sa.and_(time == at, table.c.id > id_)))
     return page(_rows(connection, statement), search.limit, by)
 
 
@@ -341,9 +370,11 @@ def _scope(connection: sa.Connection, kind: str, search: Search) -> list[sa.Colu
     table = _T[kind]
     scope: list[sa.ColumnElement[bool]] = []
     if search.person is not None:
-        linked = sa.select(_LINK.c.source_patient_id).where(_LINK.c.person_id == search.person)
         # Read first and given as values, so that PostgreSQL opens these patients' partitions alone.
-        scope.append(table.c.patient_id.in_(connection.execute(linked).scalars().all()))
+        patients = search.patients
+        if patients is None:
+            patients = patients_of(connection, search.person)
+        scope.append(table.c.patient_id.in_(patients))
     if search.ids:
         scope.append(table.c.id.in_(search.ids))
     if search.numbers:
@@ -363,13 +394,18 @@ def _numbered(connection: sa.Connection, kind: str, search: Search) -> sa.Column
     keyed = sa.select(_KEY.c.id, _KEY.c.patient_id).where(
         _KEY.c.number.in_(search.numbers), _KEY.c.kind.in_(kinds)
     )
-    if kind == "result":
-        reports = connection.execute(keyed).all()
-        return sa.or_(sa.false(), *(_child_of(table, "report_id", report.id) for report in reports))
-    found = sa.tuple_(table.c.id, table.c.patient_id).in_(keyed)
+    owners = connection.execute(keyed).all()  # given as values, as patients are
+    found = sa.or_(sa.false(), *(_owned(kind, owner.id, owner.patient_id) for owner in owners))
     if kind == "order" and search.person is not None:
         return sa.or_(found, table.c.filler_number.in_(search.numbers))
     return found
+
+
+def _owned(kind: str, id_: UUID, patient: int) -> sa.ColumnElement[bool]:
+    """Of the table of a numbered record; of results, those of the numbered report."""
+    table = _T[kind]
+    record = _child_of(table, "report_id", id_) if kind == "result" else table.c.id == id_
+    return sa.and_(record, table.c.patient_id == patient)
 
 
 def _child_of(table: sa.TableClause, parent: str, id_: UUID) -> sa.ColumnElement[bool]:
@@ -434,16 +470,30 @@ def _coded(kind: str, codes: tuple[Code, ...]) -> sa.ColumnElement[bool]:
     return sa.or_(column.in_(bare), *exact)
 
 
+def _parents(
+    table: sa.TableClause, parent: str, rows: Sequence[Mapping[str, Any]]
+) -> list[sa.ColumnElement[bool]]:
+    """Conditions of the parts of records, which are of the same patients: of their partitions alone."""
+    ids, patients = ({row[name] for row in rows} for name in ("id", "patient_id"))
+    children = (_child_of(table, parent, id_) for id_ in sorted(ids))
+    return [sa.or_(*children), table.c.patient_id.in_(sorted(patients))]
+
+
 def _children(
-    connection: sa.Connection, kind: str, parent: str, ids: Sequence[UUID], *, deleted: bool = False
+    connection: sa.Connection,
+    kind: str,
+    parent: str,
+    parents: Sequence[Mapping[str, Any]],
+    *,
+    deleted: bool = False,
 ) -> list[Row]:
-    if not ids:
+    if not parents:
         return []
     table = _T[kind]
     statement = (
         sa.select(table, _LINK.c.person_id)
         .join_from(table, _LINK, _LINK.c.source_patient_id == table.c.patient_id)
-        .where(sa.or_(*(_child_of(table, parent, id_) for id_ in ids)))
+        .where(*_parents(table, parent, parents))
         .order_by(table.c[parent], table.c.rank, table.c.id)
     )
     if not deleted:

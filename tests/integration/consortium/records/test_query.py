@@ -60,10 +60,19 @@ def test_results_are_narrowed_by_code_time_status_flag_and_visit(connection: sa.
 def test_a_reports_results_come_in_their_order(connection: sa.Connection) -> None:
     apply(connection, lab(), provenance(1))
     report = query.reports(connection, Search(numbers=("R1",))).rows[0]
-    found = query.results_of(connection, [report["id"]])
+    found = query.results_of(connection, [report])
     assert [row["item_code"] for row in found] == [f"I{i:02}" for i in range(20)]
     assert len(query.results(connection, Search(report=report["id"])).rows) == 20
+    assert query.result_ids_of(connection, [report, report]) == {report["id"]: [row["id"] for row in found]}
     assert query.results_of(connection, []) == []
+    assert query.result_ids_of(connection, []) == {}
+
+
+def test_patients_that_were_read_before_are_not_read_again(connection: sa.Connection) -> None:
+    person = apply(connection, lab(), provenance(1)).person_id
+    patients = query.patients_of(connection, person)
+    assert len(query.reports(connection, Search(person=person, patients=patients)).rows) == 1
+    assert query.reports(connection, Search(person=person, patients=())).rows == []
 
 
 def test_a_report_says_whether_its_order_is_here(connection: sa.Connection) -> None:

@@ -146,7 +146,7 @@ def test_diagnoses_of_a_newer_message_replace_those_before(connection: sa.Connec
     apply(connection, visit(status="finished"), provenance(3))
     encounter = query.encounters(connection, Search(person=applied.person_id)).rows[0]
     assert encounter["status"] == "finished"
-    assert [d["code"] for d in query.diagnoses(connection, [encounter["id"]])] == ["J18.9", "I10"]
+    assert [d["code"] for d in query.diagnoses(connection, [encounter])] == ["J18.9", "I10"]
 
 
 def test_a_number_of_another_patient_is_refused_without_a_trace(connection: sa.Connection) -> None:
