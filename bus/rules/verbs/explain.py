@@ -16,27 +16,25 @@ from runtime.words import words
 
 HELP = words("why each rule did or did not take a message", "逐条说明规则为何处理或不处理某条消息")
 VERDICTS = {
-    "fired": words("fired", "命中"),
-    "not true": words("not true", "未命中"),
-    "failed": words("failed", "出错"),
-    "came too late": words("also true, but came too late", "也命中，但排在前面的规则已处理"),
+    "fired": ("fired", "命中"),
+    "not true": ("not true", "未命中"),
+    "failed": ("failed", "出错"),
+    "came too late": ("also true, but came too late", "也命中，但排在前面的规则已处理"),
 }
-
-
 OUTCOMES = {
-    "value": words("value", "有值"),
-    "absent": words("absent", "缺失"),
-    "default": words("default", "默认值"),
-    "miss": words("miss", "未映射"),
-    "held": words("held", "挂起"),
-    "met": words("condition true", "条件成立"),
-    "left out": words("left out", "省略"),
+    "value": ("value", "有值"),
+    "absent": ("absent", "缺失"),
+    "default": ("default", "默认值"),
+    "miss": ("miss", "未映射"),
+    "held": ("held", "挂起"),
+    "met": ("condition true", "条件成立"),
+    "left out": ("left out", "省略"),
 }
 DESTINATIONS = {
-    "goes": words("goes there", "转发"),
-    "not true": words("does not go there", "不转发"),
-    "failed": words("its condition failed", "条件出错"),
-    "held": words("would go there, were it not held", "挂起解除后转发"),
+    "goes": ("goes there", "转发"),
+    "not true": ("does not go there", "不转发"),
+    "failed": ("its condition failed", "条件出错"),
+    "held": ("would go there, were it not held", "挂起解除后转发"),
 }
 
 
@@ -64,7 +62,7 @@ def _show(told: Explanation) -> None:
     write(f"{told.message}: {told.facility} {told.message_type} {told.sender}")
     for asked in told.rules:
         about = f"  ({asked.about})" if asked.about else ""
-        write(f"\n{asked.rule}  {asked.file}:{asked.line}  {VERDICTS[asked.verdict]}{about}")
+        write(f"\n{asked.rule}  {asked.file}:{asked.line}  {words(*VERDICTS[asked.verdict])}{about}")
         for part in _telling(asked):
             write(f"    {_of_part(part)}")
     write("")
@@ -90,7 +88,7 @@ def _show(told: Explanation) -> None:
 def _show_destination(going: Going) -> None:
     about = f"  ({going.about})" if going.about else ""
     place = f"{going.file}:{going.line}"
-    write(f"{going.to} ({going.send})  {place}  {DESTINATIONS[going.verdict]}{about}")
+    write(f"{going.to} ({going.send})  {place}  {words(*DESTINATIONS[going.verdict])}{about}")
     for part in going.parts:
         write(f"    {_of_part(part)}")
 
@@ -115,8 +113,9 @@ def _of_reading(reading: Reading) -> str:
     at = f"{reading.file}:{reading.line}:{reading.column}"
     if reading.outcome in ("met", "left out"):
         why = f"{reading.reason}{_values(reading.values)}"
-        return f"{reading.field}: {OUTCOMES[reading.outcome]}, {part}{why}  [{at}]"
+        return f"{reading.field}: {words(*OUTCOMES[reading.outcome])}, {part}{why}  [{at}]"
     gave = "" if reading.value is None else f" = {reading.value}"
     table = f" ({reading.table})" if reading.table else ""
     reason = f" {reading.reason}" if reading.reason else ""
-    return f"{reading.field}: {OUTCOMES[reading.outcome]}{reason}{gave}, {part}{reading.reads}{table}  [{at}]"
+    outcome = words(*OUTCOMES[reading.outcome])
+    return f"{reading.field}: {outcome}{reason}{gave}, {part}{reading.reads}{table}  [{at}]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from adapters.patterns import meet
 from bus.rules.finding import Finding
 from bus.rules.lint import lint
 from runtime.mllp import MllpEndpoint
-from runtime.settings import FilePlace, Settings
+from runtime.settings import CHECKOUT, FilePlace, Settings
 from tests.unit.bus.rules.test_ruleset import CODES
 
 RULE = """name: NAME
@@ -174,6 +175,9 @@ def test_a_folder_or_a_name_that_is_not_read(made: Made, tmp_path: Path, file: s
 
 
 def test_a_table_that_is_read_as_a_source(made: Made) -> None:
+    described = made.folder / "campuses" / "hy" / "tables"
+    described.mkdir(parents=True)
+    shutil.copy(CHECKOUT / "rules" / "campuses" / "huiya" / "tables" / "huiya.yaml", described)
     made.to("huiya", TABLE, TABLE="public.patient").to("inbound", TABLE, TABLE="inbound_patient")
     made.having(
         huiya_url="postgresql://reader@127.0.0.1:5432/huiya",
