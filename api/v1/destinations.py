@@ -143,7 +143,7 @@ class Which(BaseModel):
         return again.Wanted(message_type=values.pop("type"), **values)
 
 
-class Asked(BaseModel):
+class AskedAgain(BaseModel):
     """Which to send again, why, and whether only to say how many."""
 
     model_config = ConfigDict(
@@ -358,7 +358,9 @@ def send_again(
     summary="Send many delivered messages again, on purpose",
     response_model=Preview | Again,
 )
-def send_many_again(caller: Sender, name: Name, body: Asked, idempotency_key: Key = None) -> Preview | Again:
+def send_many_again(
+    caller: Sender, name: Name, body: AskedAgain, idempotency_key: Key = None
+) -> Preview | Again:
     """With `dry_run` say how many; without it queue them, each patient's in order, in one transaction."""
     wanted = body.filters.wanted()
     if wanted.empty:

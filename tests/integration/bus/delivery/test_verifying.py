@@ -154,11 +154,9 @@ async def test_a_receiver_over_http_is_asked_by_the_key_or_a_number(
     spec = RestDestination(**COMMON, kind="rest", address=f"{origin}/in", verify=verify)
     portal.says = lambda how: said if how is How.LATER else plain(how)
     [id_] = enqueue(database_url, "way", *messages(1))
-    portal.how = How.SILENT
+    portal.first = [How.SILENT]
     portal.asked = How.LATER
     async with delivering(database_url, spec, RestTransport(spec, {})):
-        await until(lambda: any(request.method == "GET" for request in portal.requests))
-        portal.how = How.TAKES
         await until(lambda: states(database_url, "way") == ["delivered"])
     assert [r.method for r in portal.requests].count("POST") == sent
     [asked] = {request.path for request in portal.requests if request.method == "GET"}
