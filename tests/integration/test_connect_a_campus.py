@@ -206,6 +206,7 @@ def test_nansha_joins_by_files_alone(
         _joins(newcomer)
         _sends(newcomer)
         _is_known_across_campuses(newcomer)
+        _shows_its_systems(newcomer)
         _waits_for_a_code_and_goes_on(newcomer)
         _receives(newcomer, ward)
         _shows_its_table(newcomer, his)
@@ -245,6 +246,12 @@ def _is_known_across_campuses(newcomer: Newcomer) -> None:
     assert any(one.startswith("urn:oid:1.2.156.10011.99.0|") for one in numbers())
     name = "SELECT name FROM identity.source_patient WHERE facility = 'NS'"
     assert rows(newcomer.url, name) == [("欧阳珅",)]
+
+
+def _shows_its_systems(newcomer: Newcomer) -> None:
+    shown = newcomer.runs("shows")
+    assert "南沙院区检验科" in shown
+    assert "ns-hl7-lab-report" in shown
 
 
 def _waits_for_a_code_and_goes_on(newcomer: Newcomer) -> None:

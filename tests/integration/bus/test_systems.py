@@ -186,7 +186,7 @@ def test_the_console_lists_them(
     every = json.loads(capsys.readouterr().out)["systems"]
     [one] = [each for each in every if each["last_seen"]]
     assert (one["sender"], one["message_types"]) == ("LIS", {"ORU^R01": 1})
-    assert {each["facility"] for each in every} == {"MAIN", "HP", "HY"}
+    assert {each["facility"] for each in every} == {"MAIN", "HP", "HY", "NS"}
     assert systems_console.systems_main(["list", "--facility", "MAIN"]) == 0
     assert "LIS" in capsys.readouterr().out
     assert systems_console.systems_main([]) == 2
