@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,12 +12,14 @@ import pytest
 import sqlalchemy as sa
 
 from bus.envelope import Arrival
-from bus.router.effects import Services
+from bus.router.effects import Applied, Services
 from bus.router.router import Router
 from bus.rules.ruleset import RuleSet
 from consortium.documents.content import ContentStore, FolderStore, StoreAwayError
 from consortium.documents.upkeep import sweep
+from consortium.errors import PermanentError
 from consortium.records import query
+from consortium.records.model import Change, Provenance
 from consortium.records.query import STORE
 from runtime.settings import CHECKOUT
 from tests.integration.bus.clinic import engine_of, hl7, lab, rows, states, steps, store
@@ -124,7 +126,9 @@ def test_a_document_is_not_taken_for_stored_when_the_commit_fails(
     class Ended(Services):
         """The process ends after the effects, before the commit."""
 
-        def apply_many(self, connection, changes):  # type: ignore[no-untyped-def]
+        def apply_many(
+            self, connection: sa.Connection, changes: Sequence[tuple[Change, Provenance]]
+        ) -> Sequence[Applied | PermanentError]:
             super().apply_many(connection, changes)
             connection.invalidate()
             raise sa.exc.OperationalError("COMMIT", None, ConnectionError(), connection_invalidated=True)
