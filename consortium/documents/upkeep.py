@@ -16,6 +16,8 @@ from consortium.errors import RetryableError
 BATCH = 200
 SHOWN = 100
 """Most that a report names one by one."""
+REMOVED = 20
+"""Contents removed at a time: who puts documents waits for no more, and where nothing is removed for none."""
 PATIENCE = 5.0
 """Seconds that a sweep waits for who puts documents."""
 
@@ -106,14 +108,18 @@ def sweep(
     `patience` seconds, StoreAwayError.
     """
     swept = Swept(removed=remove)
-    for batch in _batches(one for one in store.all() if one.written_at < before):
-        with engine.begin() as connection:
-            _take(connection, patience)
-            for one in _orphans(connection, batch):
-                swept.orphans += 1
-                swept.bytes += one.size
+    for batch in _batches((one for one in store.all() if one.written_at < before), BATCH):
+        with engine.connect() as connection:
+            found = _orphans(connection, batch)
+        for part in _batches(found, REMOVED):
+            with engine.begin() as connection:
                 if remove:
-                    store.remove(one.sha256)
+                    _take(connection, patience)
+                for one in _orphans(connection, part):
+                    swept.orphans += 1
+                    swept.bytes += one.size
+                    if remove:
+                        store.remove(one.sha256)
     if remove:
         swept.unfinished = store.remove_unfinished(before)
     return swept
@@ -148,9 +154,9 @@ def _add(listed: list[str], names: Sequence[str]) -> None:
     listed += names[: SHOWN - len(listed)]
 
 
-def _batches(found: Iterable[Kept]) -> Iterator[list[Kept]]:
+def _batches(found: Iterable[Kept], most: int) -> Iterator[list[Kept]]:
     walk = iter(found)
-    while batch := list(islice(walk, BATCH)):
+    while batch := list(islice(walk, most)):
         yield batch
 
 
