@@ -1,17 +1,24 @@
-"""`yilian documents check` and `move`: is every content there and whole; out of PostgreSQL into the store."""
+"""`yilian documents check`, `move`, `export`: is every content whole; into the store; all of one person."""
 
 from __future__ import annotations
 
 import argparse
+import getpass
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 
+from bus.fulltext.console import person_named
 from bus.terminal import progress, show_json, show_table, takes_json, with_database, write
+from consortium.access import audit
+from consortium.access.model import Action
+from consortium.documents.exporting import TABLE, Exported, export
 from consortium.documents.moving import move
 from consortium.documents.rebuilding import Standing, standing
 from consortium.documents.upkeep import Report, Swept, check, sweep
+from consortium.records.query import STORE
 from runtime import settings
 from runtime.contents import opened_store
 from runtime.words import words
@@ -41,6 +48,58 @@ def move_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `move` takes."""
     takes_json(parser)
     parser.set_defaults(run=move_main)
+
+
+def export_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `export` takes."""
+    parser.add_argument(
+        "--patient", required=True, help=words("id, or CAMPUS:NUMBER", "人员编号，或 院区:患者编号")
+    )
+    parser.add_argument("--to", required=True, type=Path, help=words("a new folder", "新文件夹"))
+    parser.add_argument("--why", required=True, help=words("reason, for the audit", "原因，记入审计"))
+    parser.add_argument(
+        "--replaced", action="store_true", help=words("also what others replace", "包括已被替换的文档")
+    )
+    takes_json(parser)
+    parser.set_defaults(run=export_main)
+
+
+def export_main(options: argparse.Namespace) -> int:
+    """Write all documents of a person into a folder; returns 0 when each has its file."""
+    return with_database(lambda engine: _export(engine, options))
+
+
+def _export(engine: sa.Engine, options: argparse.Namespace) -> int:
+    store = opened_store(settings.load())
+    with engine.execution_options(**{STORE: store}).connect() as connection:
+        person = person_named(connection, options.patient)
+        reason = f"on the console, by {getpass.getuser()}: {options.why}"
+        entry = audit.entry(
+            *(None, Action.RECORD_EXPORT, None, "documents export", "allowed", reason),
+            request_id="console",
+            persons=[person],
+        )
+        audit.append(connection, entry)
+        connection.commit()  # what is taken out is in the audit, also where it ends midway
+        done = export(connection, store, person, options.to, replaced=options.replaced)
+    if options.json:
+        show_json(asdict(done))
+    else:
+        _tell_exported(done, options.to)
+    return 1 if done.without else 0
+
+
+def _tell_exported(done: Exported, folder: Path) -> None:
+    size = f"{done.bytes / 2**20:,.1f} MiB"
+    write(
+        words(
+            f"{done.files} of {done.documents} documents, {size}, in {folder}; {TABLE} lists them",
+            f"已导出 {done.files} 份文档（共 {done.documents} 份），{size}，位于 {folder}；目录见 {TABLE}",
+        )
+    )
+    if done.without:
+        numbers = ", ".join(done.without)
+        write(words(f"without a file, {TABLE} says why: {numbers}", f"无文件（原因见 {TABLE}）：{numbers}"))
 
 
 def move_main(options: argparse.Namespace) -> int:

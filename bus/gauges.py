@@ -53,6 +53,13 @@ UNMAPPED = sa.text(
 BEATS = sa.text(
     "SELECT name, extract(epoch FROM clock_timestamp() - at)::float8 FROM bus.heartbeat ORDER BY 1"
 )
+AWAY_SECONDS, AWAY_REASON = "documents_store_away_seconds", "documents_store_away"
+"""In the detail of a router's heartbeat: since when it cannot put what documents hold, and why."""
+STORE_AWAY = sa.text(
+    "SELECT (detail->>CAST(:seconds AS text))::float8 AS seconds, detail->>CAST(:reason AS text) AS reason"
+    " FROM bus.heartbeat WHERE detail ? CAST(:seconds AS text)"
+    " AND at > clock_timestamp() - interval '1 minute' ORDER BY 1 DESC LIMIT 1"
+)
 LATENCY = sa.text(
     "SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY seconds), count(*) FROM ("
     " SELECT extract(epoch FROM t.at - i.received_at)::float8 AS seconds"
@@ -155,6 +162,20 @@ def unmapped(connection: sa.Connection) -> list[Unmapped]:
 def beats(connection: sa.Connection) -> list[tuple[str, float]]:
     """Return each process and the seconds since its last sign of life."""
     return _rows(connection, BEATS)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAway:
+    """That the documents' store takes nothing."""
+
+    seconds: float
+    reason: str
+
+
+def store_away(connection: sa.Connection) -> StoreAway | None:
+    """Return for how long a router has not been able to put what documents hold; None: all can."""
+    row = connection.execute(STORE_AWAY, {"seconds": AWAY_SECONDS, "reason": AWAY_REASON}).one_or_none()
+    return None if row is None else StoreAway(row.seconds, row.reason)
 
 
 def silence(connection: sa.Connection) -> list[tuple[str, float]]:

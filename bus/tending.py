@@ -54,6 +54,8 @@ class Tended:
     """How people are told, by channel."""
     keep: Keep = field(default_factory=Keep)
     """How long what is kept."""
+    documents: Path | None = None
+    """The folder of the documents' store, where it is not below the home; it may not be there."""
 
     def engine(self) -> sa.Engine:
         """Return an engine for the three threads."""
@@ -102,6 +104,8 @@ class Watch:
             gateways=gateways.gateways(connection),
             destinations=figures.standings(connection),
             subscribers=standing.unhanded(connection),
+            store_away=gauges.store_away(connection),
+            documents_used=_used_there(self._tended.documents),
         )
 
     def _silent(self, ages: dict[str, float]) -> dict[str, float]:
@@ -112,6 +116,10 @@ class Watch:
             else:
                 ages[process] = now - self._absent.setdefault(process, now)
         return ages
+
+
+def _used_there(folder: Path | None) -> float | None:
+    return _used(folder) if folder is not None and folder.exists() else None
 
 
 def _used(folder: Path) -> float:

@@ -18,3 +18,9 @@ def opened_store(settings: Settings) -> ContentStore:
     if where.startswith("s3://"):
         return s3(where, settings.documents_store_options)
     return FolderStore(Path(where)) if where else FolderStore(home() / "documents", own=True)
+
+
+def folder_of(settings: Settings) -> Path | None:
+    """Return the folder of the store; None: it is below the home folder, or no folder."""
+    where = settings.documents_store
+    return Path(where) if where and not where.startswith("s3://") else None

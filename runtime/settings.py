@@ -219,6 +219,9 @@ class Settings(BaseSettings):
     alert_breakers: bool = Field(
         default=True, description="whether a destination whose breaker is open raises an alert"
     )
+    alert_store_seconds: float = Field(
+        default=30.0, ge=0, description="how long the documents' store may be away, or full"
+    )
     alert_webhook: str = Field(default="", description="URL that alerts are posted to as JSON")
     alert_webhook_token: str = Field(default="", repr=False, description="bearer token for the webhook")
     alert_mail_to: tuple[str, ...] = Field(default=(), description="addresses that alerts are mailed to")

@@ -11,6 +11,7 @@ from bus.alerts.mail import Mail
 from bus.alerts.sms import Sms, gateway
 from bus.alerts.webhook import Webhook
 from bus.tending import Tended
+from runtime.contents import folder_of
 from runtime.keeping import keep
 from runtime.settings import Settings, home
 
@@ -18,7 +19,13 @@ from runtime.settings import Settings, home
 def tended(settings: Settings) -> Tended:
     """Return what is tended under these settings. Raises PermanentError naming one that is wrong."""
     return Tended(
-        settings.database_url, settings.routing_key, home(), limits(settings), told(settings), keep(settings)
+        settings.database_url,
+        settings.routing_key,
+        home(),
+        limits(settings),
+        told(settings),
+        keep(settings),
+        folder_of(settings),
     )
 
 
@@ -70,4 +77,5 @@ def limits(settings: Settings) -> Limits:
         destination_seconds=settings.alert_destination_seconds,
         stuck=settings.alert_stuck,
         breakers=settings.alert_breakers,
+        store_seconds=settings.alert_store_seconds,
     )

@@ -25,7 +25,7 @@ class Alert(BaseModel):
     id: int
     name: str = Field(
         description="queue_age, error_rate, silence, unmapped, process, gateway, disk, destination_age,"
-        " destination_stuck, destination_breaker or subscriber_age"
+        " destination_stuck, destination_breaker, subscriber_age or documents_store"
     )
     subject: str = Field(
         description="a campus, a process, a gateway or a destination; empty for the whole platform"

@@ -9,7 +9,7 @@ from enum import Enum
 from bus.delivery.control import Mode
 from bus.delivery.figures import Standing
 from bus.gateways import Gateway
-from bus.gauges import Unmapped
+from bus.gauges import StoreAway, Unmapped
 from bus.master_data.standing import Unhanded
 
 EASED = 0.8
@@ -44,6 +44,8 @@ class Limits:
     """Deliveries of a destination that wait for a person: this many are too many."""
     breakers: bool = True
     """Whether an open breaker is told."""
+    store_seconds: float = 30.0
+    """How long the documents' store may be away."""
 
     def patience(self, facility: str) -> float:
         """Return how many seconds a campus may be silent; 0: forever."""
@@ -69,6 +71,9 @@ class State:
     destinations: Sequence[Standing] = ()
     subscribers: Sequence[Unhanded] = ()
     """Of master data, whose changes wait and are not queued."""
+    store_away: StoreAway | None = None
+    documents_used: float | None = None
+    """Share of the disk of the documents' folder, where that is not the home's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ def readings(state: State, limits: Limits) -> list[Reading]:
     """Return a reading of everything that is watched."""
     watched = (
         *(_queue, _errors, _silence, _unmapped, _processes, _gateways),
-        *(_destinations, _subscribers, _disk),
+        *(_destinations, _subscribers, _store, _disk),
     )
     return [reading for watch in watched for reading in watch(state, limits) if reading.threshold > 0]
 
@@ -199,8 +204,21 @@ def _subscribers(state: State, limits: Limits) -> Iterator[Reading]:
         yield Reading("subscriber_age", one.name, one.seconds, limits.destination_seconds, detail)
 
 
+def _store(state: State, limits: Limits) -> Iterator[Reading]:
+    away = state.store_away
+    seconds, reason = (away.seconds, away.reason) if away else (0.0, "")
+    detail = (
+        f"for {seconds:.0f} s no document could be stored: {reason}; messages with documents wait, and come"
+        " in by themselves when it takes them again"
+    )
+    yield Reading("documents_store", "", seconds, limits.store_seconds, detail)
+
+
 def _disk(state: State, limits: Limits) -> Iterator[Reading]:
     if limits.disk_free <= 0:
         return
     detail = f"{state.disk_used:.0%} of the disk is used; make room before PostgreSQL stops"
     yield Reading("disk", "", state.disk_used, 1 - limits.disk_free, detail)
+    if (used := state.documents_used) is not None:
+        detail = f"{used:.0%} of the documents' disk is used; make room, or messages with documents will wait"
+        yield Reading("disk", "documents", used, 1 - limits.disk_free, detail)

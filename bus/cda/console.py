@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
         "move contents out of PostgreSQL into the documents' store", "将文档内容从数据库移至文档存储"
     )
     documents_console.move_arguments(commands.add_parser("move", help=text, description=text))
+    text = words("write all documents of one person into a folder", "将某人的全部文档导出到文件夹")
+    documents_console.export_arguments(commands.add_parser("export", help=text, description=text))
     return parser
 
 

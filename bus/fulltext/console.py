@@ -53,7 +53,7 @@ def _search(engine: sa.Engine, options: argparse.Namespace) -> int:
     if not 1 <= options.limit <= MOST:
         raise PermanentError(f"--limit is 1 to {MOST}", zh=f"--limit 应为 1 至 {MOST}")
     with engine.begin() as connection:
-        person = _person(connection, options.patient) if options.patient else None
+        person = person_named(connection, options.patient) if options.patient else None
         scope = Scope(person, options.facility, options.replaced, restricted=person is not None)
         found = search(connection, options.text, scope, limit=options.limit, after=options.after)
         _note(connection, found, options.why)
@@ -70,7 +70,8 @@ def _search(engine: sa.Engine, options: argparse.Namespace) -> int:
     return 0
 
 
-def _person(connection: sa.Connection, text: str) -> UUID:
+def person_named(connection: sa.Connection, text: str) -> UUID:
+    """Return whom an id, or a campus and its number, names. Raises PermanentError: nobody."""
     try:
         return UUID(text)
     except ValueError:

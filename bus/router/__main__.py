@@ -10,6 +10,7 @@ import sqlalchemy as sa
 import structlog
 
 from bus import logging, tracing
+from bus.gauges import AWAY_REASON, AWAY_SECONDS
 from bus.heartbeat import beating
 from bus.router import arrays
 from bus.router.consumer import RabbitConsumer
@@ -19,6 +20,7 @@ from bus.router.router import Router
 from bus.rules.versions.service import ensure_first
 from bus.rules.versions.shelf import Shelf
 from bus.topology import DEAD_QUEUE, queue_name
+from consortium.documents.guarded import Guarded
 from consortium.errors import PermanentError
 from consortium.records.query import STORE
 from runtime import settings
@@ -70,12 +72,13 @@ def main(options: settings.Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     spread = shares(options)
+    store = Guarded(opened_store(options))
     engine = sa.create_engine(
         url,
         pool_size=len(spread),
         pool_pre_ping=True,
         connect_args={"application_name": "router"},
-        execution_options={STORE: opened_store(options)},
+        execution_options={STORE: store},
     )
     arrays.use(engine)
     rules = Shelf(engine)
@@ -96,9 +99,11 @@ def main(options: settings.Settings) -> None:
         for place, (names, router) in enumerate(zip(spread, routers, strict=True))
     ]
 
-    def detail() -> dict[str, int | str]:
+    def detail() -> dict[str, int | float | str]:
         counts = {"recorded": sum(r.recorded for r in routers), "held": sum(r.held for r in routers)}
-        return counts | rules.detail()
+        trouble = store.trouble()
+        found: dict[str, int | float | str] = {**counts, **rules.detail()}
+        return found | {AWAY_SECONDS: trouble.seconds, AWAY_REASON: trouble.reason} if trouble else found
 
     # What was imported lives as long as the process; each batch makes what lives as long as the batch.
     gc.collect()

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 import structlog
 
 from bus import tracing
-from bus.delivery.queue import queued
+from bus.delivery.queue import Queued, queued
 from bus.envelope import Stored
 from bus.partition import patient_key
 from bus.router.effects import Applied, Effects
-from bus.router.failures import ATTEMPTS, backoff, hold_for, is_database, is_transient
+from bus.router.failures import ATTEMPTS, backoff, hold_for, is_database, is_transient, store_pause
 from bus.router.line import Line
 from bus.router.returned import returned
 from bus.router.verdicts import Verdicts
@@ -24,10 +24,11 @@ from bus.router.work import READY, KeysUnknownError, Row, read_messages, read_ro
 from bus.rules.decision import Decision, Hold
 from bus.rules.records import KnownRecords, Records
 from bus.rules.ruleset import unreadable
-from bus.rules.spec import OrderClass
+from bus.rules.spec import OrderClass, Sending
 from bus.rules.versions.model import Deployed
 from bus.sources.opening import open_stored
 from bus.sources.source import UnreadableError
+from consortium.documents.content import StoreAwayError
 from consortium.errors import PermanentError
 from consortium.records.model import Change, Provenance
 
@@ -56,9 +57,9 @@ class Batch:
     """One batch over all its passes. Decisions are made once.
 
     A pass records in bulk. When a message of it fails and others of the same patient came after it, or when
-    the whole
-    bulk fails, the pass is begun again: with the failed one held, or `careful`, each message under a
-    savepoint.
+    the whole bulk fails, the pass is begun again: with the failed one held, or `careful`, each message under
+    a savepoint. When the documents' store is away, it is begun again with the messages that have documents
+    put off.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Batch:
         self._decisions: dict[int, Decision] = {}
         self._codes = 0
         self.careful = False
+        self.store_away = False
 
     def run(self, connection: sa.Connection, keys: Sequence[int], last: int) -> Verdicts:
         """Make one pass over the work of these patients, whom the caller's transaction has locked, up to an
@@ -135,6 +137,18 @@ class Batch:
         """Return when a message that failed now is tried again."""
         return self._clock() + backoff(row.attempts + 1)
 
+    def store_at(self, row: Row) -> datetime:
+        """Return when a message that waits for the documents' store is tried again."""
+        now = self._clock()
+        return now + store_pause(now - row.received_at)
+
+    def without_store(self, error: StoreAwayError) -> AgainError:
+        """Remember that the documents' store is away; returns what ends the pass."""
+        if not self.store_away:
+            log.warning("documents_store_away", error=str(error))
+        self.store_away = True
+        return AgainError()
+
     def _decide(self, message: Stored, records: Records) -> Decision:
         rules = self.deployed.rules
         try:
@@ -166,10 +180,7 @@ class Pass:
 
     def take(self, row: Row, message: Stored, records: Records) -> None:
         """Judge the next message; `records` is what its rule may look up, once this pass is flushed."""
-        put_off = self._line.put_off(row)
-        if put_off is not None:
-            self.verdicts.follow(row, put_off)
-        elif row.early and row.not_before is not None:
+        if row.early and row.not_before is not None:
             self._line.stop(row, row.not_before)
         else:
             self._judge(row, message, records)
@@ -183,6 +194,8 @@ class Pass:
         try:
             with tracing.step(tracing.RECORD, (item.row.id for item in pending)):
                 outcomes = iter(self._batch.apply(self._connection, changes))
+        except StoreAwayError as error:
+            raise self._batch.without_store(error) from error
         except Exception as error:
             if is_database(error):
                 raise
@@ -206,6 +219,14 @@ class Pass:
         blocker = self._line.blocker(row)
         if blocker is not None and self._must_wait(message, decision):
             self.verdicts.wait(row, blocker)
+            return
+        put_off = self._line.put_off(row)
+        if put_off is not None and self._must_wait(message, decision):
+            self.verdicts.follow(row, put_off)
+            self._line.stop(row, put_off)
+            return
+        if self._batch.store_away and any(change.documents for change in decision.changes):
+            self._wait_for_store(row)
             return
         self.verdicts.miss(message.facility, decision.misses)
         if isinstance(decision.outcome, Hold):
@@ -254,6 +275,8 @@ class Pass:
                 outcomes = self._batch.apply(self._connection, item.changes)
                 if (refused := _error(outcomes)) is not None:
                     raise refused
+        except StoreAwayError as error:
+            raise self._batch.without_store(error) from error
         except Exception as error:
             if is_database(error):
                 raise
@@ -289,8 +312,20 @@ class Pass:
             for event in one.events:
                 self.verdicts.event(item.row, event.dedupe_key, event.payload)
             for sending in item.decision.sendings:
-                row = queued(self._connection, sending, keys, change, provenance)
-                self.verdicts.deliver(row)
+                self.verdicts.deliver(self._queued(sending, keys, change, provenance))
+
+    def _queued(
+        self, sending: Sending, keys: tuple[int, ...], change: Change, provenance: Provenance
+    ) -> Queued:
+        try:
+            return queued(self._connection, sending, keys, change, provenance)
+        except StoreAwayError as error:  # what is known of a document is sent with what it holds
+            raise self._batch.without_store(error) from error
+
+    def _wait_for_store(self, row: Row) -> None:
+        at = self._batch.store_at(row)
+        self.verdicts.wait_for_store(row, at)
+        self._line.stop(row, at)
 
     def _hold(self, row: Row, hold: Hold, decision: Decision) -> None:
         self.verdicts.hold(row, hold, blocks=decision.blocks)

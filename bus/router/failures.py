@@ -21,6 +21,17 @@ def backoff(attempts: int) -> timedelta:
     return timedelta(seconds=float(2 ** min(attempts - 1, 8)))
 
 
+LONGEST_WAIT = 60.0
+"""Seconds between two looks whether the documents' store is back."""
+
+
+def store_pause(waited: timedelta) -> timedelta:
+    """Return after how long a message that waits for the documents' store is tried again: the longer it has
+    waited the longer, from a second to a minute.
+    """
+    return timedelta(seconds=min(LONGEST_WAIT, max(1.0, waited.total_seconds() / 4)))
+
+
 def sqlstate(error: BaseException) -> str | None:
     """Return the SQLSTATE of an error of the database."""
     return getattr(getattr(error, "orig", None), "sqlstate", None)

@@ -30,14 +30,10 @@ class Line:
         return min(before)[1] if before else None
 
     def stop(self, row: Row, until: datetime) -> None:
-        """A row that was put off: nothing of its patients passes before then."""
+        """A row that was put off: what must not pass a held message of its patients does not pass it."""
         for key in row.keys:
-            self._stopped[key] = until
+            self._stopped[key] = max(until, self._stopped.get(key, until))
 
     def put_off(self, row: Row) -> datetime | None:
-        """Return until when one before this row was put off; what follows this row is then put off too."""
-        times = [at for key in row.keys if (at := self._stopped.get(key)) is not None]
-        if not times:
-            return None
-        self.stop(row, max(times))
-        return max(times)
+        """Return until when one before this row was put off."""
+        return max((at for key in row.keys if (at := self._stopped.get(key)) is not None), default=None)

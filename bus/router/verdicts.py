@@ -117,6 +117,13 @@ class Verdicts:
         detail = {"error": error, "attempts": row.attempts + 1}
         self.steps.append(trace.Step(row.id, trace.RETRY, self._under(detail)))
 
+    def wait_for_store(self, row: Row, at: datetime) -> None:
+        """The documents' store is away: it is tried again, however often; the trace tells the first time."""
+        self.later.append((row, max(row.attempts, 1), at))
+        if row.attempts == 0:
+            detail = {"error": "StoreAwayError", "attempts": 1}
+            self.steps.append(trace.Step(row.id, trace.RETRY, self._under(detail)))
+
     def follow(self, row: Row, at: datetime) -> None:
         """It stands behind one of its patient that was put off, and rings again with it."""
         self.later.append((row, row.attempts, at))

@@ -138,7 +138,7 @@ class FolderStore:
         try:
             kept = (self._root / key_of(sha256)).read_bytes()
         except FileNotFoundError:
-            self._present()
+            self.has(sha256)  # a content that is missing is told from a disk that is
             return None
         except OSError as error:
             raise _away(self._root, error) from error
@@ -146,7 +146,10 @@ class FolderStore:
 
     def has(self, sha256: bytes) -> bool:
         """As `ContentStore.has`."""
-        return (self._root / key_of(sha256)).exists() or not self._present()
+        try:
+            return (self._root / key_of(sha256)).exists() or not self._present()
+        except OSError as error:
+            raise _away(self._root, error) from error
 
     def all(self) -> Iterator[Kept]:
         """As `ContentStore.all`."""

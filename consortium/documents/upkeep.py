@@ -16,6 +16,10 @@ from consortium.errors import RetryableError
 BATCH = 200
 SHOWN = 100
 """Most that a report names one by one."""
+REMOVED = 20
+"""Contents removed at a time: who puts documents waits for no more, and where nothing is removed for none."""
+PATIENCE = 5.0
+"""Seconds that a sweep waits for who puts documents."""
 
 _PAGE = sa.text(
     "SELECT sha256 FROM documents.stored WHERE sha256 > :after"
@@ -36,7 +40,9 @@ _UNHELD = sa.text(
     " (SELECT FROM documents.stored s WHERE s.unique_id = e.unique_id AND s.repository = :repository)"
     " ORDER BY e.unique_id LIMIT :limit"
 )
-_TAKE = sa.text("SELECT pg_try_advisory_xact_lock(:key)")
+_PATIENCE = sa.text("SELECT set_config('lock_timeout', :patience, true)")
+_TAKE = sa.text("SELECT pg_advisory_xact_lock(:key)")
+_NOT_AVAILABLE = "55P03"
 _NAMED = sa.text(
     "SELECT sha256 FROM documents.stored WHERE sha256 = ANY(CAST(:sha256 AS bytea[]))"
     " UNION SELECT sha256 FROM records.blob WHERE coding = 'moved' AND sha256 = ANY(CAST(:sha256 AS bytea[]))"
@@ -92,25 +98,42 @@ def check(engine: sa.Engine, store: ContentStore, repository: str, progress: Pro
     return report
 
 
-def sweep(engine: sa.Engine, store: ContentStore, before: datetime, *, remove: bool) -> Swept:
+def sweep(
+    engine: sa.Engine, store: ContentStore, before: datetime, *, remove: bool, patience: float = PATIENCE
+) -> Swept:
     """Find contents that nothing names and that were put before a time, and remove them if asked to.
 
-    A submission that puts the same content again holds off the removal of its batch, and a removal the
-    submission: whatever is committed is there. Raises RetryableError where that lasts, StoreAwayError.
+    A submission, or a message, that puts the same content again holds off the removal of its batch, and a
+    removal those: whatever is committed is there. Raises RetryableError where that lasts for more than
+    `patience` seconds, StoreAwayError.
     """
     swept = Swept(removed=remove)
-    for batch in _batches(one for one in store.all() if one.written_at < before):
-        with engine.begin() as connection:
-            if not connection.execute(_TAKE, {"key": LOCK}).scalar_one():
-                raise RetryableError("documents are being submitted just now; run it again")
-            for one in _orphans(connection, batch):
-                swept.orphans += 1
-                swept.bytes += one.size
+    for batch in _batches((one for one in store.all() if one.written_at < before), BATCH):
+        with engine.connect() as connection:
+            found = _orphans(connection, batch)
+        for part in _batches(found, REMOVED):
+            with engine.begin() as connection:
                 if remove:
-                    store.remove(one.sha256)
+                    _take(connection, patience)
+                for one in _orphans(connection, part):
+                    swept.orphans += 1
+                    swept.bytes += one.size
+                    if remove:
+                        store.remove(one.sha256)
     if remove:
         swept.unfinished = store.remove_unfinished(before)
     return swept
+
+
+def _take(connection: sa.Connection, patience: float) -> None:
+    """Wait until nobody puts documents; who comes after waits for us, so a busy platform is swept, too."""
+    connection.execute(_PATIENCE, {"patience": f"{patience * 1000:.0f}ms"})
+    try:
+        connection.execute(_TAKE, {"key": LOCK})
+    except sa.exc.OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != _NOT_AVAILABLE:
+            raise
+        raise RetryableError("documents are being put for long; run it again") from error
 
 
 def _held(connection: sa.Connection) -> Iterator[bytes]:
@@ -131,9 +154,9 @@ def _add(listed: list[str], names: Sequence[str]) -> None:
     listed += names[: SHOWN - len(listed)]
 
 
-def _batches(found: Iterable[Kept]) -> Iterator[list[Kept]]:
+def _batches(found: Iterable[Kept], most: int) -> Iterator[list[Kept]]:
     walk = iter(found)
-    while batch := list(islice(walk, BATCH)):
+    while batch := list(islice(walk, most)):
         yield batch
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from consortium.documents import keeping
 from consortium.records import decide, store, tables
 from consortium.records.critical import Alarm, alarm
 from consortium.records.facts import Row, Said
@@ -106,8 +107,8 @@ class Charts:
         return written, alarms
 
     def write(self) -> Raised:
-        """Write everything; returns what became of the critical values."""
-        store.keep_content(self._connection, self._contents)
+        """Write everything; returns what became of the critical values. Raises StoreAwayError."""
+        keeping.keep(self._connection, self._contents)
         new: dict[str, list[Row]] = {}
         known: dict[str, list[Row]] = {}
         for place, row in self._rows.items():

@@ -64,6 +64,7 @@ def apply(connection: sa.Connection, change: Change, provenance: Provenance) -> 
     Raises:
         RecordError, MergeError: the change cannot be recorded; `code` and `field` say why.
         RetryableError: another transaction took a number at the same moment.
+        StoreAwayError: the documents' store does not take what a document holds.
     """
     outcome = apply_many(connection, [(change, provenance)])[0]
     if isinstance(outcome, Refused):
@@ -82,6 +83,7 @@ def apply_many(
     Raises:
         RetryableError: another transaction took a number at the same moment; the whole batch must be
             rolled back.
+        StoreAwayError: the documents' store does not take what a document holds; likewise.
     """
     try:
         return _Batch(connection, changes).run()

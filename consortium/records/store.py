@@ -8,7 +8,6 @@ column's type, so one short text serves all columns of a table. The texts are ma
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +25,6 @@ from consortium.records.keys import child_range
 from consortium.records.tables import TABLES, Table
 
 _FIXED = frozenset({"id", "patient_id", "facility", "number"})
-_COMPRESSION = 6
 
 
 def _name(table: Table) -> str:
@@ -83,11 +81,6 @@ SELECT b.number, b.kind, b.facility, b.patient_id FROM records.business_key b
 """
 _HISTORY = """
 INSERT INTO records.history SELECT * FROM json_populate_recordset(NULL::records.history, %(rows)s::json)
-"""
-_BLOB = """
-INSERT INTO records.blob (sha256, size, coding, content)
-VALUES (%(sha256)s, %(size)s, %(coding)s, %(content)s)
-ON CONFLICT (sha256) DO NOTHING
 """
 _CRITICAL = """
 INSERT INTO records.critical_value (
@@ -196,20 +189,6 @@ def keep(connection: sa.Connection, replaced: Iterable[Replaced]) -> None:
         for old in replaced
     ]
     _write(connection, _HISTORY, rows)
-
-
-def keep_content(connection: sa.Connection, contents: Mapping[bytes, bytes]) -> None:
-    """Keep the contents of documents by their SHA-256, compressed where that makes them smaller."""
-    for sha256, content in contents.items():
-        packed = zlib.compress(content, _COMPRESSION)
-        smaller = len(packed) < len(content)
-        parameters = {
-            "sha256": sha256,
-            "size": len(content),
-            "coding": "zlib" if smaller else "identity",
-            "content": packed if smaller else content,
-        }
-        connection.exec_driver_sql(_BLOB, parameters)
 
 
 def open_critical(connection: sa.Connection, rows: Sequence[Row]) -> list[UUID]:

@@ -9,13 +9,19 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx
 import obstore
 import pytest
+import sqlalchemy as sa
 
 from consortium.documents.content import CorruptContentError, StoreAwayError, key_of
+from consortium.documents.guarded import Guarded
 from consortium.documents.objects import BucketStore, s3
+from consortium.records import query, service
+from consortium.records.model import Change, Coded, Document, Kind, Patient, Provenance
+from consortium.records.query import STORE
 from runtime.settings import home
 
 MOTO = ("--from", "moto[s3]==5.2.5", "--with", "flask==3.1.3", "--with", "flask-cors==6.0.5", "moto_server")
@@ -112,3 +118,32 @@ def test_it_lies_under_the_prefix_and_damage_is_told(store: BucketStore, bucket:
 def test_a_bucket_that_is_not_there_is_away(endpoint: str) -> None:
     with pytest.raises(StoreAwayError):
         s3("s3://nobodys-bucket", options(endpoint)).put(NAME, TEXT)
+
+
+def test_what_messages_documents_hold_goes_to_the_bucket_before_the_commit(
+    store: BucketStore, endpoint: str, database_url: str
+) -> None:
+    base = sa.create_engine(database_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    noise = hashlib.shake_256(b"seed").digest(50_000)
+    documents = tuple(
+        Document(number=f"D{n}", type=Coded(code="D02"), title="出院小结", content=content)
+        for n, content in enumerate((TEXT, noise))
+    )
+    change = Change(kind=Kind.DOCUMENT, patient=Patient(number="P1"), documents=documents)
+    said = Provenance(message_id=1, facility="MAIN", received_at=datetime(2026, 11, 25, tzinfo=UTC))
+    away = Guarded(s3("s3://nobodys-bucket", options(endpoint)))
+    with (
+        base.execution_options(**{STORE: away}).connect() as connection,
+        pytest.raises(StoreAwayError, match="nobodys-bucket"),
+    ):
+        service.apply(connection, change, said)
+    assert away.trouble() is not None
+    with base.execution_options(**{STORE: Guarded(store)}).begin() as connection:
+        service.apply(connection, change, said)
+        found = connection.execute(sa.text("SELECT id FROM records.document ORDER BY number")).scalars().all()
+        held = [query.content(connection, id_) for id_ in found]
+        rows = connection.execute(sa.text("SELECT coding, length(content) FROM records.blob")).all()
+    base.dispose()
+    assert [one.data for one in held if one] == [TEXT, noise]
+    assert rows == [("moved", 0)] * 2
+    assert store.get(NAME) == TEXT

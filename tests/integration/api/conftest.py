@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import httpx
@@ -63,8 +64,17 @@ def settings_for(url: str) -> Settings:
 
 
 @pytest.fixture
-def app(seeded_url: str) -> Iterator[FastAPI]:
-    application = create_app(settings_for(seeded_url))
+def documents(tmp_path: Path) -> Path:
+    """The folder of the documents' store."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def app(seeded_url: str, documents: Path) -> Iterator[FastAPI]:
+    settings = settings_for(seeded_url).model_copy(update={"documents_store": str(documents)})
+    application = create_app(settings)
     yield application
     application.state.platform.engine.dispose()
 

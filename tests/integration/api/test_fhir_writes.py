@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -97,6 +98,11 @@ def program(client: httpx.AsyncClient, as_: As) -> Program:
 def rows(engine: sa.Engine, query: str) -> list[Any]:
     with engine.connect() as connection:
         return list(connection.execute(sa.text(query)).all())
+
+
+def mount(folder: Path, name: str) -> None:
+    """Give a disk another place."""
+    folder.rename(folder.with_name(name))
 
 
 def counts(engine: sa.Engine) -> dict[str, int]:
@@ -345,6 +351,27 @@ async def test_a_document_comes_with_its_binary(program: Program) -> None:
         f"/fhir/Binary/{record_id('HP', 'document', 'D-7')}", headers=program.doctor
     )
     assert read.content == base64.b64decode(data)
+
+
+async def test_a_document_whose_store_is_away_is_to_be_sent_again_and_leaves_nothing(
+    program: Program, engine: sa.Engine, documents: Path
+) -> None:
+    content = [{"attachment": {"contentType": "text/plain", "data": "5p2O"}}]
+    sent = bundle(entry(document(content=content)))
+    mount(documents, "elsewhere")
+    before = counts(engine)
+    answer = await program.post(sent)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "mount" in answer.text
+    assert counts(engine) == before
+    mount(documents.with_name("elsewhere"), "documents")
+    assert (await program.post(sent)).status_code == 200
+    id_ = record_id("HP", "document", "D-7")
+    assert (await program.client.get(f"/fhir/Binary/{id_}", headers=program.doctor)).content == "李".encode()
+    assert rows(engine, "SELECT coding, length(content) FROM records.blob") == [("moved", 0)]
+    mount(documents, "elsewhere")
+    read = await program.client.get(f"/fhir/Binary/{id_}", headers=program.doctor)
+    assert read.status_code == 503
 
 
 @pytest.mark.parametrize(

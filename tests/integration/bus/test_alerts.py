@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy as sa
+from psycopg.types.json import Jsonb
 
 from bus import gauges, tending
 from bus.alerts import console, store
@@ -98,6 +99,27 @@ def test_a_look_sees_a_dead_process_an_old_queue_and_a_silent_campus(
     with engine.begin() as connection:
         connection.execute(tending.TAKE, {"lock": tending.LOCK})
         assert not watch.look()
+
+
+def test_a_store_that_is_away_is_told_until_a_router_stores_again(
+    engine: sa.Engine, database_url: str, tmp_path: Path
+) -> None:
+    watch = tending.Watch(engine, tending.Tended(database_url, KEY, tmp_path, Limits(disk_free=0.0)))
+    beat = "INSERT INTO bus.heartbeat (name, pid, detail) VALUES ('router', 1, %s)"
+    again = "UPDATE bus.heartbeat SET detail = %s"
+    away = {gauges.AWAY_SECONDS: 31.5, gauges.AWAY_REASON: "No space left on device", "held": 0}
+    for said, detail, told in (
+        (beat, away | {gauges.AWAY_SECONDS: 3.0}, False),
+        (again, away, True),
+        (again, {"held": 0}, False),
+    ):
+        with psycopg.connect(database_url) as connection:
+            connection.execute(said.encode(), [Jsonb(detail)])
+        assert watch.look()
+        assert (("documents_store", "") in open_(engine)) is told
+    with engine.connect() as connection:
+        [one] = store.alerts(connection, every=True)
+    assert "for 32 s no document could be stored: No space left on device" in one.detail
 
 
 def open_(engine: sa.Engine) -> set[tuple[str, str]]:

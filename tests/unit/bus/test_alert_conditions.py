@@ -11,7 +11,7 @@ from bus.alerts.conditions import Limits, Reading, State, Turn, readings, turn
 from bus.delivery.control import Mode
 from bus.delivery.figures import Standing
 from bus.gateways import Gateway
-from bus.gauges import Unmapped
+from bus.gauges import StoreAway, Unmapped
 from bus.master_data.standing import Unhanded
 
 
@@ -31,6 +31,8 @@ WELL = State(
     gateways=[gateway(spooled=9, oldest=30.0)],
     destinations=[Standing("ward-b", oldest=3.0, open=False), Standing("old", mode=Mode.PAUSED)],
     subscribers=[Unhanded("his", "main-his", 9.0)],
+    store_away=StoreAway(3.0, "full"),
+    documents_used=0.5,
 )
 LIMITS = Limits(processes=("relay",), silence_of={"HY": 0})
 
@@ -59,6 +61,8 @@ def test_a_bus_that_is_well_raises_nothing() -> None:
         (replace(WELL, gateways=[gateway(silent=601.0)]), ("gateway", "ns-front")),
         (replace(WELL, gateways=[gateway(silent=3.0, spooled=9, oldest=601.0)]), ("gateway", "ns-front")),
         (replace(WELL, disk_used=0.91), ("disk", "")),
+        (replace(WELL, documents_used=0.91), ("disk", "documents")),
+        (replace(WELL, store_away=StoreAway(31.0, "full")), ("documents_store", "")),
         (replace(WELL, destinations=[Standing("ward-b", oldest=601.0)]), ("destination_age", "ward-b")),
         (replace(WELL, destinations=[Standing("ward-b", stuck=1)]), ("destination_stuck", "ward-b")),
         (replace(WELL, destinations=[Standing("ward-b", open=True)]), ("destination_breaker", "ward-b")),

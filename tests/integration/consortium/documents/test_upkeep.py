@@ -81,7 +81,7 @@ def test_a_sweep_gives_way_to_a_submission_that_is_under_way(engine: sa.Engine, 
         stored.hold(connection)
         store.put(name, content)  # there already: nothing is written
         with pytest.raises(RetryableError):
-            sweep(engine, store, LATER, remove=True)
+            sweep(engine, store, LATER, remove=True, patience=0.1)
         stored.keep(connection, [Stored("1.2.3", OURS, name, len(content), "text/plain", NOW)])
     assert sweep(engine, store, LATER, remove=True).orphans == 0
     assert store.get(name) == content
