@@ -17,8 +17,8 @@ from consortium.identity.model import Facts, Former, Golden, Link, Observed, Sco
 
 _COLUMNS = """
 SELECT s.id, s.facility, s.number, s.name, s.sex, s.birth_date, s.id_card, s.phone, s.address, s.deceased,
-       s.card, s.name_key, s.evidence, s.merged_into, s.survivor, s.version, s.message_id, s.source_version,
-       s.changed_at, s.former,
+       s.vip, s.card, s.name_key, s.evidence, s.merged_into, s.survivor, s.version, s.message_id,
+       s.source_version, s.changed_at, s.former,
        l.person_id, l.origin, l.rule, l.rule_version, l.weight, l.model_version, l.evidence AS waterfall
   FROM identity.source_patient s LEFT JOIN identity.link l ON l.source_patient_id = s.id
 """
@@ -74,7 +74,7 @@ WITH n AS MATERIALIZED (
 )
 UPDATE identity.source_patient s
    SET name = n.name, sex = n.sex, birth_date = n.birth_date, id_card = n.id_card, phone = n.phone,
-       address = n.address, deceased = n.deceased, card = n.card, name_key = n.name_key,
+       address = n.address, deceased = n.deceased, vip = n.vip, card = n.card, name_key = n.name_key,
        evidence = n.evidence,
        merged_into = n.merged_into, survivor = n.survivor, version = n.version, message_id = n.message_id,
        source_version = n.source_version, changed_at = n.changed_at, former = n.former
@@ -89,7 +89,7 @@ INSERT INTO identity.person SELECT * FROM json_populate_recordset(NULL::identity
 ON CONFLICT (id) DO UPDATE
    SET name = excluded.name, sex = excluded.sex, birth_date = excluded.birth_date, id_card = excluded.id_card,
        phone = excluded.phone, address = excluded.address, deceased = excluded.deceased,
-       active = excluded.active,
+       vip = excluded.vip, active = excluded.active,
        changed_at = excluded.changed_at
 """
 _LINKS = """
