@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -33,8 +34,8 @@ VIP = {**WHO, "id_card": CARD, "vip": True}
 ALIAS = {**WHO, "id_card": CARD, "name": "贵宾3"}
 
 
-def found(connection: sa.Connection, **wanted: object) -> list[UUID]:
-    return [row["id"] for row in search(connection, PersonSearch(**wanted)).rows]  # type: ignore[arg-type]
+def found(connection: sa.Connection, **wanted: Any) -> list[UUID]:
+    return [row["id"] for row in search(connection, PersonSearch(**wanted)).rows]
 
 
 @pytest.mark.parametrize("who", [VIP, ALIAS], ids=["said by the campus", "by an alias"])
@@ -99,12 +100,12 @@ def test_a_vip_is_found_by_number_and_by_nothing_that_others_know(connection: sa
     number = register(connection, 1, "HP.b", **VIP)
     person = persons(connection)[number]
     own = Held(facility="HP", number="b")
-    hidden = (
+    hidden: tuple[dict[str, Any], ...] = (
         {"name": WHO["name"]}, {"id_card": CARD}, {"phone": WHO["phone"]}, {"birth_since": BORN}, {},
         {"facility": "HP"}, {"number": "b"}, {"held": ((Held(id_card=CARD),),)},
         {"held": ((Held(facility="HP"),),)}, {"held": ((own, Held(id_card=CARD)),)},
     )  # fmt: skip
-    shown = (
+    shown: tuple[dict[str, Any], ...] = (
         {"ids": (person,)}, {"facility": "HP", "number": "b"}, {"held": ((own,),)},
         {"held": ((Held(person=person),), (Held(id_card=CARD),))},
     )  # fmt: skip
