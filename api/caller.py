@@ -15,7 +15,7 @@ from api.failures import Failure, FailureError
 from api.platform import Platform, platform, request_id
 from consortium.access import audit, policy, sign_in
 from consortium.access.errors import ForbiddenError, NotSignedInError
-from consortium.access.model import USUAL_PURPOSE, Action, Decision, Purpose, Resource, User
+from consortium.access.model import SHARED, USUAL_PURPOSE, Action, Decision, Purpose, Resource, User
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -49,6 +49,10 @@ class Caller:
         if reach is policy.Reach.NONE:
             self.refuse(decision)
         return reach
+
+    def finds_vips(self) -> bool:
+        """Whether a search by this user finds VIPs by what describes them; no is no refusal."""
+        return policy.decide(self.user, Action.VIP_FIND, SHARED, self.purpose).allow
 
     def refuse(self, decision: Decision, persons: Sequence[UUID] = (), action: Action | None = None) -> None:
         """Put a refusal in the audit and raise ForbiddenError."""

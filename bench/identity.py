@@ -109,7 +109,9 @@ def chinese(args: argparse.Namespace) -> dict[str, Any]:
     )
     say(f"trained in {time.monotonic() - began:.0f} s")
     report: dict[str, Any] = {"records": len(records), "people": args.people}
-    for name, one in (("ours", model), ("shipped", active())):
+    shipped = active()
+    sized = shipped.for_numbers(len(records))
+    for name, one in (("ours", model), ("shipped", shipped), ("shipped_for_its_size", sized)):
         began = time.monotonic()
         linked = link(known, one, args.processes)
         report[name] = weighed(truth, linked, records) | {"seconds": round(time.monotonic() - began, 1)}

@@ -82,6 +82,7 @@ PATIENT = facts(
     phone=maybe(st.text("0123456789+-", min_size=3, max_size=12).filter(lambda text: text.strip("+-"))),
     address=maybe(lines()),
     deceased=maybe(st.booleans()),
+    vip=maybe(st.booleans()),
 )
 ENCOUNTER = facts(
     Encounter,

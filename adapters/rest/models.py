@@ -52,6 +52,7 @@ class Patient(Part):
     phone: Text | None = None
     address: Text | None = None
     deceased: bool | None = None
+    vip: bool | None = Field(default=None, description="found by those permitted alone")
 
 
 class Upload(Part):

@@ -36,9 +36,11 @@ class Wanted:
     """Identifier systems that are shown; none: all (ITI TF-2 3.78.4.1.2.3)."""
 
 
-def wanted(query: Query, systems: Systems) -> Wanted:
-    """Read Patient's search parameters, those of PDQm (ITI TF-2 3.78.4.1.2.1) among them."""
-    fields: dict[str, Any] = {}
+def wanted(query: Query, systems: Systems, *, vips: bool = False) -> Wanted:
+    """Read Patient's search parameters, those of PDQm (ITI TF-2 3.78.4.1.2.1) among them. `vips`: who asks
+    finds VIPs by them too.
+    """
+    fields: dict[str, Any] = {"vips": vips}
     nobody = _ids(query, fields) or _inactive(query)
     found, domains = _identifiers(query, systems)
     fields["held"] = found

@@ -86,7 +86,7 @@ def _search_patients(request: Request, caller: PatientQuerier, query: Asking) ->
     Each person shown is audited.
     """
     systems, reach = _systems(caller), caller.reach()
-    wanted = people.wanted(query, systems)
+    wanted = people.wanted(query, systems, vips=caller.finds_vips())
     page, along = control(query, people.SORTS), including.wish("Patient", query)
     query.rest()
     if reach is Reach.OWN and caller.user.person_id:

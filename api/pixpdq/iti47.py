@@ -87,6 +87,7 @@ def _page(
 
 def _reached(caller: Caller, wanted: PersonSearch) -> PersonSearch:
     """Narrow a search to what the sender may see."""
+    wanted = replace(wanted, vips=caller.finds_vips())
     own = caller.user.person_id
     if caller.reach() is not Reach.OWN or own is None:
         return wanted

@@ -33,6 +33,10 @@ INCISION = "incision"
 """Procedure: class and healing of the incision (切口愈合等级), as text."""
 REACTION = "reaction"
 """AllergyIntolerance: the reaction as text (R4's needs a coded manifestation)."""
+IMPORTANCE = "http://hl7.org/fhir/StructureDefinition/patient-importance"
+"""Patient: HL7's own, for a VIP; as PV1-16 stands in FHIR by the v2-to-FHIR guide."""
+_VIP = {"system": "http://terminology.hl7.org/CodeSystem/v3-PatientImportance", "code": "VIP"}
+_NO_VIP = {"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "NA"}
 KNOWN = frozenset(
     BASE + name
     for name in (
@@ -52,4 +56,20 @@ def value_of(resource: Resource, name: str, kind: str) -> Any:
     for one in resource.get("extension", ()):
         if one.get("url") == BASE + name:
             return one.get(f"value{kind}")
+    return None
+
+
+def importance(vip: bool | None) -> list[Resource]:
+    """Return the list with what says that a patient is a VIP, or is none; empty where nothing is said."""
+    if vip is None:
+        return []
+    return [{"url": IMPORTANCE, "valueCodeableConcept": {"coding": [_VIP if vip else _NO_VIP]}}]
+
+
+def vip(resource: Resource) -> bool | None:
+    """Return what a Patient says of its importance: any protects, `NA` says that there is none."""
+    for one in resource.get("extension", ()):
+        if one.get("url") == IMPORTANCE:
+            codings = one.get("valueCodeableConcept", {}).get("coding", ())
+            return not any(coding.get("code") == _NO_VIP["code"] for coding in codings)
     return None

@@ -26,6 +26,7 @@ from consortium.identity import surnames
 from consortium.identity.crossing import Identifier
 
 _GENDERS = {"male": "M", "female": "F", "other": "UN"}
+_IMPORTANCE = "2.16.840.1.113883.5.1075"
 _CERTAIN = 100
 """Percent: every criterion of the query holds."""
 
@@ -121,7 +122,9 @@ def _registration(patient: Element, systems: Systems) -> Element:
     return make("subject", event, typeCode="SUBJ")
 
 
-def _patient(ids: Sequence[Identifier], person: Element, systems: Systems, *more: Element) -> Element:
+def _patient(
+    ids: Sequence[Identifier], person: Element, systems: Systems, *more: Element, vip: bool = False
+) -> Element:
     root = systems.person.removeprefix("urn:oid:")
     provider = make(
         "providerOrganization",
@@ -134,6 +137,7 @@ def _patient(ids: Sequence[Identifier], person: Element, systems: Systems, *more
         "patient",
         *(id_(shown(one, systems)) for one in ids),
         make("statusCode", code="active"),
+        *([make("veryImportantPersonCode", code="VIP", codeSystem=_IMPORTANCE)] if vip else []),
         person,
         provider,
         *more,
@@ -160,7 +164,7 @@ def _described(row: Row, ids: Sequence[Identifier], systems: Systems) -> Element
         moodCode="EVN",
     )
     match = make("subjectOf1", observation, typeCode="SBJ")
-    return _patient(own or ids, person, systems, match)
+    return _patient(own or ids, person, systems, match, vip=bool(row["vip"]))
 
 
 def _facts(row: Row) -> list[Element]:

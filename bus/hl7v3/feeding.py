@@ -75,13 +75,13 @@ def _number(ids: Sequence[Element], where: Element, facility: str, systems: Syst
 
 def _said(patient: Element, systems: Systems) -> dict[str, Any]:
     person = first(patient, "patientPerson")
+    said = {"id_card": _card(patient, systems), "vip": _vip(first(patient, "veryImportantPersonCode"))}
     if person is None:
-        return {"id_card": _card(patient, systems)}
-    return {
+        return said
+    return said | {
         "name": name(list(below(person, "name"))),
         "sex": _sex(first(person, "administrativeGenderCode")),
         "birth_date": _day(first(person, "birthTime")),
-        "id_card": _card(patient, systems),
         "phone": phone(list(below(person, "telecom"))),
         "address": address(list(below(person, "addr"))),
         "deceased": _deceased(person),
@@ -140,6 +140,15 @@ def _card(patient: Element, systems: Systems) -> str | None:
     others = below(patient, "patientPerson/asOtherIDs/id")
     ids = [known(identifier(one), systems) for one in (*below(patient, "id"), *others) if one.get("root")]
     return next((one.value for one in ids if one and one.domain == "id_card" and one.value), None)
+
+
+def _vip(element: Element | None) -> bool | None:
+    """Any importance (2.16.840.1.113883.5.1075: VIP, GOVT, FOR, …) protects; NA says that there is none."""
+    if element is None:
+        return None
+    if element.get("nullFlavor") is not None:
+        return False if element.get("nullFlavor") == "NA" else None
+    return code(element) is not None
 
 
 def _deceased(person: Element) -> bool | None:

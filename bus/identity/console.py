@@ -12,7 +12,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from bus.identity import printing
+from bus.identity import printing, sizing
 from bus.identity.registrations import registrations, speeds
 from bus.rules.versions.destinations import CurrentDestinations
 from bus.terminal import show_json, takes_json, with_database, write
@@ -104,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     one = command("dashboard", _dashboard, "duplicates, overlays, review load", "重复建档、占用、审核负荷")
     _facility(one)
     one.add_argument("--days", type=int, default=30)
+    one = command("model", sizing.run, "the matching model, and its size", "匹配模型及其规模")
+    sizing.arguments(one)
     command("recompute", _recompute, "compute golden records by the rules of now", "按现行规则重新计算主记录")
     return parser
 

@@ -91,7 +91,7 @@ def read(message: Message, event: str, domains: Domains, may: May) -> Feed:
         merges = tuple(_merges(message, domains, may, renamed=event == "A47"))
         return Feed(transaction, event, merges)
     number = own_number(pids[0], 1, 3, domains, may)
-    said = patient(pids[0], 1, number.value, domains)
+    said = patient(pids[0], 1, number.value, domains, message.get("PV1-16"))
     return Feed(
         transaction,
         event,

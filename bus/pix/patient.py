@@ -25,6 +25,8 @@ SEXES: Mapping[str, str] = {
     "N": "unknown",
 }
 """HL7 table 0001."""
+NO_VIP = frozenset({"N", "0"})
+"""Of HL7 table 0099, which every campus fills itself: any other code protects whom it is said of."""
 
 May = Callable[[str], bool]
 """Whether the sender may write patients of a campus."""
@@ -60,8 +62,10 @@ def any_number(segment: Segment, occurrence: int, domains: Domains) -> Identifie
     return own_number(segment, occurrence, 3, domains, lambda _: True)
 
 
-def patient(segment: Segment, occurrence: int, number: str, domains: Domains) -> Patient:
-    """Read what PID says of a patient; absent fields say nothing. Raises FaultsError."""
+def patient(
+    segment: Segment, occurrence: int, number: str, domains: Domains, vip: str | None = None
+) -> Patient:
+    """Read what PID says of a patient; absent fields say nothing. `vip`: PV1-16. Raises FaultsError."""
     read = _Reader(segment, occurrence)
     facts = {
         "name": read.text(5, lambda: _name(segment)),
@@ -71,6 +75,7 @@ def patient(segment: Segment, occurrence: int, number: str, domains: Domains) ->
         "phone": _said(segment.get("13.1")) or _said(segment.get("13.12")),
         "address": _address(segment),
         "deceased": read.text(30, lambda: _converted("bool", segment.get("30"))),
+        "vip": None if (code := _said(vip)) is None else code.upper() not in NO_VIP,
     }
     try:
         return Patient(number=number, **{name: value for name, value in facts.items() if value is not None})

@@ -44,6 +44,8 @@ class Action(enum.StrEnum):
     PATIENT_READ = "patient.read"
     PATIENT_QUERY = "patient.query"
     """Asking who somebody is and which numbers they have elsewhere: PIX and PDQ in every form."""
+    VIP_FIND = "vip.find"
+    """Finding VIPs by a description, such as their name."""
     RECORD_READ = "record.read"
     """Encounters, orders, reports, results, documents of a patient."""
     RECORD_EXPORT = "record.export"
@@ -105,6 +107,8 @@ class Permission(enum.StrEnum):
     """A campus's program finds and retrieves the shared documents of all campuses, for those who treat."""
     DOCUMENT_SEARCH = "document-search"
     """Searches in the documents of patients whom nobody named; asked for with a reason."""
+    VIP = "vip"
+    """Finds VIPs by their name, birth date, ID card, telephone; others need their number."""
     PATIENT_QUERY = "patient-query"
     """A campus's program asks about patients of all campuses (PIX, PDQ)."""
 

@@ -54,6 +54,14 @@ TABLE = (
         "clinicians of any campus read the shared record to treat",
     ),
     Line(
+        CLINICIANS,
+        frozenset({Action.VIP_FIND}),
+        frozenset({Relation.SHARED}),
+        frozenset({Purpose.TREATMENT}),
+        "who was given the permission by name finds VIPs by what describes them",
+        permission=Permission.VIP,
+    ),
+    Line(
         frozenset({Role.PATIENT}),
         frozenset({Action.PATIENT_READ, Action.PATIENT_QUERY, Action.RECORD_READ, Action.DOCUMENT_READ}),
         frozenset({Relation.SELF}),

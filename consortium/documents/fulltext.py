@@ -60,7 +60,9 @@ WITH candidate AS MATERIALIZED ({candidates}),
 said AS MATERIALIZED (
   SELECT document_id, source, patient_id, at, sha256, {every_term} AS every_term, {whole} AS whole
     FROM candidate)
-SELECT c.document_id, c.at, l.person_id, c.every_term, c.whole,
+SELECT c.document_id, c.at, CASE WHEN %(restricted)s
+         OR NOT EXISTS (SELECT FROM identity.person p WHERE p.id = l.person_id AND p.vip)
+       THEN l.person_id END AS person_id, c.every_term, c.whole,
        CASE c.source WHEN 'recorded' THEN r.found IS NOT NULL ELSE s.found IS NOT NULL END AS found
   FROM said c
   LEFT JOIN identity.link l ON l.source_patient_id = c.patient_id
@@ -108,7 +110,7 @@ class Scope:
     replaced: bool = False
     """Also those that others replace, and deprecated ones."""
     restricted: bool = False
-    """Also shared documents whose confidentiality is R or V."""
+    """Also shared documents whose confidentiality is R or V, and those of VIPs."""
 
 
 @dataclass(frozen=True, slots=True)

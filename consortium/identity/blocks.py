@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from consortium.identity.matching.blocking import hashed
 from consortium.identity.matching.screening import Glance
+from consortium.identity.pipeline import Answer, Question
 
 _SEARCH = """
 SELECT k.key, b.ids FROM unnest(%(keys)s::bigint[]) AS k(key), LATERAL (
@@ -68,17 +69,16 @@ def search(connection: sa.Connection, keys: Collection[str], limit: int) -> Foun
     return _found(((named[key], ids) for key, ids in rows), limit)
 
 
-def glance(
-    connection: sa.Connection, keys: Collection[str], limit: int
-) -> tuple[Found, Mapping[int, Glance]]:
-    """Return who stands in the blocks of those keys, and what of them is looked at first; one statement."""
-    if not keys:
-        return Found({}, frozenset()), {}
+def glance(keys: Collection[str], limit: int) -> Question:
+    """Ask who stands in the blocks of those keys, and what of them is looked at first."""
+    return Question(_GLANCE, {"keys": sorted(map(hashed, keys)), "most": limit + 1, "limit": limit})
+
+
+def glanced(keys: Collection[str], limit: int, answer: Answer) -> tuple[Found, Mapping[int, Glance]]:
+    """Read the answer to `glance`."""
     named = {hashed(key): key for key in keys}
-    values = {"keys": sorted(named), "most": limit + 1, "limit": limit}
-    rows = connection.exec_driver_sql(_GLANCE, values).all()
-    found = _found(((named[row[0]], row[1]) for row in rows if row[0] is not None), limit)
-    return found, {row[2]: Glance(*row[2:]) for row in rows if row[0] is None}
+    found = _found(((named[row[0]], row[1]) for row in answer.rows if row[0] is not None), limit)
+    return found, {row[2]: Glance(*row[2:]) for row in answer.rows if row[0] is None}
 
 
 def _found(rooms: Iterable[tuple[str, Sequence[int]]], limit: int) -> Found:

@@ -20,8 +20,9 @@ from consortium.identity.matching import Model, active
 from consortium.identity.model import Facts, Golden, Link, MergeError, SourcePatient, own_person
 from consortium.identity.neighbours import Neighbours
 from consortium.identity.pairs import Suspect, evidence, keys, prepared
-from consortium.identity.pipeline import pipelined
-from consortium.identity.standing import open_reviews, standing, withdraw
+from consortium.identity.pipeline import Answer, ask, pipelined
+from consortium.identity.reach import Reach
+from consortium.identity.standing import open_reviews, question, standing, withdraw
 from consortium.identity.statement import Statement, as_told, facts_after, facts_of, registered
 from consortium.identity.store import Number
 from consortium.records.model import Merge, Patient
@@ -48,8 +49,10 @@ class Census:
         self._ids: dict[Number, int] = {}
         self._closed: set[int] = set()
         self._locked: set[tuple[str, ...]] = set()
+        self._fresh: Sequence[int] = ()
         self._reconsider = set(reconsider)
-        self._standing = standing(connection, ())
+        self._standing = standing(Answer())
+        self._stands: frozenset[int] = frozenset()
         self._neighbours = Neighbours(connection, self._model)
         numbers = sorted({number for s in statements for number in s.numbers})
         self._remember(store.by_number(connection, numbers))
@@ -59,8 +62,8 @@ class Census:
         changing = [s for s in statements if self._changes(s)]
         if changing or self._reconsider:
             self._close(changing)
-        missing = [n for n in numbers if n not in self._ids]
-        self._reserved = dict(zip(missing, store.next_ids(connection, len(missing)), strict=True))
+        missing = [n for n in numbers if n not in self._ids]  # some may have come while a lock was waited for
+        self._reserved: dict[Number, int] = dict(zip(missing, self._fresh, strict=False))
         self._loaded = dict(self._patients)
         self._replaced: list[tuple[SourcePatient, SourcePatient]] = []
         self._causes: dict[int, Cause] = {}
@@ -181,37 +184,66 @@ class Census:
 
     def _close(self, statements: Sequence[Statement]) -> None:
         """Lock and load all that the statements' links may depend on, until nothing more comes to light."""
-        numbers = {n for s in statements for n in s.numbers}
+        numbers = sorted({n for s in statements for n in s.numbers})
         prospects = self._prospects(statements)
-        cards = {c for p in prospects if (c := p.observed.card)}
-        people = {own_person(*n) for n in numbers}
-        locks = {("number", *n) for n in numbers if n not in self._ids} | _names(prospects)
-        closure = [self._patients[self._ids[n]] for n in numbers if n in self._ids]
-        closure += [self._patients[id_] for id_ in self._reconsider]
-        beyond: set[int] = set()
-        seen: tuple[int, ...] | None = None
-        while seen != (
-            seen := (len(cards | _cards(closure)), len(people | _people(closure)), len(closure), len(beyond))
-        ):
-            cards |= _cards(closure)
-            people |= _people(closure)
-            wanted = {("card", c) for c in cards} | {("person", str(p)) for p in people} | locks
-            store.lock(self._connection, wanted - self._locked)
-            self._locked |= wanted
-            ids = {p.id for p in closure} | {p.merged_into for p in closure if p.merged_into is not None}
-            closure = store.related(
-                self._connection, sorted(numbers), sorted(ids | beyond), sorted(cards), sorted(people)
-            )
-            beyond |= self._beyond(closure, prospects)
+        first = {("number", *n) for n in numbers if n not in self._ids} | _names(prospects)
+        known = [self._patients[self._ids[n]] for n in numbers if n in self._ids]
+        known += [self._patients[id_] for id_ in self._reconsider]
+        reach = Reach.of([*known, *prospects]) | Reach(people=frozenset(own_person(*n) for n in numbers))
+        reach |= Reach(ids=frozenset(p.id for p in known))
+        asked, closure = None, known
+        while reach != asked:
+            asked = reach
+            closure = self._load(numbers, first | asked.locks, asked, prospects)
+            reach |= Reach.of(closure) | self._beyond
+            if reach == asked:
+                reach |= self._decided(closure)
         self._remember(closure)
         self._closed = {p.id for p in closure}
 
-    def _beyond(self, closure: Sequence[SourcePatient], prospects: Sequence[SourcePatient]) -> set[int]:
-        """Return on whom else the links depend: by a person's verdict, and by what the model finds alike."""
-        here = {p.id for p in closure}
-        self._standing = standing(self._connection, here)
-        alike = self._neighbours.alike(prospects, closure)
-        return (self._standing.partners(here) | alike) - here
+    def _load(
+        self,
+        numbers: Sequence[Number],
+        locks: set[tuple[str, ...]],
+        asked: Reach,
+        prospects: Sequence[SourcePatient],
+    ) -> list[SourcePatient]:
+        """Lock and load in one round trip, with what stands between those of whom is known by now. The first
+        time search the blocks and reserve ids in it too.
+        """
+        questions = [
+            store.lock(locks - self._locked),
+            store.related(numbers, sorted(asked.ids), sorted(asked.cards), sorted(asked.people)),
+            question(asked.ids),
+        ]
+        self._locked |= locks
+        self._stands = asked.ids
+        if self._neighbours.searched:
+            _, found, stands = ask(self._connection, questions)
+            self._standing = standing(stands)
+            return store.patients(found)
+        missing = sum(n not in self._ids for n in numbers)
+        questions += [self._neighbours.question(prospects), store.next_ids(missing)]
+        _, found, stands, seen, fresh = ask(self._connection, questions)
+        self._standing = standing(stands)
+        self._fresh = [row[0] for row in fresh.rows]
+        closure = store.patients(found)
+        self._neighbours.answered(prospects, closure, seen)
+        return closure
+
+    @property
+    def _beyond(self) -> Reach:
+        """Return on whom else the links depend by what the model finds alike."""
+        alike = self._neighbours.alike
+        return Reach.of(alike) | Reach(ids=frozenset(p.id for p in alike))
+
+    def _decided(self, closure: Sequence[SourcePatient]) -> Reach:
+        """Return on whom else the links depend by what people decided, or are asked."""
+        here = frozenset(p.id for p in closure)
+        if here != self._stands:
+            [stands] = ask(self._connection, [question(here)])
+            self._standing, self._stands = standing(stands), here
+        return Reach(ids=frozenset(self._standing.partners(here)))
 
     def _prospects(self, statements: Sequence[Statement]) -> list[SourcePatient]:
         """Return the source patients as the statements will leave them, if all are taken."""
@@ -354,15 +386,6 @@ class Census:
             "model_version": score.model_version if score else None,
             "evidence": evidence(score.evidence) if score else None,
         }
-
-
-def _cards(patients: Iterable[SourcePatient]) -> set[str]:
-    return {p.observed.card for p in patients if p.observed.card is not None}
-
-
-def _people(patients: Iterable[SourcePatient]) -> set[UUID]:
-    linked = {p.link.person_id for p in patients if p.link is not None}
-    return linked | {own_person(p.facility, p.number) for p in patients}
 
 
 def _moves(patient: SourcePatient, link: Link) -> bool:

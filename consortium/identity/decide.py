@@ -2,9 +2,10 @@
 
 Two source patients are one person when a person said so, when one was merged into the other, when they show
 the same valid ID card *and* agree in name or date of birth (a valid card may be borrowed or a parent's), or
-when the model finds them alike enough. People are the connected groups of that relation, so the order in
-which campuses speak does not matter; what a person said of a pair outranks the rest, both ways. Links set by
-hand without a verdict stand outside: automation neither moves nor follows them.
+when the model finds them alike enough. A VIP is nobody else, unless a person or their campus said so. People
+are the connected groups of that relation, so the order in which campuses speak does not matter; what a person
+said of a pair outranks the rest, both ways. Links set by hand without a verdict stand outside: automation
+neither moves nor follows them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from uuid import UUID
 
 from consortium.identity import groups, idcard, names, pairs
 from consortium.identity.groups import Grouped
-from consortium.identity.matching import Model, Weighed, comparable, compare, weigh
+from consortium.identity.matching import Model, Weighed, comparable, compare, is_vip, weigh
 from consortium.identity.matching.comparing import strangers
 from consortium.identity.model import (
     RULE_VERSION,
@@ -138,7 +139,7 @@ def overlays(
     return [
         Suspect(pairs.pair_of(new.id, other.id), "overlay", _weighed(new, other, model))
         for old, new in replaced
-        if old.link is not None and overlaid(old.facts, new.facts)
+        if old.link is not None and overlaid(old.facts, new.facts) and not is_vip(new.facts)
         for other in members
         if other.id != old.id and other.link is not None and other.link.person_id == old.link.person_id
     ]
@@ -158,7 +159,7 @@ def _earlier(name: str, former: Former, before: Facts, after: Facts) -> tuple[An
 def _linking(patient: SourcePatient) -> tuple[object, ...]:
     facts = patient.facts
     return (
-        *(facts.name, facts.sex, facts.birth_date, facts.id_card, facts.phone, facts.address),
+        *(facts.name, facts.sex, facts.birth_date, facts.id_card, facts.phone, facts.address, facts.vip),
         *(patient.former, patient.merged_into, patient.survivor),
     )
 

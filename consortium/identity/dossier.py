@@ -17,7 +17,7 @@ from consortium.identity.stewardship import Move, Verdict
 from consortium.identity.survivorship import Choice
 
 _PERSONS = sa.text(
-    "SELECT id, name, sex, birth_date, id_card, phone, address, deceased, active FROM identity.person"
+    "SELECT id, name, sex, birth_date, id_card, phone, address, deceased, vip, active FROM identity.person"
     " WHERE id > :after ORDER BY id LIMIT :limit FOR UPDATE"
 )
 

@@ -17,6 +17,7 @@ from consortium.identity import blocks, decide, pairs, store
 from consortium.identity.matching import Model, active
 from consortium.identity.matching.judging import Band, apart, judge
 from consortium.identity.model import Facts, SourcePatient
+from consortium.identity.pipeline import ask
 
 Grade = Literal["certain", "probable", "possible", "certainly-not"]
 """HL7's match-grade."""
@@ -103,7 +104,8 @@ def _contradicting(
     connection: sa.Connection, asked: SourcePatient, persons: Collection[UUID]
 ) -> frozenset[UUID]:
     """Return the people of whom another number contradicts the description, as no link would be made."""
-    members = store.related(connection, [], [], [], persons) if persons else []
+    answers = ask(connection, [store.related([], [], [], persons)]) if persons else []
+    members = [one for answer in answers for one in store.patients(answer)]
     ours = pairs.prepared(asked)
     return frozenset(
         one.person_id

@@ -13,7 +13,7 @@ from consortium.errors import PermanentError
 NAMESPACE = uuid.UUID("0f3b6d6e-7a0c-5d39-8d2e-3b6f2a9c51d7")
 """Namespace of the ids of people."""
 
-RULE_VERSION = 2
+RULE_VERSION = 3
 """Of the linking rules in `consortium.identity.decide`; grows with every change that could link differently.
 """
 
@@ -43,6 +43,8 @@ class Facts:
     phone: str | None = None
     address: str | None = None
     deceased: bool | None = None
+    vip: bool | None = None
+    """Whether the campus says that this is a VIP; a name such as 贵宾 or 匿名 says so too, see `is_vip`."""
 
 
 @dataclass(frozen=True, slots=True)

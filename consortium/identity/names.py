@@ -17,7 +17,7 @@ _BRACKETS = re.compile(r"[((\[【].*?[))\]】]")
 
 _PLACEHOLDER = re.compile(
     r"(无(姓)?名(氏|男|女|尸)?.*"
-    r"|未知.*|未命名|不详|不明|姓名不详|待查|未提供|佚名|匿名|隐名|保密.*|化名.*|测试.*"
+    r"|未知.*|未命名|不详|不明|姓名不详|待查|未提供|佚名|测试.*"
     r"|路人.*|患者.*|病人.*|三无.*|流浪.*|(男|女)(性)?(患者)?[一二三四甲乙0-9]*|(急诊|抢救)[0-9a-z]+"
     r"|.*(之|的)(子|女|婴|儿|幼|男|女婴|男婴|婴儿|长子|次子|长女|次女|大宝|小宝|大|小|双胞胎)[一二三四甲乙大小0-9a-z]?"
     r"|.+[子女男儿][0-9a-z]"
@@ -25,8 +25,10 @@ _PLACEHOLDER = re.compile(
     r"|.*新生儿.*|.*双胞胎.*|.*宝宝|毛毛|小毛头"
     r"|某某.*|.*某某?"
     r"|.*[*×?□■○_#].*|.*[\u3400-\u9fff]x{1,3}"
-    r"|vip.*|(unknown|noname|anonymous|test|n/?a|x+)\d*|(john|jane) ?doe\d*)"
+    r"|(unknown|noname|test|n/?a|x+)\d*|(john|jane) ?doe\d*)"
 )
+
+_ALIAS = re.compile(r"(vip(?![a-z])|贵宾|要客|首长|特需|匿名|隐名|保密|化名|anonymous).*")
 
 
 def key(name: str) -> str:
@@ -46,7 +48,15 @@ def is_placeholder(name: str) -> bool:
     (无名氏, 未知, 路人甲), or somebody who must not be known (张**, 保密). It says nothing of who this is.
     """
     bare = _BRACKETS.sub("", key(name))
-    return not bare or _PLACEHOLDER.fullmatch(bare) is not None
+    return not bare or _PLACEHOLDER.fullmatch(bare) is not None or _ALIAS.fullmatch(bare) is not None
+
+
+def is_alias(name: str) -> bool:
+    """Whether this is what a VIP or somebody anonymous is registered by: 贵宾3, VIP-0012, 匿名, 保密, 化名.
+    Not 无名氏, whom nobody knows, nor 张**, which is a name that the campus's software masked.
+    """
+    bare = _BRACKETS.sub("", key(name))
+    return _ALIAS.fullmatch(bare) is not None
 
 
 def _narrow(character: str) -> str:

@@ -13,6 +13,7 @@ from consortium.identity.matching import Model
 from consortium.identity.matching.screening import Glance, Screen
 from consortium.identity.model import SourcePatient
 from consortium.identity.pairs import Pairs, Suspect, keys, prepared, weigh_pair
+from consortium.identity.pipeline import Answer, Question
 from consortium.identity.store import Number
 
 
@@ -24,7 +25,8 @@ class Neighbours:
         self._connection = connection
         self._model = model
         self._by_key: dict[str, list[SourcePatient]] = {}
-        self._alike: frozenset[int] | None = None
+        self.alike: Sequence[SourcePatient] = ()
+        """Who is one person with some of the patients, as they are without a lock."""
         self.searched: set[Number] = set()
         """Whose blocks were searched."""
         self.crowded: frozenset[str] = frozenset()
@@ -36,18 +38,21 @@ class Neighbours:
         found = (p for room in self._by_key.values() for p in room)
         return {p.id: p.link.person_id for p in found if p.link is not None}
 
-    def alike(self, patients: Sequence[SourcePatient], loaded: Sequence[SourcePatient]) -> frozenset[int]:
-        """Search for candidates, some of whom are loaded already, and return those that are one person with
-        some of the patients; the second time in a pass, the same again.
-        """
-        if self._alike is None:
-            self._search(patients, {p.id: p for p in loaded})
-            pairs = Pairs()
-            for patient in patients:
-                self._weigh(patient, self._candidates(patient), pairs)
-            own = {p.id for p in patients}
-            self._alike = frozenset(id_ for edge in pairs.edges for id_ in edge.pair if id_ not in own)
-        return self._alike
+    def question(self, patients: Sequence[SourcePatient]) -> Question:
+        """Ask who stands in the blocks of some patients."""
+        return blocks.glance(_keys(patients), self._model.block_limit)
+
+    def answered(
+        self, patients: Sequence[SourcePatient], loaded: Sequence[SourcePatient], answer: Answer
+    ) -> None:
+        """Take the answer, and weigh those that are worth it; some are loaded already."""
+        self._search(patients, {p.id: p for p in loaded}, answer)
+        pairs = Pairs()
+        for patient in patients:
+            self._weigh(patient, self._candidates(patient), pairs)
+        found = {p.id: p for room in self._by_key.values() for p in room}
+        ids = {id_ for edge in pairs.edges for id_ in edge.pair} - {p.id for p in patients}
+        self.alike = tuple(found[id_] for id_ in sorted(ids))
 
     def suspects(self, patients: Sequence[SourcePatient], loaded: Collection[int]) -> list[Suspect]:
         """Return the pairs of a patient and a candidate beyond those loaded that a person should look at."""
@@ -58,10 +63,11 @@ class Neighbours:
         late = [Suspect(e.pair, "probable", e.weighed) for e in pairs.edges if e.weighed is not None]
         return pairs.suspects + late
 
-    def _search(self, patients: Sequence[SourcePatient], loaded: Mapping[int, SourcePatient]) -> None:
+    def _search(
+        self, patients: Sequence[SourcePatient], loaded: Mapping[int, SourcePatient], answer: Answer
+    ) -> None:
         self.searched = {(p.facility, p.number) for p in patients}
-        wanted = {key for p in patients for key in keys(p)}
-        found, glances = blocks.glance(self._connection, wanted, self._model.block_limit)
+        found, glances = blocks.glanced(_keys(patients), self._model.block_limit, answer)
         self.crowded = found.crowded
         here = {id_: loaded[id_] for id_ in found.ids & loaded.keys()}
         worth = self._screened(patients, found, {i: seen for i, seen in glances.items() if i not in here})
@@ -87,3 +93,7 @@ class Neighbours:
     def _weigh(self, patient: SourcePatient, candidates: Sequence[SourcePatient], into: Pairs) -> None:
         for candidate in candidates:
             weigh_pair(patient, candidate, self._model, into)
+
+
+def _keys(patients: Sequence[SourcePatient]) -> set[str]:
+    return {key for patient in patients for key in keys(patient)}

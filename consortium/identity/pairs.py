@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import combinations
 from typing import Literal
 
-from consortium.identity.matching import Comparable, Model, Weighed, blocks, comparable
+from consortium.identity.matching import Comparable, Model, Weighed, blocks, comparable, is_vip
 from consortium.identity.matching.comparing import strangers
 from consortium.identity.matching.judging import Judged, Reason, judge
 from consortium.identity.model import Facts, Former, SourcePatient
@@ -89,10 +89,11 @@ def _keys(facts: Facts, former: Former) -> frozenset[str]:
 def agree(left: SourcePatient, right: SourcePatient) -> bool:
     """Whether two source patients are one person by ID card: the same valid one, with the same name, or the
     same birth date and names that are not strangers: the date may have been read from a borrowed card.
+    Nobody without a name and no VIP is anybody else so.
     """
     if left.observed.card is None or left.observed.card != right.observed.card:
         return False
-    if any("placeholder_name" in side.observed.evidence for side in (left, right)):
+    if any("placeholder_name" in side.observed.evidence or is_vip(side.facts) for side in (left, right)):
         return False
     if left.observed.name_key and left.observed.name_key == right.observed.name_key:
         return True

@@ -15,7 +15,7 @@ from consortium.identity.model import Facts, Origin, SourcePatient
 
 _NUMBERS = """
 SELECT s.id, s.facility, s.number, s.name, s.sex, s.birth_date, s.id_card, s.phone, s.address, s.deceased,
-       s.merged_into, s.survivor, s.version, s.message_id, s.source_version, s.changed_at,
+       s.vip, s.merged_into, s.survivor, s.version, s.message_id, s.source_version, s.changed_at,
        l.person_id, l.origin, l.rule, l.rule_version, l.weight, l.model_version, l.evidence, l.at
   FROM identity.source_patient s JOIN identity.link l ON l.source_patient_id = s.id
 """

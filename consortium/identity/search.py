@@ -63,6 +63,9 @@ class PersonSearch:
     """Patterns of LIKE, each of which the address fits."""
     known_at: tuple[str, ...] = ()
     """Campuses, of one of which they have a number in use."""
+    vips: bool = False
+    """Also VIPs by what describes them; who names them by our id, or by a campus's number, finds them anyway.
+    """
     limit: int = 50
     after: UUID | None = None
     """`People.after` of the page before."""
@@ -93,6 +96,7 @@ _PERSON = sa.table(
             "phone",
             "address",
             "deceased",
+            "vip",
             "active",
             "changed_at",
         ),
@@ -180,6 +184,8 @@ def successors(connection: sa.Connection, id_: UUID) -> list[UUID]:
 
 def _matching(wanted: PersonSearch) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = [_PERSON.c.active]
+    if not wanted.vips and not _identified(wanted):
+        conditions.append(_PERSON.c.vip.is_not(sa.true()))
     if wanted.ids:
         conditions.append(_PERSON.c.id.in_(wanted.ids))
     if said := _said(wanted):
@@ -194,6 +200,17 @@ def _matching(wanted: PersonSearch) -> list[sa.ColumnElement[bool]]:
         )
         conditions.append(_PERSON.c.id.in_(numbered.where(_SOURCE.c.facility.in_(wanted.known_at), _IN_USE)))
     return conditions
+
+
+def _identified(wanted: PersonSearch) -> bool:
+    """Whether only who is named by our id or a campus's number can be found; an ID card is known to many."""
+    if wanted.ids or (wanted.number is not None and wanted.facility is not None):
+        return True
+    return any(group and all(map(_exact, group)) for group in wanted.held)
+
+
+def _exact(held: Held) -> bool:
+    return held.person is not None or (held.number is not None and held.facility is not None)
 
 
 def _holds(held: Held) -> sa.ColumnElement[bool]:

@@ -11,6 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from consortium.identity.pairs import Pair, Suspect, Verdicts, evidence, waterfall
+from consortium.identity.pipeline import Answer, Question
 
 _STANDING = """
 SELECT left_id, right_id, says, NULL AS reason, NULL::uuid AS left_person, NULL::uuid AS right_person
@@ -57,19 +58,23 @@ class Standing:
         return {id_ for pair in linked for id_ in pair} - set(ids)
 
 
-def standing(connection: sa.Connection, ids: Collection[int]) -> Standing:
-    """Load what stands between these source patients and anybody."""
+def question(ids: Collection[int]) -> Question:
+    """Ask what stands between these source patients and anybody; `standing` reads the answer."""
+    return Question(_STANDING, {"ids": sorted(ids)})
+
+
+def standing(answer: Answer) -> Standing:
+    """Read what stands between some source patients and anybody."""
     says: dict[str, set[Pair]] = {"same": set(), "different": set()}
     reviews: dict[Pair, str] = {}
     persons: dict[int, UUID] = {}
-    rows = connection.exec_driver_sql(_STANDING, {"ids": list(ids)}).all() if ids else ()
-    for row in rows:
-        pair = (row.left_id, row.right_id)
-        if row.says != "review":
-            says[row.says].add(pair)
+    for left, right, said, reason, left_person, right_person in answer.rows:
+        pair = (left, right)
+        if said != "review":
+            says[said].add(pair)
             continue
-        reviews[pair] = row.reason
-        persons |= {row.left_id: row.left_person, row.right_id: row.right_person}
+        reviews[pair] = reason
+        persons |= {left: left_person, right: right_person}
     verdicts = Verdicts(frozenset(says["same"]), frozenset(says["different"]))
     return Standing(verdicts, reviews, persons)
 

@@ -14,11 +14,12 @@ import sqlalchemy as sa
 
 from consortium.identity.decide import FACTS, FORMER
 from consortium.identity.model import Facts, Former, Golden, Link, Observed, Score, SourcePatient
+from consortium.identity.pipeline import Answer, Question, ask
 
 _COLUMNS = """
 SELECT s.id, s.facility, s.number, s.name, s.sex, s.birth_date, s.id_card, s.phone, s.address, s.deceased,
-       s.card, s.name_key, s.evidence, s.merged_into, s.survivor, s.version, s.message_id, s.source_version,
-       s.changed_at, s.former,
+       s.vip, s.card, s.name_key, s.evidence, s.merged_into, s.survivor, s.version, s.message_id,
+       s.source_version, s.changed_at, s.former,
        l.person_id, l.origin, l.rule, l.rule_version, l.weight, l.model_version, l.evidence AS waterfall
   FROM identity.source_patient s LEFT JOIN identity.link l ON l.source_patient_id = s.id
 """
@@ -74,7 +75,7 @@ WITH n AS MATERIALIZED (
 )
 UPDATE identity.source_patient s
    SET name = n.name, sex = n.sex, birth_date = n.birth_date, id_card = n.id_card, phone = n.phone,
-       address = n.address, deceased = n.deceased, card = n.card, name_key = n.name_key,
+       address = n.address, deceased = n.deceased, vip = n.vip, card = n.card, name_key = n.name_key,
        evidence = n.evidence,
        merged_into = n.merged_into, survivor = n.survivor, version = n.version, message_id = n.message_id,
        source_version = n.source_version, changed_at = n.changed_at, former = n.former
@@ -89,7 +90,7 @@ INSERT INTO identity.person SELECT * FROM json_populate_recordset(NULL::identity
 ON CONFLICT (id) DO UPDATE
    SET name = excluded.name, sex = excluded.sex, birth_date = excluded.birth_date, id_card = excluded.id_card,
        phone = excluded.phone, address = excluded.address, deceased = excluded.deceased,
-       active = excluded.active,
+       vip = excluded.vip, active = excluded.active,
        changed_at = excluded.changed_at
 """
 _LINKS = """
@@ -130,7 +131,8 @@ Number = tuple[str, str]
 
 def by_number(connection: sa.Connection, numbers: Collection[Number]) -> list[SourcePatient]:
     """Load and lock the source patients of those numbers, in one order."""
-    return _load(connection, _BY_NUMBER, _numbers(numbers))
+    [found] = ask(connection, [Question(_BY_NUMBER, _numbers(numbers))])  # with the transaction's beginning
+    return patients(found)
 
 
 def by_id(connection: sa.Connection, ids: Collection[int]) -> list[SourcePatient]:
@@ -144,17 +146,18 @@ def as_they_are(connection: sa.Connection, ids: Collection[int]) -> list[SourceP
 
 
 def related(
-    connection: sa.Connection,
-    numbers: Collection[Number],
-    ids: Collection[int],
-    cards: Collection[str],
-    persons: Collection[UUID],
-) -> list[SourcePatient]:
-    """Load the source patients of those numbers and ids, merged into them, with those cards, or of those
-    people.
+    numbers: Collection[Number], ids: Collection[int], cards: Collection[str], persons: Collection[UUID]
+) -> Question:
+    """Ask for the source patients of those numbers and ids, merged into them, with those cards, or of those
+    people; `patients` reads the answer.
     """
     extra = {"ids": list(ids), "cards": list(cards), "persons": list(persons)}
-    return _load(connection, _RELATED, _numbers(numbers) | extra)
+    return Question(_RELATED, _numbers(numbers) | extra)
+
+
+def patients(answer: Answer) -> list[SourcePatient]:
+    """Read source patients."""
+    return [_patient(row) for row in answer.mappings()]
 
 
 def survivor_of(connection: sa.Connection, source_patient_id: int) -> int:
@@ -163,16 +166,14 @@ def survivor_of(connection: sa.Connection, source_patient_id: int) -> int:
     return found
 
 
-def lock(connection: sa.Connection, names: Iterable[Sequence[str]]) -> None:
+def lock(names: Iterable[Sequence[str]]) -> Question:
     """Wait until this transaction alone decides about those numbers, cards and people."""
-    keys = sorted({_lock_key(name) for name in names})
-    if keys:
-        connection.exec_driver_sql(_LOCK, {"keys": keys})
+    return Question(_LOCK, {"keys": sorted({_lock_key(name) for name in names})})
 
 
-def next_ids(connection: sa.Connection, count: int) -> list[int]:
-    """Return ids for new source patients."""
-    return [row[0] for row in connection.exec_driver_sql(_NEXT_IDS, {"count": count})] if count else []
+def next_ids(count: int) -> Question:
+    """Ask for ids for new source patients, a row each."""
+    return Question(_NEXT_IDS, {"count": count})
 
 
 def insert(connection: sa.Connection, patients: Sequence[SourcePatient]) -> None:
@@ -214,10 +215,10 @@ def write_links(connection: sa.Connection, moves: Sequence[Mapping[str, Any]]) -
 
 
 def _load(connection: sa.Connection, statement: str, parameters: dict[str, Any]) -> list[SourcePatient]:
-    return [_patient(row) for row in connection.exec_driver_sql(statement, parameters).mappings()]
+    return [_patient(dict(row)) for row in connection.exec_driver_sql(statement, parameters).mappings()]
 
 
-def _patient(row: sa.RowMapping) -> SourcePatient:
+def _patient(row: Mapping[str, Any]) -> SourcePatient:
     person = row["person_id"]
     link = (
         None if person is None else Link(person, row["origin"], row["rule"], row["rule_version"], _score(row))
@@ -239,7 +240,7 @@ def _patient(row: sa.RowMapping) -> SourcePatient:
     )
 
 
-def _score(row: sa.RowMapping) -> Score | None:
+def _score(row: Mapping[str, Any]) -> Score | None:
     if row["weight"] is None:
         return None
     steps = tuple((step["field"], step["level"], step["weight"]) for step in row["waterfall"])

@@ -18,6 +18,7 @@ import yaml
 from consortium.errors import PermanentError
 from consortium.identity import idcard
 from consortium.identity.decide import FACTS
+from consortium.identity.matching import is_vip
 from consortium.identity.model import Facts, Golden, SourcePatient
 
 ONLY = "only"
@@ -99,6 +100,8 @@ def _ranks(member: SourcePatient, word: Any, field: str, rules: Rules) -> tuple[
 
 def _word(member: SourcePatient, field: str) -> Any:
     said = getattr(member.facts, field)
+    if field == "vip":
+        return is_vip(member.facts) or said
     return member.observed.card or said if field == "id_card" else said
 
 
@@ -125,6 +128,7 @@ CRITERIA: Mapping[str, Criterion] = {
     "valid_card": lambda member, _word, _rules: member.observed.card is None,
     "verified": lambda member, _word, _rules: not _verified(member),
     "card_agrees": lambda member, word, _rules: not _card_agrees(member, word),
+    "protected": lambda _member, word, _rules: not word,
     "specific": lambda _member, word, _rules: word not in ("male", "female"),
     "well_formed": lambda _member, word, _rules: sum(map(str.isdigit, word)) < PHONE_DIGITS,
     "most_complete": lambda _member, word, _rules: -len(word),

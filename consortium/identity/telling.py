@@ -26,6 +26,7 @@ FIELDS: Mapping[str, Told] = {
     "phone": Told("电话", "phone"),
     "address": Told("地址", "address"),
     "deceased": Told("是否死亡", "deceased"),
+    "vip": Told("贵宾或匿名", "VIP or anonymous"),
 }
 REASONS: Mapping[str, Told] = {
     "probable": Told("很可能是同一人，但证据不足以自动合并", "probably one person, but not surely"),
@@ -38,8 +39,8 @@ REASONS: Mapping[str, Told] = {
         "born on one day, at one address or phone, by other given names: they may be twins",
     ),
     "placeholder": Told(
-        "其中一方没有真实姓名（新生儿、无名氏或匿名）",
-        "one of them has no real name: newborn, unknown or anonymous",
+        "其中一方没有真实姓名（新生儿、无名氏或姓名被遮盖）",
+        "one of them has no real name: newborn, unknown, or masked",
     ),
     "overlay": Told(
         "姓名与出生日期或身份证号同时改变：该患者编号可能被另一人占用",
@@ -73,6 +74,7 @@ CRITERIA: Mapping[str, Told] = {
     "valid_card": Told("有效身份证号优先", "a valid ID card goes first"),
     "verified": Told("出示过与出生日期、性别相符的有效身份证", "shown with a valid, agreeing ID card"),
     "card_agrees": Told("与该编号的有效身份证一致", "the number's own valid ID card says so too"),
+    "protected": Told("任一院区标记为贵宾即保护", "one campus says VIP, and that protects"),
     "specific": Told("明确的性别优先", "male and female go before other and unknown"),
     "well_formed": Told("号码完整者优先", "a whole phone number goes first"),
     "most_complete": Told("内容更完整", "the longer text goes first"),

@@ -32,7 +32,7 @@ from consortium.records.query import Row
 from consortium.records.tables import Table
 
 _PATIENT = sa.text(
-    "SELECT number, name, sex, birth_date, id_card, phone, address, deceased"
+    "SELECT number, name, sex, birth_date, id_card, phone, address, deceased, vip"
     " FROM identity.source_patient WHERE facility = :facility AND number = :number"
 )
 F = TypeVar("F", bound=Fact)

@@ -68,6 +68,9 @@ class Patient(Fact):
     phone: Text | None = None
     address: Text | None = None
     deceased: bool | None = None
+    vip: bool | None = Field(
+        default=None, description="a VIP: never linked by automation, found by those permitted alone"
+    )
 
 
 class Merge(Fact):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from bus.fhir.extensions import ENCOUNTER, KNOWN, value_of
+from bus.fhir.extensions import ENCOUNTER, IMPORTANCE, KNOWN, value_of
 from bus.fhir.reading import (
     allergy_intolerance,
     charge_item,
@@ -324,7 +324,7 @@ class _Assembly:
             for element in sorted(part.resource.keys() - _EVERY - _ELEMENTS[part.type]):
                 yield _note(f"{part.path}.{element}")
             for number, one in enumerate(part.resource.get("extension", ())):
-                if one.get("url") not in KNOWN:
+                if one.get("url") not in KNOWN and (part.type, one.get("url")) != ("Patient", IMPORTANCE):
                     yield _note(f"{part.path}.extension[{number}]")
 
 

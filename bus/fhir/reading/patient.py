@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bus.fhir.extensions import vip
 from bus.fhir.reading.elements import Reader, given
 from bus.fhir.reading.keys import identifiers
 from bus.fhir.shapes import Resource
@@ -14,6 +15,8 @@ ELEMENTS = frozenset(
     {"identifier", "active", "name", "telecom", "gender", "birthDate", "address", "link"}
     | {"deceasedBoolean", "deceasedDateTime"}
 )
+CELEBRITY = "CEL"
+"""v3-ActCode, ActInformationSensitivityPolicy: people of public interest."""
 _SEXES: dict[str, Sex] = {"male": "male", "female": "female", "other": "other", "unknown": "unknown"}
 
 
@@ -30,6 +33,7 @@ def patient(reader: Reader) -> Patient:
             phone=_phone(resource),
             address=_address(resource),
             deceased=_deceased(resource),
+            vip=_vip(resource),
         ),
     )
 
@@ -92,6 +96,12 @@ def _address(resource: Any) -> str | None:
         if text := one.get("text") or "".join(filter(None, parts)):
             return str(text)
     return None
+
+
+def _vip(resource: Any) -> bool | None:
+    """A VIP by importance; or by a security label for people of public interest."""
+    labels = resource.get("meta", {}).get("security", ())
+    return True if any(label.get("code") == CELEBRITY for label in labels) else vip(resource)
 
 
 def _deceased(resource: Any) -> bool | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from bus.fhir.extensions import importance
 from bus.fhir.shapes import Resource, Row, identifier, meta, reference, without_empty
 from bus.fhir.systems import ID_CARD, Systems
 
@@ -17,6 +18,7 @@ def patient(row: Row, systems: Systems, successors: Sequence[UUID] = ()) -> Reso
             "resourceType": "Patient",
             "id": str(row["id"]),
             "meta": meta(row),
+            "extension": importance(row["vip"]),
             "identifier": _identifiers(row, systems),
             "active": row["active"],
             "name": [{"use": "official", "text": row["name"]}] if row["name"] else None,

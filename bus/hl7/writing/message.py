@@ -67,8 +67,8 @@ def write(change: Change, heading: Heading) -> bytes:
 
 
 def _body(change: Change, heading: Heading) -> _Body:
-    visit = [patient.pv1(change.encounter)]
-    stay = visit if change.encounter else []
+    visit = [patient.pv1(change.encounter, change.patient.vip)]
+    stay = visit if change.encounter or change.patient.vip is not None else []
     match change.kind:
         case Kind.ORDER:
             name = orders.name(change.orders, heading.version)
@@ -95,7 +95,8 @@ def _body(change: Change, heading: Heading) -> _Body:
 def _adt(change: Change, heading: Heading, visit: list[Segment]) -> _Body:
     event = patient.event(change)
     if change.merge is not None:
-        segments = [patient.mrg(change.merge.retired, heading.facility, heading.domain)]
+        told = visit if change.patient.vip is not None else []
+        segments = [patient.mrg(change.merge.retired, heading.facility, heading.domain), *told]
     else:
         diagnoses = patient.dg1(change.encounter) if change.encounter else []
         segments = [*visit, *diagnoses]

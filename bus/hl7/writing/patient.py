@@ -70,10 +70,11 @@ def mrg(retired: str, facility: str, domain: str) -> Segment:
     return segment("MRG", {1: _number(retired, facility, domain)})
 
 
-def pv1(visit: Encounter | None) -> Segment:
-    """Return PV1; class N (not applicable) where there is no visit."""
+def pv1(visit: Encounter | None, vip: bool | None = None) -> Segment:
+    """Return PV1; class N (not applicable) where there is no visit. `vip`: of the patient."""
+    said = {True: "VIP", False: "N", None: ""}[vip]
     if visit is None:
-        return segment("PV1", {1: "1", 2: "N"})
+        return segment("PV1", {1: "1", 2: "N", 16: said})
     return segment(
         "PV1",
         {
@@ -82,6 +83,7 @@ def pv1(visit: Encounter | None) -> Segment:
             3: f"^^{text(visit.bed)}" if visit.bed else "",
             7: staff(visit.doctor),
             10: coded(visit.department),
+            16: said,
             19: text(visit.number),
             44: time(visit.start),
             45: time(visit.end),

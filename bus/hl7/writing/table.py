@@ -28,6 +28,7 @@ ROWS = tuple(
         ("patient.phone", "PID-13.1", "Patient.telecom.value"),
         ("patient.address", "PID-11.1", "Patient.address.text"),
         ("patient.deceased", "PID-30", "Patient.deceasedBoolean"),
+        ("patient.vip", "PV1-16", "Patient.extension"),
         ("merge.retired", "MRG-1.1", "Patient.link.other.identifier"),
         ("encounter.number", "PV1-19.1", "Encounter.identifier"),
         ("encounter.class_", "PV1-2", "Encounter.class.code"),

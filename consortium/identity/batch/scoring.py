@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,10 +37,12 @@ def judged(known: Known, chunks: Iterable[Chunk], processes: int) -> Iterator[Pa
         return
     global _known
     _known = known
+    gc.freeze()  # else the collector writes to every object, and each process gets its own copy of all
     try:
         with multiprocessing.get_context("fork").Pool(processes) as pool:
             yield from pool.imap(_forked, chunks)
     finally:
+        gc.unfreeze()
         _known = None
 
 

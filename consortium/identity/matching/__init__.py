@@ -8,7 +8,7 @@ from consortium.identity.matching.blocking import blocks
 from consortium.identity.matching.comparing import Vector, compare
 from consortium.identity.matching.model import FIELDS, LEVELS, MISSING, FieldName, Level, Model
 from consortium.identity.matching.model_file import active, dump, load
-from consortium.identity.matching.preparing import comparable
+from consortium.identity.matching.preparing import comparable, is_vip
 from consortium.identity.matching.values import Address, Comparable, Name
 from consortium.identity.matching.weighing import Step, Weighed, weigh
 
@@ -30,6 +30,7 @@ __all__ = [
     "comparable",
     "compare",
     "dump",
+    "is_vip",
     "load",
     "weigh",
 ]

@@ -18,7 +18,10 @@ def blocks(patient: Comparable) -> set[str]:
 
     By what is read aloud, so that homophones meet: full name with the year, and with month and day, of birth
     (one of them survives a typing error), with the address; surname with the date of birth; a telephone.
+    A VIP stands in none.
     """
+    if patient.vip:
+        return set()
     keys = {f"phone:{phone}" for phone in patient.phones | patient.former_phones}
     for name in _present_and(patient.name, patient.former_names):
         keys.update(_by_name(name, patient.birth_date, patient.address))

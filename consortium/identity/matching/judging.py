@@ -34,7 +34,7 @@ def judge(left: Comparable, right: Comparable, model: Model) -> Judged:
     """Return what follows from comparing two source patients, neither of whom has a manual verdict."""
     vector = compare(left, right)
     weighed = weigh(vector, left, right, model)
-    if household(vector):
+    if left.vip or right.vip or household(vector):
         return Judged("none", "probable", vector, weighed)
     if left.stand_in or right.stand_in:
         return Judged(_at_most_review(weighed, model), "placeholder", vector, weighed)

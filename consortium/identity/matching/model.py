@@ -9,7 +9,7 @@ weight and the sum over its fields: the log2 of the odds that the two are one pe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log2
 from types import MappingProxyType
@@ -76,6 +76,8 @@ class Model:
     """
     block_limit: int = 200
     """A block with more source patients than this is not searched, but counted."""
+    numbers: int = 20_000_000
+    """How many source patients the prior is for."""
 
     def __post_init__(self) -> None:
         """Refuse a model that lacks a level, or whose thresholds cross."""
@@ -89,6 +91,15 @@ class Model:
         for table in ("surname", "given", "name", "phone"):
             if "" not in self.frequencies.get(table, ()):
                 raise ValueError(f"the frequencies of {table} must be there, with one of what is not listed")
+
+    def for_numbers(self, numbers: int) -> Model:
+        """Return the model for so many source patients: each has as many others of its person, and the fewer
+        there are to choose from, the more does an agreement say. All else stays.
+        """
+        if numbers < 1:
+            raise ValueError("a model is for one source patient or more")
+        prior = min(self.prior * self.numbers / numbers, 0.5)
+        return replace(self, prior=prior, numbers=numbers, version=f"{self.version}/{numbers}")
 
     @cached_property
     def prior_weight(self) -> float:

@@ -63,4 +63,5 @@ def _model(said: dict[str, Any]) -> Model:
         fields=fields,
         frequencies=said["frequencies"],
         block_limit=int(said["block_limit"]),
+        numbers=int(said.get("numbers", Model.numbers)),
     )

@@ -40,7 +40,15 @@ def comparable(facts: Facts, former: Former | None = None) -> Comparable:
         former_phones=frozenset(p for text in then.phone for p in phones(text)),
         former_addresses=tuple(a for a in map(addresses.address, then.address) if a is not None),
         stand_in=facts.name is not None and names.is_placeholder(facts.name),
+        vip=is_vip(facts),
     )
+
+
+def is_vip(facts: Facts) -> bool:
+    """Whether this is a VIP, or somebody anonymous by their own wish: a campus says so, else the name."""
+    if facts.vip is not None:
+        return facts.vip
+    return facts.name is not None and names.is_alias(facts.name)
 
 
 @lru_cache(maxsize=8192)

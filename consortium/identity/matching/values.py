@@ -67,3 +67,5 @@ class Comparable:
     former_addresses: tuple[Address, ...] = ()
     stand_in: bool = False
     """A newborn without a name, an unknown patient, a masked name: never linked without a person's look."""
+    vip: bool = False
+    """A VIP, or anonymous by their own wish: in no block, never linked and never asked about."""

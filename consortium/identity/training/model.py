@@ -57,6 +57,7 @@ def train(
         base,
         version=version,
         prior=_figure(prior),
+        numbers=max(population, len(sample)),
         fields=fields,
         frequencies=_frequencies(sample, base, fields["phone"]["exact"].u),
     )

@@ -268,6 +268,24 @@ async def test_restricted_documents_are_not_found_across_patients(
     assert own["total"] == 1
 
 
+async def test_documents_of_vips_are_not_found_across_patients(
+    client: httpx.AsyncClient, engine: sa.Engine, as_: As, store: FolderStore
+) -> None:
+    kept(engine, "D1", "高血压", "HP", of="P1")
+    kept(engine, "D2", "高血压", "HP", of="P2")
+    indexed(engine, store)
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "UPDATE identity.person SET vip = true WHERE id ="
+                " (SELECT person_id FROM identity.link JOIN identity.source_patient s"
+                " ON s.id = source_patient_id WHERE s.number = 'P1') RETURNING id"
+            )
+        ).one()
+    page = await found(client, as_("manager.group"), ACROSS, "高血压", reason="质控")
+    assert page["total"] == 1
+
+
 async def test_what_most_documents_say_is_found_in_their_order_page_by_page(
     client: httpx.AsyncClient, engine: sa.Engine, as_: As, store: FolderStore
 ) -> None:

@@ -276,3 +276,26 @@ async def test_41_iti_78_and_119_are_audited(asker: Asker, engine: sa.Engine, wa
     assert searched.entry.persons == matched.entry.persons == [wang]
     assert {searched.entry.action, matched.entry.action} == {"patient.query"}
     assert matched.entry.resource == "POST /fhir/Patient/$match"
+
+
+async def test_a_vip_is_found_by_number_and_by_who_was_given_the_permission(
+    client: httpx.AsyncClient, engine: sa.Engine, as_: As, asker: Asker
+) -> None:
+    star = Patient(number="HP-20", name="司徒明星", sex="female", birth_date=date(1990, 1, 1), vip=True)
+    write(engine, "HP", 600, Change(kind=Kind.PATIENT, patient=star))
+    doctor = Asker(client, as_("doctor.huangpu"))
+    assert await doctor.names(name="司徒") == await asker.names(name="司徒") == set()
+    found = await doctor.search(identifier=f"{HP}|HP-20")
+    [resource] = [one["resource"] for one in found["entry"]]
+    assert resource["name"][0]["text"] == "司徒明星"
+    [importance] = resource["extension"]
+    assert importance["valueCodeableConcept"]["coding"][0]["code"] == "VIP"
+    described = {"resourceType": "Patient", "name": [{"text": "司徒明星"}], "birthDate": "1990-01-01"}
+    assert (await doctor.match(described))["total"] == 0
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE access.account SET permissions = '{vip}' WHERE username = 'doctor.huangpu'")
+        )
+    permitted = Asker(client, as_("doctor.huangpu"))
+    assert await permitted.names(name="司徒") == {"司徒明星"}
+    assert await asker.names(name="司徒") == set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import pytest
 
 from bus.identity.console import identity_main
 from consortium.access import audit
+from consortium.identity.matching import active, load
 from runtime import settings
 from runtime.settings import Settings
 from tests.integration.bus.clinic import engine_of
@@ -128,3 +130,16 @@ def test_it_speaks_chinese(run: Run, waiting: UUID, monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("LC_ALL", raising=False)
     assert "姓名一致" in run("show", str(waiting))[1]
     assert "审核：待处理 1" in run("dashboard")[1]
+
+
+def test_the_model_is_told_and_written_for_another_size(
+    run: Run, waiting: UUID, database_url: str, tmp_path: Path
+) -> None:
+    told_of = told(run, "model")
+    assert (told_of["numbers"], told_of["stored"]) == (20_000_000, 2)
+    out = tmp_path / "model.json"
+    assert told(run, "model", "--numbers", "300000", "--out", str(out))["version"].endswith("/300000")
+    assert load(out).prior == pytest.approx(active().prior * 20_000_000 / 300_000)
+    status, _, error = run("model", "--numbers", "1", "--out", str(out))
+    assert (status, "2 numbers are stored" in error) == (1, True)
+    assert run("model", "--numbers", "300000")[0] == 1

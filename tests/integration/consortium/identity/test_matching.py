@@ -1,5 +1,6 @@
 """Probable links, reviews and decisions on a real PostgreSQL."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consortium.errors import ConflictError, PermanentError
-from consortium.identity import service
+from consortium.identity import census, pipeline, service, store
 from consortium.identity.census import Census, Statement
 from consortium.identity.matching import active
 from consortium.records.model import Merge, Patient, Provenance
@@ -235,12 +236,44 @@ def test_numbers_from_before_the_model_are_found_once_everybody_was_relinked(
     assert len(ledger(connection)) == written
 
 
-def test_what_changes_nothing_asks_nothing_more(connection: sa.Connection) -> None:
+def counted(connection: sa.Connection, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count the statements of this connection from now on, and the round trips for those that are asked."""
+    seen: Counter[str] = Counter()
+
+    def ask(on: sa.Connection, questions: Sequence[pipeline.Question]) -> list[pipeline.Answer]:
+        seen.update(asked=len(questions), trips=1)
+        return pipeline.ask(on, questions)
+
+    monkeypatch.setattr(census, "ask", ask)
+    monkeypatch.setattr(store, "ask", ask)
+    sa.event.listen(connection, "before_cursor_execute", lambda *_: seen.update(others=1))
+    return seen
+
+
+def test_what_changes_nothing_asks_nothing_more(
+    connection: sa.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     register(connection, 1, "MAIN.a", **WHO)
-    asked: list[str] = []
-    sa.event.listen(connection, "before_cursor_execute", lambda *a: asked.append(a[2]))
+    seen = counted(connection, monkeypatch)
     register(connection, 2, "MAIN.a", **WHO)
-    assert len(asked) == 2  # the row is loaded, and written with the message that spoke last
+    assert seen == {
+        "asked": 1,
+        "trips": 1,
+        "others": 1,
+    }  # loaded, and written with the message that spoke last
+
+
+def test_the_rows_of_a_registration_are_asked_for_in_few_round_trips(
+    connection: sa.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = counted(connection, monkeypatch)
+    register(connection, 1, "MAIN.a", **WHO)
+    assert seen["trips"] == 2  # the number; then locks, cards and people, decisions, blocks, and an id
+    seen.clear()
+    register(connection, 2, "HP.b", **WHO)
+    assert seen["trips"] == 3  # once more, with the lock of the person that was found
+    assert seen["others"] == 5  # the candidate; then what is written, in one trip
+    assert together(connection) == {frozenset({"MAIN.a", "HP.b"})}
 
 
 def test_two_transactions_with_one_new_person_end_in_one(engine: sa.Engine) -> None:

@@ -40,6 +40,7 @@ PATIENT: Tree = {
     "phone": "PID-13.1",
     "address": "PID-11.1",
     "deceased": "PID-30",
+    "vip": words("PV1-16", {"true": "VIP", "false": "N"}),
 }
 VISIT: Tree = {
     "number": "PV1-19.1",

@@ -33,6 +33,7 @@ FACTS: dict[str, dict[str, Any]] = {
         "phone": "138",
         "address": "天河路1号",
         "deceased": False,
+        "vip": True,
     },
     "encounter": {
         "number": "V1",

@@ -105,3 +105,19 @@ def test_a_message_without_its_wrapper_is_told_by_its_place(gone: str) -> None:
     root.remove(element)
     with pytest.raises(StructureError, match=gone):
         heading(root)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ('<veryImportantPersonCode code="VIP"/>', True),
+        ('<veryImportantPersonCode code="GOVT"/>', True),
+        ('<veryImportantPersonCode nullFlavor="NA"/>', False),
+        ('<veryImportantPersonCode nullFlavor="UNK"/>', None),
+        ("", None),
+    ],
+)
+def test_a_very_important_person_is_a_vip(said: str, expected: bool | None) -> None:
+    person = f"{said}<patientPerson><name>贵宾3</name></patientPerson>"
+    message = v3.registration("PRPA_IN201301UV02", v3.ii(HP, "HP-7"), person)
+    assert read(message).patient.vip is expected

@@ -50,6 +50,7 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.MESSAGE_BODY_READ: set(),
     Action.MESSAGE_EDIT: set(),
     Action.DOCUMENT_SEARCH: set(),
+    Action.VIP_FIND: set(),
     Action.METRICS_READ: {(role, "shared", "operations") for role in ("admin", "engineer", "ops")},
     Action.ALERT_READ: {(role, "shared", "operations") for role in ("admin", "engineer", "ops")},
     Action.ALERT_ACKNOWLEDGE: {(role, "shared", "operations") for role in ("engineer", "ops")},
@@ -166,6 +167,18 @@ def test_a_search_in_the_documents_of_many_needs_a_permission_given_by_name(role
             and purpose in (Purpose.TREATMENT, Purpose.OPERATIONS, Purpose.ADMINISTRATION)
         )
         assert decide(who, Action.DOCUMENT_SEARCH, WHERE[where], purpose).allow is expected
+
+
+@pytest.mark.parametrize("role", Role)
+def test_vips_are_found_by_clinicians_with_a_permission_given_by_name(role: Role) -> None:
+    for where, purpose in itertools.product(Relation, Purpose):
+        who = user(role, where, Permission.VIP)
+        expected = (
+            role in (Role.DOCTOR, Role.COORDINATOR)
+            and where is Relation.SHARED
+            and purpose is Purpose.TREATMENT
+        )
+        assert decide(who, Action.VIP_FIND, WHERE[where], purpose).allow is expected
 
 
 @pytest.mark.parametrize("where", [Relation.CAMPUS, Relation.OTHER, Relation.SHARED])

@@ -65,7 +65,45 @@ def test_these_are_no_names(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["王珅", "欧阳子之", "婴宁", "李子", "买买提·吐尔逊", "未央", "无忌", "Anne Wu", "白某一"]
+    "name",
+    [
+        "匿名",
+        "匿 名",
+        "VIP",
+        "ＶＩＰ０１",
+        "vip-12",
+        "VIP张",
+        "贵宾3",
+        "保密",
+        "保密(产科)",
+        "化名李某",
+        "Anonymous",
+    ],
+)
+def test_these_are_aliases_and_no_names(name: str) -> None:
+    assert names.is_alias(name)
+    assert names.is_placeholder(name)
+
+
+@pytest.mark.parametrize("name", ["无名氏", "张**", "王芳之女", "Vipul Sharma", "王保密", "贵斌", ""])
+def test_these_are_no_aliases(name: str) -> None:
+    assert not names.is_alias(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "王珅",
+        "欧阳子之",
+        "婴宁",
+        "李子",
+        "买买提·吐尔逊",
+        "未央",
+        "无忌",
+        "Anne Wu",
+        "白某一",
+        "Vipul Sharma",
+    ],
 )
 def test_these_are_names(name: str) -> None:
     assert not names.is_placeholder(name)

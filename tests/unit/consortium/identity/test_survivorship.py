@@ -113,3 +113,10 @@ def test_rules_that_cannot_be_are_refused(text: str, told: str) -> None:
 
 def test_a_record_that_has_no_other_word_is_told_by_number() -> None:
     assert choice("sex", number(7, sex="male")).source_patient_id == 7
+
+
+def test_that_one_campus_says_vip_protects_the_person() -> None:
+    assert choice("vip", number(1, vip=True), number(2, vip=False)).value is True
+    assert choice("vip", number(1, name="贵宾3"), number(2, name="王珅")).value is True
+    assert choice("vip", number(1, name="贵宾3", vip=False), number(2, name="王珅")).value is False
+    assert choice("vip", number(1, name="王珅")).value is None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from consortium.identity.matching import Model, active, comparable, compare, weigh
+from consortium.identity.matching import Model, active, blocks, comparable, compare, weigh
 from consortium.identity.matching.judging import Judged, apart, judge
 from consortium.identity.model import Facts
 
@@ -111,3 +111,15 @@ def test_contradicting_cards_keep_two_apart_who_are_like_a_third() -> None:
     assert apart(one, comparable(facts("王子涵", id_card="440105199003072393")))
     assert not apart(one, comparable(facts("王子轩", id_card=CARD)))
     assert not apart(one, comparable(facts("王子轩")))
+
+
+@pytest.mark.parametrize("said", [{"vip": True}, {"name": "贵宾3"}, {"name": "匿名"}])
+def test_a_vip_is_nobody_else_and_nobody_is_asked(said: dict[str, Any]) -> None:
+    vip = replace(facts(id_card=CARD), **said)
+    assert judged(vip, facts(id_card=CARD)).band == judged(vip, vip).band == "none"
+    assert blocks(comparable(vip)) == set()
+
+
+def test_who_is_no_vip_is_judged_by_the_name() -> None:
+    assert judged(facts(vip=False), facts()).band == "automatic"
+    assert judged(facts("贵宾3", id_card=CARD, vip=False), facts(id_card=CARD)).reason == "placeholder"

@@ -60,3 +60,14 @@ def test_a_file_that_is_not_there_is_no_model(tmp_path: Path) -> None:
 def test_a_level_needs_probabilities(m: float, u: float) -> None:
     with pytest.raises(ValueError, match="probabilities"):
         Level(m, u)
+
+
+def test_a_model_for_fewer_numbers_says_more_by_each_agreement(tmp_path: Path) -> None:
+    shipped = active()
+    small = shipped.for_numbers(shipped.numbers // 64)
+    assert small.prior_weight == pytest.approx(shipped.prior_weight + 6, abs=1e-4)
+    assert (small.numbers, small.version) == (312_500, f"{shipped.version}/312500")
+    dump(small, tmp_path / "model.json")
+    assert load(tmp_path / "model.json") == small
+    with pytest.raises(ValueError, match="one source patient"):
+        shipped.for_numbers(0)
