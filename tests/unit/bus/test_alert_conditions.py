@@ -85,7 +85,7 @@ def test_a_threshold_of_nothing_is_not_watched() -> None:
         [Standing("ward-b", 9e9, 99, open=True)],
         [Unhanded("his", "main-his", 9e9)],
     )
-    off = Limits(0, 0, 0, {}, 0, 0, ("relay",), 0, 0, 0, 0, breakers=False)
+    off = Limits(0, 0, 0, {}, 0, 0, ("relay",), 0, 0, 0, 0, breakers=False, store_seconds=0)
     assert readings(trouble, off) == []
 
 
