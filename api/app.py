@@ -165,9 +165,11 @@ def _lifespan(parts: Platform, doorway: uploads.Doorway) -> Lifespan[FastAPI]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
-        beating = asyncio.create_task(
-            beat(parts.settings.database_url, "api", doorway.detail), name="heartbeat"
-        )
+
+        def detail() -> dict[str, dict[str, int]]:
+            return {**doorway.detail(), "ihe": parts.ihe_counts.detail()}
+
+        beating = asyncio.create_task(beat(parts.settings.database_url, "api", detail), name="heartbeat")
         try:
             with (
                 following(parts.settings, parts.statements),

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from adapters.credentials import Basic, parse
+from adapters.ihe.counts import Fate
 from adapters.ihe.faults import Blame, Fault, FaultError
 from adapters.ihe.server import Call, Endpoint, Limits, Operation, Seen
 from api.caller import Caller
@@ -64,6 +65,8 @@ class Transaction:
     """Runs in a thread."""
     does_async: DoesAsync | None = None
     """For what waits for other systems; given instead of `does`."""
+    fate: Callable[[etree._Element], Fate] | None = None
+    """Reads in an answer what became of the content that was sent; None: a question."""
     resource: str | None = None
     """What the audit calls it; None: its name and address."""
 
@@ -100,7 +103,10 @@ def route(
             await run_in_threadpool(keep, seen.caller, seen.body, fault)
         await run_in_threadpool(_note_fault, seen.caller, named.get(seen.action or ""), fault)
 
-    return Endpoint(operations, signed_in, limits, failed, unaddressed=unaddressed).route(path)
+    endpoint = Endpoint(
+        operations, signed_in, limits, failed, unaddressed=unaddressed, counts=parts.ihe_counts
+    )
+    return endpoint.route(path)
 
 
 _NO_REFUSAL = {"forbidden", "unavailable"}
@@ -123,7 +129,7 @@ def _operation(transaction: Transaction) -> Operation[SignedIn]:
         assert transaction.does is not None  # noqa: S101 - one of the two is given
         return await run_in_threadpool(transaction.does, caller, call)
 
-    return Operation(transaction.answer_action, lambda call: _database_there(handle(call)))
+    return Operation(transaction.answer_action, lambda call: _database_there(handle(call)), transaction.fate)
 
 
 def _caller(transaction: Transaction, who: SignedIn) -> Caller:

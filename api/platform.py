@@ -12,6 +12,7 @@ from fastapi import Request
 from sqlalchemy import Engine
 
 from activities.client import acknowledge_critical_value
+from adapters.ihe.counts import Counts
 from adapters.ihe.sources import Sources
 from bus.forms import CurrentRules
 from bus.rules.versions.destinations import CurrentDestinations
@@ -42,6 +43,8 @@ class Platform:
     now: Callable[[], datetime] = _now
     remembered: Remembered = field(default_factory=Remembered)
     acknowledge: Acknowledge = acknowledge_critical_value
+    ihe_counts: Counts = field(default_factory=Counts)
+    """What came to the SOAP doors of IHE, for the heartbeat."""
 
     @cached_property
     def rules(self) -> CurrentRules:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.ihe import envelope
+from adapters.ihe.counts import Counts, Fate
 from adapters.ihe.envelope import Message
 from adapters.ihe.faults import Blame, Fault, FaultError, unavailable
 from adapters.ihe.mtom import Parts, unpack
@@ -68,6 +69,8 @@ class Operation(Generic[Caller]):
     urn:hl7-org:v3:PRPA_IN201310UV02.
     """
     handle: Handle[Caller]
+    fate: Callable[[etree._Element], Fate] | None = None
+    """Reads in an answer what became of the content that was sent; None: a question, which brings none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +108,18 @@ class Endpoint(Generic[Caller]):
         failed: Callable[[Seen[Caller], Fault], Awaitable[None]],
         *,
         unaddressed: bool = False,
+        counts: Counts | None = None,
     ) -> None:
-        """`operations` by wsa:Action of the request; `unaddressed`: those without WS-Addressing are taken."""
+        """`operations` by wsa:Action of the request; `unaddressed`: those without WS-Addressing are taken;
+        `counts`: where content is counted.
+        """
         self._operations = operations
         self._sign_in = sign_in
         self._limits = limits
         self._failed = failed
         self._unaddressed = unaddressed
+        takes = any(operation.fate for operation in operations.values())
+        self._counts = counts if takes else None
         self._places = asyncio.Semaphore(limits.at_once)
 
     def route(self, path: str) -> Route:
@@ -126,6 +134,7 @@ class Endpoint(Generic[Caller]):
                 return await self._answer(request, seen, seen.caller)
         except Exception as error:  # noqa: BLE001 - whatever failed, a SOAP client is answered by a fault
             fault = _fault_of(error)
+        self._count_fault(seen, fault)
         await self._failed(seen, fault)
         return _faulted(fault, seen)
 
@@ -137,10 +146,17 @@ class Endpoint(Generic[Caller]):
             raise FaultError(_unknown_action(self._operations))
         call = Call(caller, message, Parts(message.mtom))
         payload = await operation.handle(call)
+        if self._counts is not None and operation.fate is not None:
+            self._counts.note(operation.fate(payload))
         action = operation.answer_action or envelope.named(payload)
         answer = envelope.written(payload, action, relates_to=message.message_id)
         content, content_type = await run_in_threadpool(call.parts.pack, answer, action)
         return Response(content, headers={"Content-Type": content_type})
+
+    def _count_fault(self, seen: Seen[Caller], fault: Fault) -> None:
+        operation = self._operations.get(seen.action or "")
+        if self._counts is not None and (operation is None or operation.fate is not None):
+            self._counts.faulted(fault)
 
     async def _body(self, request: Request) -> bytes:
         limit, body = self._limits.body, bytearray()

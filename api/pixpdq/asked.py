@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from adapters.ihe.counts import Fate
 from adapters.ihe.envelope import Message
 from adapters.ihe.faults import Fault, FaultError
 from adapters.ihe.server import Call
@@ -85,9 +86,15 @@ def action(interaction: str) -> str:
 
 
 def transaction(
-    name: str, address: str, interaction: str, access: Action, answer: Callable[[Asked], Element]
+    name: str,
+    address: str,
+    interaction: str,
+    access: Action,
+    answer: Callable[[Asked], Element],
+    *,
+    fate: Callable[[Element], Fate] | None = None,
 ) -> Transaction:
-    """Return the transaction that takes an interaction at an address."""
+    """Return the transaction that takes an interaction at an address. `fate`: see `Transaction`."""
 
     def does(caller: Caller, call: Call[SignedIn]) -> Element:
         try:
@@ -98,7 +105,14 @@ def transaction(
 
     resource = f"POST {address} {interaction.removesuffix('_Continue')}"
     return Transaction(
-        name, action(interaction), None, access, Purpose.OPERATIONS, does=does, resource=resource
+        name,
+        action(interaction),
+        None,
+        access,
+        Purpose.OPERATIONS,
+        does=does,
+        fate=fate,
+        resource=resource,
     )
 
 

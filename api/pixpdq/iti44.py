@@ -9,13 +9,14 @@ from hashlib import sha256
 from lxml import etree
 from pydantic import ValidationError
 
+from adapters.ihe.counts import Fate
 from api.caller import Caller
 from api.pixpdq.asked import PROTOCOL, Asked, transaction
 from bus.envelope import Arrival
 from bus.feed import Feed, ReusedIdError, take
 from bus.hl7v3 import answering, feeding
 from bus.hl7v3.elements import Element, Problem, ProblemError, needed
-from bus.hl7v3.names import ADD, MERGE, REVISE
+from bus.hl7v3.names import ADD, MERGE, REVISE, tag
 from consortium.access.model import Action
 from consortium.access.model import Resource as Owned
 from consortium.identity.model import MergeError
@@ -91,6 +92,12 @@ def _arrival(asked: Asked, change: Change) -> Arrival:
     )
 
 
+def _fate(acknowledgement: Element) -> Fate:
+    code = acknowledgement.find(f"{tag('acknowledgement')}/{tag('typeCode')}")
+    return Fate.ACCEPTED if code is not None and code.get("code") == "CA" else Fate.REFUSED
+
+
 TRANSACTIONS = tuple(
-    transaction("ITI-44", "/pix/v3", one, Action.RECORD_WRITE, answer) for one in (ADD, REVISE, MERGE)
+    transaction("ITI-44", "/pix/v3", one, Action.RECORD_WRITE, answer, fate=_fate)
+    for one in (ADD, REVISE, MERGE)
 )

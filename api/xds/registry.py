@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from adapters.ihe.server import Call
 from api.caller import Caller
 from api.ihe import SignedIn, Transaction
+from api.xds.fate import fate
 from bus.ihe.ebrim import query, submission
 from bus.ihe.ebrim.responses import query_response, registry_response
 from consortium.access.model import Action, Purpose, Resource
@@ -74,6 +75,7 @@ TRANSACTIONS = (
         Action.DOCUMENT_SUBMIT,
         Purpose.OPERATIONS,
         does=_register,
+        fate=fate,
     ),
     Transaction(
         "ITI-18",

@@ -9,6 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from adapters.ihe.server import Call
 from api.caller import Caller
 from api.ihe import SignedIn, Transaction
+from api.xds.fate import fate
 from api.xds.registry import BUSY
 from api.xds.retrieval import retrieved
 from bus.ihe.document_sets import read_provided, read_wanted, written_retrieved
@@ -70,6 +71,7 @@ TRANSACTIONS = (
         Action.DOCUMENT_SUBMIT,
         Purpose.OPERATIONS,
         does=_provide,
+        fate=fate,
     ),
     Transaction(
         "ITI-43",

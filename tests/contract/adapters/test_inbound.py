@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -19,6 +21,7 @@ from tests.conftest import replace_path
 from tests.contract.adapters.files_harness import FilesHarness
 from tests.contract.adapters.gateway_harness import GatewayHarness
 from tests.contract.adapters.harness import Answer, Harness, Patient, Running, manifest
+from tests.contract.adapters.ihe_harness import IheHarness
 from tests.contract.adapters.mllp_harness import MllpHarness
 from tests.contract.adapters.rest_harness import RestHarness
 from tests.contract.adapters.soap_harness import SoapHarness
@@ -27,6 +30,7 @@ from tests.contract.adapters.tables_harness import TablesHarness
 HARNESSES: dict[str, Callable[[], Harness]] = {
     "files": FilesHarness,
     "gateway": GatewayHarness,
+    "ihe": IheHarness,
     "mllp": MllpHarness,
     "rest": RestHarness,
     "soap": SoapHarness,
@@ -95,6 +99,27 @@ def away(database_url: str) -> Iterator[None]:
         allow(True)
 
 
+HANGING = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'bus.inbox'::regclass AND NOT granted)"
+
+
+@contextmanager
+def slow(database_url: str) -> Iterator[Callable[[], None]]:
+    """The platform's database takes a message and does not say so before the block ends.
+
+    Gives a function that returns once a message hangs there.
+    """
+
+    def hangs() -> None:
+        until = time.monotonic() + 30
+        with psycopg.connect(database_url, autocommit=True) as looking:
+            while looking.execute(HANGING).fetchone() != (True,):
+                assert time.monotonic() < until, "no message came as far as the store"
+
+    with psycopg.connect(database_url) as holding:
+        holding.execute("LOCK TABLE bus.inbox IN SHARE ROW EXCLUSIVE MODE")
+        yield hangs
+
+
 def told(answers: list[Answer]) -> list[str]:
     """Return the words."""
     return [answer.word for answer in answers]
@@ -137,8 +162,15 @@ def test_other_content_under_a_known_id_is_not_lost(
 ) -> None:
     charset = said["charsets"][0]
     answers = [running.send(Patient("C1", name), charset) for name in ("欧阳珅", "欧阳坤")]
-    assert told(answers) == [said["answers"]["accepted"]] * 2
-    assert names(database_url, harness.name_path) == ["欧阳珅", "欧阳坤"]
+    if said.get("known_id") == "refused":
+        assert told(answers) == [said["answers"]["accepted"], said["answers"]["refused"]]
+        [entry] = refused(database_url)
+        assert str(entry.code) in answers[1].reason
+        assert "欧阳坤" in kept(database_url)
+        assert names(database_url, harness.name_path) == ["欧阳珅"]
+    else:
+        assert told(answers) == [said["answers"]["accepted"]] * 2
+        assert names(database_url, harness.name_path) == ["欧阳珅", "欧阳坤"]
 
 
 def test_what_was_accepted_survives_a_restart_and_is_known_after_it(
@@ -169,6 +201,25 @@ def test_a_store_that_is_away_is_told_and_the_message_comes_in_when_it_is_back(
     assert names(database_url, harness.name_path) == ["欧阳珅", "珅"]
 
 
+def test_a_slow_store_makes_senders_wait_and_each_message_comes_in_once(
+    running: Running, harness: Harness, said: dict[str, Any], database_url: str
+) -> None:
+    words, accepted = said["answers"], said["counters"]["accepted"]
+    patients = [Patient(f"C{n}", name) for n, name in enumerate(("欧阳珅", "珅", "坤"))]
+    polled = words["accepted"] == "polling"  # one at a time; others come at once, and are sent again
+    sent = patients if polled else patients * 2
+    with ThreadPoolExecutor(1 if polled else len(sent)) as campus, slow(database_url) as hangs:
+        answers = [campus.submit(running.send, patient, said["charsets"][0]) for patient in sent]
+        hangs()
+        assert not any(answer.done() for answer in answers)
+        assert names(database_url, harness.name_path) == []
+        if not isinstance(harness, GatewayHarness):  # which answers for its spool, and keeps it there
+            assert running.detail()[accepted] == 0
+    assert told([answer.result() for answer in answers]) == [words["accepted"]] * len(sent)
+    assert sorted(map(str, names(database_url, harness.name_path))) == sorted(one.name for one in patients)
+    assert running.detail()[said["counters"]["unavailable"]] == 0
+
+
 def test_bad_input_is_refused_with_a_reason_that_can_be_found_and_costs_nothing_else(
     running: Running, harness: Harness, said: dict[str, Any], database_url: str
 ) -> None:
@@ -196,6 +247,13 @@ def refused(database_url: str) -> tuple[journal.Entry, ...]:
         opened.callback(engine.dispose)
         connection = opened.enter_context(engine.connect())
         return journal.search(connection, Filters(state=State.REFUSED)).entries
+
+
+def kept(database_url: str) -> str:
+    """Return the bytes of the one refusal, as text."""
+    with psycopg.connect(database_url) as connection:
+        [(body,)] = connection.execute("SELECT body FROM bus.refusal").fetchall()
+    return bytes(body).decode()
 
 
 def test_the_heartbeat_counts_what_came(running: Running, said: dict[str, Any]) -> None:

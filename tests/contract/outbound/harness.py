@@ -68,7 +68,10 @@ class Harness(Protocol):
         ...
 
 
-def outgoing(number: int, *, body: bytes | None = None) -> Outgoing:
+def outgoing(
+    number: int, *, body: bytes | None = None, name: str = NAME, charset: str = "gb18030"
+) -> Outgoing:
     """Return one message; its control id is C and the number."""
-    sent = hl7("ADT^A08", "M1", name=NAME, control_id=f"C{number}").body if body is None else body
-    return Outgoing(number, 1, number, "ADT^A08", "gb18030", Form.RAW, sent, datetime.now(UTC))
+    text = hl7("ADT^A08", "M1", name=name, control_id=f"C{number}").body.decode("gb18030")
+    sent = text.encode(charset) if body is None else body
+    return Outgoing(number, 1, number, "ADT^A08", charset, Form.RAW, sent, datetime.now(UTC))

@@ -43,6 +43,8 @@ KINDS = (
 )
 KNOW = {"mllp": frozenset(BEHAVIOURS), "mllp-batched": frozenset(BEHAVIOURS), "files-folder": FOLDER_KNOWS}
 """How receivers of a kind can behave, where not in every way."""
+HAZARDOUS = "乗乛亅亊"
+"""Ideographs that hold a delimiter of HL7 in GB 18030."""
 
 
 @pytest.fixture(params=KINDS)
@@ -120,6 +122,23 @@ async def test_what_is_taken_is_told_before_it_goes_out(harness: Harness) -> Non
         assert await receiver.got() == ["C1"]
         assert wire.form is not None
         assert "C1" in wire.form.body.decode(wire.form.charset) + (wire.form.place or "")
+
+
+@pytest.mark.parametrize(
+    ("charset", "name"), [("gb18030", HAZARDOUS), ("big5", "許功蓋"), ("utf-8", "欧阳珅𠮷")]
+)
+async def test_chinese_goes_out_as_it_was_written(
+    harness: Harness, kind: str, charset: str, name: str
+) -> None:
+    if kind == "pixv3":
+        pytest.skip("a notice tells of numbers alone")
+    async with harness.receiving() as receiver, asyncio.timeout(20):
+        wire = Wire(receiver)
+        answer = await receiver.transport.send(outgoing(1, name=name, charset=charset), wire)
+        assert answer.verdict is Verdict.TAKEN
+        assert await receiver.effects() == ["C1"]
+    assert wire.form is not None
+    assert name in wire.form.body.decode(wire.form.charset)
 
 
 async def test_where_the_queue_cannot_be_told_nothing_goes_out(harness: Harness) -> None:

@@ -29,6 +29,7 @@ async def test_the_heartbeat_counts_the_uploads_of_each_adapter(
             while (detail := _detail(engine)) is None or detail["rest"] != wanted["rest"]:  # noqa: ASYNC110 - a row sets no event
                 await asyncio.sleep(0.05)
         assert detail["soap"] == {"accepted": 0, "refused": 0, "unavailable": 0}
+        assert detail["ihe"] == {"accepted": 0, "refused": 0, "unavailable": 0}
 
 
 def _detail(engine: sa.Engine) -> dict[str, dict[str, int]] | None:

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from adapters.ihe.client import Client
+from adapters.ihe.counts import Counts, Fate
 from adapters.ihe.envelope import written
 from adapters.ihe.faults import DETAIL, SOAP, WSA, Fault
 from adapters.ihe.mtom import INCLUDE, MULTIPART, Parts, unpack
@@ -263,3 +264,42 @@ async def test_a_body_that_stops_arriving_is_given_up() -> None:
     async with httpx.AsyncClient(transport=transport, headers={"Authorization": "Basic eDp5"}) as client:
         answer = await client.post(URL, content=stuck(), headers={"Content-Type": IN_SOAP})
     assert answer.status_code == 408
+
+
+@pytest.mark.parametrize(
+    ("action", "headers", "counted"),
+    [
+        (ASK, {}, {"accepted": 1}),
+        ("urn:x:Refused", {}, {"refused": 1}),
+        ("urn:x:Unknown", {}, {"refused": 1}),
+        ("urn:x:Away", {}, {"unavailable": 1}),
+        ("urn:x:Broken", {}, {"unavailable": 1}),
+        ("urn:x:Forbidden", {}, {}),
+        ("urn:x:Question", {}, {}),
+        (ASK, {"authorization": ""}, {}),
+    ],
+)
+async def test_what_became_of_content_is_counted_and_questions_are_not(
+    action: str, headers: dict[str, str], counted: dict[str, int]
+) -> None:
+    async def known(request: Request) -> str:
+        if not request.headers["authorization"]:
+            raise NotSignedInError("nobody")
+        return await sign_in(request)
+
+    def fate(answer: etree._Element) -> Fate:
+        return Fate.ACCEPTED if answer.tag == "{urn:x}answer" else Fate.REFUSED
+
+    refusal = etree.Element("{urn:x}refusal")
+    operations: dict[str, Operation[str]] = {
+        name: Operation(ANSWER, operation.handle, fate) for name, operation in OPERATIONS.items()
+    }
+    operations["urn:x:Refused"] = Operation(ANSWER, threaded(lambda _: refusal), fate)
+    operations["urn:x:Question"] = Operation(ANSWER, threaded(raises(RetryableError("away"))))
+    counts = Counts()
+    endpoint = Endpoint(operations, known, Limits(body=100_000), failed, counts=counts)
+    transport = httpx.ASGITransport(Starlette(routes=[endpoint.route("/xds/repository")]))
+    signed = {"authorization": "Basic eDp5", "content-type": IN_SOAP, **headers}
+    async with httpx.AsyncClient(transport=transport) as client:
+        await client.post(URL, content=request(action=action), headers=signed)
+    assert counts.detail() == {"accepted": 0, "refused": 0, "unavailable": 0, **counted}
