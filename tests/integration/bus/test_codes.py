@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
 import psycopg
@@ -257,7 +258,7 @@ def test_a_new_target_needs_its_name(engine: sa.Engine) -> None:
     wanted = maps.Mapping("departments", "MAIN", "0999", "0999", "疼痛科", None)
     assert map_sex(engine, wanted).entry is not None
     with engine.connect() as connection:
-        found = tables_in_force(connection, RULES)["departments"].find("MAIN", "0999")
+        found = tables_in_force(connection, RULES)["departments"].find("MAIN", "0999", date(2026, 1, 1))
     assert found is not None
     assert (found.code, found.name) == ("0999", "疼痛科")
 
