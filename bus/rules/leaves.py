@@ -103,6 +103,7 @@ def lookup_leaf(
 ) -> Leaf:
     """Return the leaf of a code that a table maps; a miss is noted in the run and follows `on_miss`."""
     path, on_miss, default = leaf.path, leaf.on_miss, leaf.default
+    find, always, dated, added = table.find, table.always, table.dated, table.dated_added
 
     def mapped(run: Run, source: Source) -> Any:
         text = source.get(path)
@@ -110,7 +111,7 @@ def lookup_leaf(
             return default
         code = text if convert is TEXT else str(converted(convert, name, text, path, target_field))
         facility = run.facility
-        target = table.find(facility, code, run.day()) if table.has_dates else table.always(facility, code)
+        target = find(facility, code, run.day()) if dated or added else always(facility, code)
         run.target = target
         if target is not None:
             return target.code
