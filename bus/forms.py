@@ -26,6 +26,7 @@ from bus.hl7.message import Message, Segment
 from bus.hl7.problem import HL7Error
 from bus.journey import readable
 from bus.master_data.outbox import PROTOCOL as MASTER_DATA
+from bus.rules.day import asked
 from bus.rules.decision import Decision
 from bus.rules.records import KnownRecords, Records
 from bus.rules.ruleset import RuleSet, unreadable
@@ -208,7 +209,13 @@ def _refused(id_: str, row: Any) -> Forms:
 def decide(stored: Stored, rules: RuleSet, records: Records) -> Decision:
     """Say what rules make of a message, without any effect."""
     try:
-        return rules.decide(open_stored(stored), stored.facility, stored.message_type, records)
+        return rules.decide(
+            open_stored(stored),
+            stored.facility,
+            stored.message_type,
+            records,
+            asked(stored.message_time, stored.received_at),
+        )
     except UnreadableError as error:
         return unreadable(error)
 

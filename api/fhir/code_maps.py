@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from bus.fhir.systems import Systems
-from bus.rules.codes import ANY, CodeTable, Target
+from bus.rules.codes import ANY, EQUIVALENT, INVERSE, CodeTable
 
 MAP = "urn:yilian:concept-map:"
 CODES = "urn:yilian:code-system:"
@@ -27,8 +28,12 @@ class Row:
     system: str
     target: str
     display: str | None
-    shared: bool
-    """Whether other codes of the campus mean the same: the target is wider."""
+    equivalence: str
+    """Of the target to the code, as the entry says; else wider where other codes of the campus mean it."""
+    valid_from: date | None = None
+    valid_to: date | None = None
+    owner: str | None = None
+    """Who answers for the entry, where it says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +59,15 @@ class Question:
     reverse: bool = False
 
 
-def rows_of(table: CodeTable, systems: Systems) -> list[Row]:
-    """Return the rows in force of a table, files and additions, by campus and code."""
-    found: dict[tuple[str, str], Target] = {**table.added, **table.rows}
-    uses = Counter((facility, target.code) for (facility, _), target in found.items())
+def rows_of(table: CodeTable, systems: Systems, on: date | None = None) -> list[Row]:
+    """Return the rows of a table that are in force on a day, files and additions, by campus and code; None:
+    of every day.
+    """
+    found = [(key, target) for key, target in table.entries() if on is None or target.holds(on)]
+    if on is not None:  # the file goes before what was mapped
+        found = list(dict(reversed(found)).items())
+    codes = {(facility, code, target.code) for (facility, code), target in found}
+    uses = Counter((facility, target) for facility, _, target in codes)
     return [
         Row(
             table=table.name,
@@ -67,9 +77,12 @@ def rows_of(table: CodeTable, systems: Systems) -> list[Row]:
             system=target.system or CODES + table.name,
             target=target.code,
             display=target.name,
-            shared=uses[facility, target.code] > 1,
+            equivalence=target.relationship or ("wider" if uses[facility, target.code] > 1 else EQUIVALENT),
+            valid_from=target.valid_from,
+            valid_to=target.valid_to,
+            owner=target.owner,
         )
-        for (facility, code), target in sorted(found.items(), key=lambda item: item[0])
+        for (facility, code), target in sorted(found, key=lambda item: item[0])
     ]
 
 
@@ -89,7 +102,7 @@ def _forth(rows: Iterable[Row], question: Question, systems: Systems) -> Iterato
     if question.system is not None:
         fitting = _of_system(fitting, question.system, systems)
     for row in fitting:
-        yield Match(row.table, "wider" if row.shared else "equivalent", row.system, row.target, row.display)
+        yield Match(row.table, row.equivalence, row.system, row.target, row.display)
 
 
 def _of_system(rows: list[Row], system: str, systems: Systems) -> list[Row]:
@@ -110,4 +123,4 @@ def _back(rows: Iterable[Row], question: Question) -> Iterator[Match]:
     for row in rows:
         fits = row.target == question.code and question.system in (None, row.system)
         if fits and question.target in (None, row.source):
-            yield Match(row.table, "narrower" if row.shared else "equivalent", row.source, row.code, None)
+            yield Match(row.table, INVERSE[row.equivalence], row.source, row.code, None)

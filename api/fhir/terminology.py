@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -44,10 +45,11 @@ Translating = Annotated[Asked, Depends(translating)]
 Json = Depends(acceptable)
 
 
-def _tables(caller: Caller, connection: Connection) -> dict[str, list[Row]]:
+def _tables(caller: Caller, connection: Connection, on: date | None = None) -> dict[str, list[Row]]:
+    """Return the rows of every table that are in force on a day; None: of every day."""
     systems = Systems(caller.parts.settings)
     tables = tables_in_force(connection, caller.parts.settings.rules_dir)
-    return {name: rows_of(table, systems) for name, table in sorted(tables.items())}
+    return {name: rows_of(table, systems, on) for name, table in sorted(tables.items())}
 
 
 def _concept_maps(caller: Caller) -> Iterator[Resource]:
@@ -66,7 +68,7 @@ def _value_sets(caller: Caller) -> Iterator[Resource]:
 
 
 def _code_systems(caller: Caller) -> Iterator[Resource]:
-    day = caller.parts.now().astimezone(LOCAL).date()
+    day = _today(caller)
     with caller.parts.statements.connect() as connection:
         tables = _tables(caller, connection)
         master = [
@@ -76,6 +78,10 @@ def _code_systems(caller: Caller) -> Iterator[Resource]:
         ]
     own = [found for name, rows in tables.items() if (found := table_code_system(name, rows))]
     return iter(sorted((*own, *master), key=lambda resource: str(resource["id"])))
+
+
+def _today(caller: Caller) -> date:
+    return caller.parts.now().astimezone(LOCAL).date()
 
 
 KINDS: Mapping[str, Callable[[Caller], Iterator[Resource]]] = {
@@ -148,7 +154,7 @@ def translate_by(caller: Reader, id: str, wanted: Translating) -> FhirResponse: 
 def _translate(caller: Caller, wanted: Asked, table: str | None) -> FhirResponse:
     caller.allow(SHARED)
     with caller.parts.statements.connect() as connection:
-        tables = _tables(caller, connection)
+        tables = _tables(caller, connection, wanted.on or _today(caller))
     if table is not None and table not in tables:
         raise not_found("ConceptMap")
     rows = [row for name, found in tables.items() if table in (None, name) for row in found]
@@ -182,6 +188,7 @@ _IN: list[tuple[str, str, str]] = [
     ("system", "uri", "its code system: the campus's dictionary, or with reverse the target's"),
     ("target", "uri", "value set or code system of the answer"),
     ("reverse", "boolean", "from the consortium's code back to the campuses'"),
+    ("date", "dateTime", "the day for which to translate; without it today"),
 ]
 
 

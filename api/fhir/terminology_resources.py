@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from itertools import groupby
 from typing import Any
 
@@ -15,6 +16,10 @@ from consortium.documents.hl7types import is_oid
 from consortium.terminology.model import Entry, Kind
 
 MASTER = "urn:yilian:master-data:"
+VALIDITY = "urn:yilian:extension:validity"
+"""First and last day on which a target of a map holds; without it always."""
+OWNER = "urn:yilian:extension:owner"
+"""Who answers for a target of a map; without it the campus."""
 AFFINITY = "xds-"
 """What the names of the affinity domain's value sets begin with."""
 _SYSTEMS = {
@@ -26,19 +31,37 @@ _SYSTEMS = {
 
 def concept_map(table: str, rows: Sequence[Row]) -> Resource:
     """Make the ConceptMap of a code table: a group for each campus and target system."""
-    by_systems = sorted(rows, key=lambda row: (row.source, row.system, row.code))
+    by_systems = sorted(rows, key=lambda row: (row.source, row.system, row.code, row.valid_from or date.min))
     groups = [
-        {"source": source, "target": system, "element": [_element(row) for row in found]}
+        {"source": source, "target": system, "element": _elements(found)}
         for (source, system), found in groupby(by_systems, key=lambda row: (row.source, row.system))
     ]
     body = {"targetUri": VALUES + table, "group": groups}
     return _canonical("ConceptMap", table, MAP + table, body)
 
 
-def _element(row: Row) -> Resource:
-    equivalence = "wider" if row.shared else "equivalent"
-    target = without_empty({"code": row.target, "display": row.display, "equivalence": equivalence})
-    return {"code": row.code, "target": [target]}
+def _elements(rows: Iterable[Row]) -> list[Resource]:
+    """Return one element for each code, with a target for each of its periods."""
+    return [
+        {"code": code, "target": [_target(row) for row in found]}
+        for code, found in groupby(rows, key=lambda row: row.code)
+    ]
+
+
+def _target(row: Row) -> Resource:
+    target = {"code": row.target, "display": row.display, "equivalence": row.equivalence}
+    return without_empty({"extension": list(_extensions(row)), **target})
+
+
+def _extensions(row: Row) -> Iterator[Resource]:
+    """Give on which days a target holds, and who answers for it, where the entry says so: R4 has no element
+    for either on one target.
+    """
+    days = {"start": row.valid_from and str(row.valid_from), "end": row.valid_to and str(row.valid_to)}
+    if any(days.values()):
+        yield {"url": VALIDITY, "valuePeriod": without_empty(days)}
+    if row.owner:
+        yield {"url": OWNER, "valueString": row.owner}
 
 
 def table_code_system(table: str, rows: Iterable[Row]) -> Resource | None:

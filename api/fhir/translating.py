@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from starlette.requests import Request
@@ -13,8 +14,9 @@ from api.encoding import FHIR_JSON, JSON
 from api.failures import Failure, FailureError
 from api.fhir.code_maps import Question
 from api.fhir.wrong import wrong_value
+from bus.rules.dates import SHANGHAI, parse_datetime
 
-SERVED = ("url", "code", "system", "coding", "codeableConcept", "target", "targetsystem", "reverse")
+SERVED = ("url", "code", "system", "coding", "codeableConcept", "target", "targetsystem", "reverse", "date")
 IGNORED = ("version", "_format")
 """Our maps hold for every version of a code system."""
 
@@ -25,6 +27,8 @@ class Asked:
 
     url: str | None
     questions: tuple[Question, ...]
+    on: date | None = None
+    """The day on which the codes are looked up; None: today."""
 
 
 async def translating(request: Request) -> Asked:
@@ -64,7 +68,20 @@ def asked(pairs: Iterable[tuple[str, Any]]) -> Asked:
         raise wrong_value("code", "give code and system, or coding, or codeableConcept")
     target, reverse = given.get("target") or given.get("targetsystem"), _flag(given.get("reverse", False))
     questions = tuple(Question(code, system, target, reverse) for system, code in codings)
-    return Asked(given.get("url"), questions)
+    return Asked(given.get("url"), questions, _day(given.get("date")))
+
+
+def _day(value: Any) -> date | None:
+    """Read a day, or a time of one (FHIR dateTime)."""
+    if value is None:
+        return None
+    try:
+        text = str(value)
+        if len(text) == len("2026-01-31"):
+            return date.fromisoformat(text)
+        return parse_datetime(text).astimezone(SHANGHAI).date()
+    except (ValueError, OverflowError):
+        raise wrong_value("date", "give a whole day, such as 2026-01-31") from None
 
 
 def _codings(given: dict[str, Any]) -> Iterator[tuple[str | None, str]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
-from typing import Annotated
+from datetime import date, datetime
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +20,12 @@ Reader = Annotated[Caller, Depends(gate(Action.CODE_MAP_READ))]
 Mapper = Annotated[Caller, Depends(gate(Action.CODE_MAP_WRITE))]
 Table = Annotated[str, Query(max_length=100, examples=["main-lab-items"])]
 Facility = Annotated[str, Query(max_length=20, examples=["MAIN"])]
+
+
+Relationship = Literal[
+    "equivalent", "equal", "relatedto", "inexact", "wider", "narrower", "subsumes", "specializes"
+]
+"""Words of `bus.rules.codes.INVERSE`."""
 
 
 class UnmappedCode(BaseModel):
@@ -73,6 +79,18 @@ class CodeMapping(BaseModel):
         description="its name; needed when the target is new to the table",
     )
     system: str | None = Field(default=None, max_length=500, examples=["http://loinc.org"])
+    valid_from: date | None = Field(
+        default=None, description="first day in force; without it since ever", examples=["2026-01-01"]
+    )
+    valid_to: date | None = Field(
+        default=None, description="last day in force; without it until the next period of the code begins"
+    )
+    relationship: Relationship | None = Field(
+        default=None, description="of the target to the code; without it equivalent"
+    )
+    owner: str | None = Field(
+        default=None, min_length=1, max_length=200, description="who answers for it; without it the campus"
+    )
     why: str = Field(
         min_length=1, max_length=1000, description="who decided it, by which source; no patient data"
     )
@@ -88,7 +106,7 @@ class Mapped(BaseModel):
 
 
 class History(BaseModel):
-    """Everything a code was said to mean, oldest first; the newest is in force."""
+    """Everything a code was said to mean, oldest first; of one period the newest counts."""
 
     items: list[maps.MapEntry]
 
@@ -113,7 +131,7 @@ def unmapped(
     "/map",
     summary="Say what a code means",
     responses={
-        400: {"description": "no such table, campus or target; the detail says which there are"},
+        400: {"description": "no such table, campus or target, or days that overlap; the detail says more"},
         409: {"description": "a reviewed file says otherwise; change it there"},
     },
 )
@@ -121,7 +139,16 @@ def map_one(caller: Mapper, mapping: CodeMapping) -> Mapped:
     """Add it to the table, and let go on what was held for it, in order. The same again changes nothing."""
     decision = caller.allow(Resource(organisation=mapping.facility))
     wanted = maps.Mapping(
-        mapping.table, mapping.facility, mapping.code, mapping.target, mapping.name, mapping.system
+        mapping.table,
+        mapping.facility,
+        mapping.code,
+        mapping.target,
+        mapping.name,
+        mapping.system,
+        valid_from=mapping.valid_from,
+        valid_to=mapping.valid_to,
+        relationship=mapping.relationship,
+        owner=mapping.owner,
     )
     settings = caller.parts.settings
     campuses = [campus.code for campus in settings.campuses]

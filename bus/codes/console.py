@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import getpass
 from collections.abc import Sequence
+from datetime import date
 
 import sqlalchemy as sa
 
@@ -13,6 +14,7 @@ from bus import terminal
 from bus.campuses.following import take_deployed
 from bus.codes.mapping import map_code, tables_in_force
 from bus.codes.worklist import worklist
+from bus.rules.codes import EQUIVALENT, INVERSE
 from consortium.access.model import Action
 from consortium.terminology import maps
 from runtime import settings
@@ -62,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     two.add_argument(
         "--system", help=words("its code system, such as http://loinc.org", "代码系统，如 http://loinc.org")
     )
+    _held_so(two)
     two.add_argument(
         "--why",
         required=True,
@@ -91,6 +94,32 @@ def _code(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("code", help=words("the campus's code", "院区自己的代码"))
 
 
+def _held_so(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--valid-from",
+        type=date.fromisoformat,
+        metavar=words("DAY", "日期"),
+        help=words("first day in force, such as 2026-01-31; without it since ever", "生效日，默认一直有效"),
+    )
+    parser.add_argument(
+        "--valid-to",
+        type=date.fromisoformat,
+        metavar=words("DAY", "日期"),
+        help=words(
+            "last day in force; without it until the next period of the code",
+            "失效日（含当日），默认至下一有效期",
+        ),
+    )
+    parser.add_argument(
+        "--relationship",
+        choices=tuple(INVERSE),
+        help=words("of the target to the code; without it equivalent", "标准代码与院区代码的关系，默认等价"),
+    )
+    parser.add_argument(
+        "--owner", help=words("who answers for it; without it the campus", "维护方，默认为院区")
+    )
+
+
 def _unmapped(engine: sa.Engine, options: argparse.Namespace) -> int:
     with engine.connect() as connection:
         tables = tables_in_force(connection, settings.load().rules_dir)
@@ -113,7 +142,16 @@ def _unmapped(engine: sa.Engine, options: argparse.Namespace) -> int:
 def _map(engine: sa.Engine, options: argparse.Namespace) -> int:
     chosen, by = take_deployed(settings.load(), engine), options.by or getpass.getuser()
     wanted = maps.Mapping(
-        options.table, options.facility, options.code, options.target, options.name, options.system
+        options.table,
+        options.facility,
+        options.code,
+        options.target,
+        options.name,
+        options.system,
+        valid_from=options.valid_from,
+        valid_to=options.valid_to,
+        relationship=options.relationship,
+        owner=options.owner,
     )
     campuses = [campus.code for campus in chosen.campuses]
     done = map_code(engine, chosen.rules_dir, campuses, wanted, by=by, why=options.why)
@@ -141,7 +179,14 @@ def _history(engine: sa.Engine, options: argparse.Namespace) -> int:
     if options.json:
         return terminal.show_json({"history": [dataclasses.asdict(entry) for entry in found]})
     rows = [
-        (f"{e.mapped_at.astimezone():%Y-%m-%d %H:%M}", e.target, e.name, e.mapped_by, e.why) for e in found
-    ]
-    columns = words("at target name by why", "时间 标准代码 名称 操作人 原因").split()
+        (
+            f"{e.mapped_at.astimezone():%Y-%m-%d %H:%M}", e.target, e.name, e.relationship or EQUIVALENT,
+            e.valid_from, e.valid_to, e.owner or e.facility, e.mapped_by, e.why,
+        )
+        for e in found
+    ]  # fmt: skip
+    columns = words(
+        "at,target,name,relationship,from,to,owner,by,why",
+        "时间,标准代码,名称,关系,生效,失效,维护方,操作人,原因",
+    ).split(",")
     return terminal.show_table(columns, rows)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from bus.rules.codes import CodeTable, Target
+from dataclasses import replace
+from datetime import date
+
+from bus.rules.codes import ANY, INVERSE, CodeTable, Target, closed, in_turn, overlap
 from consortium.errors import ConflictError
 from consortium.terminology.errors import UnknownMapError
 from consortium.terminology.maps import Mapping
@@ -19,20 +22,70 @@ def checked(wanted: Mapping, table: CodeTable) -> Mapping | None:
     Raises `ConflictError` when a file says otherwise, `UnknownMapError` for what cannot be a code or target.
     """
     _texts(wanted)
-    reviewed = table.rows.get((wanted.facility, wanted.code))
-    if reviewed is not None:
-        if reviewed.code == wanted.target:
-            return None
-        raise ConflictError(
-            f"rules/codes/{table.name}.csv maps {wanted.code} of {wanted.facility} to {reviewed.code};"
-            " change it there",
-            zh=f"rules/codes/{table.name}.csv 已将 {wanted.facility} 的 {wanted.code} 映射为"
-            f" {reviewed.code}；请在该文件中修改",
-        )
+    _says(wanted)
+    key = (wanted.facility, wanted.code)
+    for reviewed in closed(table.reviewed(key)):
+        if _meet(reviewed, wanted):
+            if _stands(reviewed, wanted):
+                return None
+            raise ConflictError(
+                f"rules/codes/{table.name}.csv maps {wanted.code} of {wanted.facility} to {reviewed.code}"
+                f"{_days(reviewed)}; change it there",
+                zh=f"rules/codes/{table.name}.csv 已将 {wanted.facility} 的 {wanted.code} 映射为"
+                f" {reviewed.code}{_days(reviewed)}；请在该文件中修改",
+            )
     target = _target(wanted, table)
-    if table.find(wanted.facility, wanted.code) == target:
+    said = table.mapped(key)
+    if target in said or (not said and not table.reviewed(key) and target == table.rows.get((ANY, key[1]))):
         return None
-    return Mapping(wanted.code_table, wanted.facility, wanted.code, target.code, target.name, target.system)
+    _fits(wanted, [one for one in said if one.valid_from != target.valid_from], target)
+    return replace(wanted, name=target.name, system=target.system)
+
+
+def _meet(reviewed: Target, wanted: Mapping) -> bool:
+    """Whether what a file says holds on a day for which somebody maps the code."""
+    begins, ends = reviewed.valid_from or date.min, reviewed.valid_to or date.max
+    return begins <= (wanted.valid_to or date.max) and (wanted.valid_from or date.min) <= ends
+
+
+def _stands(reviewed: Target, wanted: Mapping) -> bool:
+    """Whether a file says all that is wanted."""
+    begins, ends = wanted.valid_from or date.min, wanted.valid_to or date.max
+    if wanted.valid_from is None and wanted.valid_to is None:  # nothing is said of days
+        begins, ends = reviewed.valid_from or date.min, reviewed.valid_to or date.max
+    covered = (reviewed.valid_from or date.min) <= begins and ends <= (reviewed.valid_to or date.max)
+    said = (wanted.relationship in (None, reviewed.relationship), wanted.owner in (None, reviewed.owner))
+    return reviewed.code == wanted.target and covered and all(said)
+
+
+def _days(target: Target) -> str:
+    return f" ({target.period()})" if target.dated else ""
+
+
+def _fits(wanted: Mapping, said: list[Target], target: Target) -> None:
+    if pair := overlap(in_turn([*said, target])):
+        one, other = pair
+        raise UnknownMapError(
+            f"{wanted.code} of {wanted.facility} would hold to {one.valid_to} ({one.code}), and again from"
+            f" {other.valid_from} ({other.code}): end the first before that day",
+            zh=f"{wanted.facility} 的 {wanted.code} 有效期重叠：{one.code} 至 {one.valid_to}，"
+            f"{other.code} 自 {other.valid_from}；请先结束前一个",
+        )
+
+
+def _says(wanted: Mapping) -> None:
+    begins, ends = wanted.valid_from, wanted.valid_to
+    if begins and ends and ends < begins:
+        raise UnknownMapError(
+            f"it would end on {ends}, before it begins on {begins}",
+            zh=f"有效期止于 {ends}，早于起始日 {begins}",
+        )
+    if wanted.relationship is not None and wanted.relationship not in INVERSE:
+        words = ", ".join(INVERSE)
+        raise UnknownMapError(
+            f"{wanted.relationship} is no relationship: there are {words}",
+            zh=f"没有映射关系 {wanted.relationship}：现有 {words}",
+        )
 
 
 def _texts(wanted: Mapping) -> None:
@@ -59,9 +112,15 @@ def _target(wanted: Mapping, table: CodeTable) -> Target:
         wanted.target,
         wanted.name or (known.name if known else None),
         wanted.system or (known.system if known else None),
+        wanted.valid_from,
+        wanted.valid_to,
+        wanted.relationship,
+        wanted.owner,
     )
 
 
 def targets(table: CodeTable) -> dict[str, Target]:
     """Return every target of a table by its code."""
-    return {target.code: target for target in (*table.added.values(), *table.rows.values())}
+    said = (*table.dated_added.values(), *table.dated.values())
+    dated = [target for periods in said for target in periods]
+    return {target.code: target for target in (*dated, *table.added.values(), *table.rows.values())}

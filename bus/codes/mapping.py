@@ -13,7 +13,9 @@ from bus.codes.decide import checked
 from bus.master_data import outbox
 from bus.replay.ledger import Who
 from bus.replay.one import release
-from bus.rules.codes import CodeTable, Target, load_tables
+from bus.rules.additions import target_of
+from bus.rules.code_files import load_tables
+from bus.rules.codes import CodeTable
 from bus.rules.marks import RuleError
 from bus.rules.versions.deciding import deciding
 from consortium.terminology import maps
@@ -46,7 +48,7 @@ def tables_in_force(connection: sa.Connection, rules_dir: Path) -> dict[str, Cod
         tables = _tables(folder)
     for entry in maps.current(connection):
         if table := tables.get(entry.code_table):
-            table.added[entry.facility, entry.code] = Target(entry.target, entry.name, entry.system)
+            table.add((entry.facility, entry.code), target_of(entry))
     return tables
 
 

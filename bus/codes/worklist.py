@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from bus.rules.codes import CodeTable
+from bus.rules.day import today
 
 _WORK = sa.text(
     "WITH behind AS (SELECT blocked_by, count(*) AS n FROM bus.work WHERE state = 2 GROUP BY 1),"
@@ -43,7 +44,7 @@ class Unmapped:
     behind: int
     """Messages that wait behind those."""
     mapped_to: str | None
-    """Its target when it was mapped since, and messages still wait: mapping it again releases them."""
+    """Its target today when it was mapped since, and messages still wait: mapping it again releases them."""
 
 
 def worklist(
@@ -61,5 +62,5 @@ def worklist(
 
 def _target(tables: Mapping[str, CodeTable], row: sa.RowMapping) -> str | None:
     table = tables.get(row["code_table"])
-    target = table.find(row["facility"], row["code"]) if table else None
+    target = table.find(row["facility"], row["code"], today()) if table else None
     return target.code if target else None

@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bus.rules.codes import EQUIVALENT
 from consortium.terminology import maps, store, subscribers
 from consortium.terminology.maps import MapEntry
 from consortium.terminology.model import Kind, Recorded
@@ -110,6 +111,10 @@ def _map_change(entry: MapEntry) -> Change:
         "target": entry.target,
         "name": entry.name,
         "system": entry.system,
+        "valid_from": entry.valid_from.isoformat() if entry.valid_from else None,
+        "valid_to": entry.valid_to.isoformat() if entry.valid_to else None,
+        "relationship": entry.relationship or EQUIVALENT,
+        "owner": entry.owner or entry.facility,
         "at": entry.mapped_at.isoformat(),
     }
     return f"map:{entry.id}", payload

@@ -21,6 +21,7 @@ from bus.router.line import Line
 from bus.router.returned import returned
 from bus.router.verdicts import Verdicts
 from bus.router.work import READY, KeysUnknownError, Row, read_messages, read_rows
+from bus.rules.day import asked
 from bus.rules.decision import Decision, Hold
 from bus.rules.records import KnownRecords, Records
 from bus.rules.ruleset import unreadable
@@ -152,7 +153,13 @@ class Batch:
     def _decide(self, message: Stored, records: Records) -> Decision:
         rules = self.deployed.rules
         try:
-            return rules.decide(open_stored(message), message.facility, message.message_type, records)
+            return rules.decide(
+                open_stored(message),
+                message.facility,
+                message.message_type,
+                records,
+                asked(message.message_time, message.received_at),
+            )
         except UnreadableError as error:
             return unreadable(error)
         except (AgainError, sa.exc.SQLAlchemyError):

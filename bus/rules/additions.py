@@ -8,6 +8,20 @@ import sqlalchemy as sa
 
 from bus.rules.codes import CodeTable, Target
 from consortium.terminology import maps
+from consortium.terminology.maps import MapEntry
+
+
+def target_of(entry: MapEntry) -> Target:
+    """Return what an addition says its code means."""
+    return Target(
+        entry.target,
+        entry.name,
+        entry.system,
+        entry.valid_from,
+        entry.valid_to,
+        entry.relationship,
+        entry.owner,
+    )
 
 
 class Additions:
@@ -27,6 +41,6 @@ class Additions:
         for entry in maps.after(connection, self._newest):
             table = self._tables.get(entry.code_table)
             if table is not None:
-                table.added[entry.facility, entry.code] = Target(entry.target, entry.name, entry.system)
+                table.add((entry.facility, entry.code), target_of(entry))
             self._newest = max(self._newest, entry.id)
         return self._newest

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from itertools import pairwise
 
-from bus.rules.marks import Place, RuleError
-
-COLUMNS = ("facility", "code", "target", "name", "system")
 ANY = "*"
 """Facility of a row that is for every campus."""
+DAY = timedelta(days=1)
+EQUIVALENT = "equivalent"
+INVERSE: Mapping[str, str] = {
+    **{word: word for word in (EQUIVALENT, "equal", "relatedto", "inexact")},
+    "wider": "narrower",
+    "narrower": "wider",
+    "subsumes": "specializes",
+    "specializes": "subsumes",
+}
+"""What a target may be to a campus's code (R4 ConceptMapEquivalence), and the code to the target."""
+Key = tuple[str, str]
+"""Campus and its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,66 +30,140 @@ class Target:
     code: str
     name: str | None
     system: str | None
+    valid_from: date | None = None
+    """First day in force; None: since ever."""
+    valid_to: date | None = None
+    """Last day in force; None: until the next period of the code begins."""
+    relationship: str | None = None
+    """Of the target to the code, one of `INVERSE`; None: nobody said, so it is equivalent."""
+    owner: str | None = None
+    """Who answers for it; None: the campus, or the consortium for a row of every campus."""
+
+    @property
+    def dated(self) -> bool:
+        """Whether there are days on which it does not hold."""
+        return self.valid_from is not None or self.valid_to is not None
+
+    def holds(self, on: date) -> bool:
+        """Whether it is in force on a day."""
+        return (self.valid_from or date.min) <= on <= (self.valid_to or date.max)
+
+    def period(self) -> str:
+        """Return its days in words."""
+        begins = f"from {self.valid_from}" if self.valid_from else ""
+        ends = f"to {self.valid_to}" if self.valid_to else ""
+        return " ".join(filter(None, (begins, ends))) or "always"
+
+    def owned_by(self, facility: str) -> str:
+        """Return who answers for it, as an entry of a campus."""
+        return self.owner or ("GROUP" if facility == ANY else facility)
+
+
+Periods = tuple[Target, ...]
+"""What one code means over time, earliest first; none overlaps the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodeTable:
-    """One table, from all its files."""
+    """One table, from all its files. What always holds is apart from what has dates, of which most tables
+    have none: a lookup in those asks for no day.
+    """
 
     name: str
-    rows: Mapping[tuple[str, str], Target]
-    added: dict[tuple[str, str], Target] = field(default_factory=dict)
+    rows: Mapping[Key, Target]
+    """What a file says holds always."""
+    added: dict[Key, Target] = field(default_factory=dict)
     """What people mapped since the files were read; see `bus.rules.additions`."""
+    dated: Mapping[Key, Periods] = field(default_factory=dict)
+    """What a file says with dates."""
+    dated_added: dict[Key, Periods] = field(default_factory=dict)
+    """What people mapped with dates."""
 
-    def find(self, facility: str, code: str) -> Target | None:
-        """Return the target of a campus's code: its row in a file, what was mapped since, a row for all."""
+    @property
+    def has_dates(self) -> bool:
+        """Whether what a code means depends on the day."""
+        return bool(self.dated or self.dated_added)
+
+    def find(self, facility: str, code: str, on: date) -> Target | None:
+        """Return the target of a campus's code on a day: its row in a file, what was mapped since, a row for
+        all.
+        """
+        if not (self.dated or self.dated_added):
+            return self.always(facility, code)
+        own, everyones = (facility, code), (ANY, code)
+        return (
+            self.rows.get(own)
+            or _in_force(self.dated.get(own, ()), on)
+            or self.added.get(own)
+            or _in_force(self.dated_added.get(own, ()), on)
+            or self.rows.get(everyones)
+            or _in_force(self.dated.get(everyones, ()), on)
+        )
+
+    def always(self, facility: str, code: str) -> Target | None:
+        """Return the target of a code in a table without dates."""
         key = (facility, code)
         return self.rows.get(key) or self.added.get(key) or self.rows.get((ANY, code))
 
+    def reviewed(self, key: Key) -> Periods:
+        """Return what the files say of a code."""
+        always = self.rows.get(key)
+        return (always,) if always else self.dated.get(key, ())
 
-def load_tables(rules_dir: Path, errors: list[RuleError]) -> dict[str, CodeTable]:
-    """Read `codes/*.csv`, `campuses/*/codes/*.csv`: files of one name are one table.
+    def mapped(self, key: Key) -> Periods:
+        """Return what people said of a code since."""
+        always = self.added.get(key)
+        return (always,) if always else self.dated_added.get(key, ())
 
-    The first mistake of each file is added to `errors`, and the file is read no further.
-    """
-    rows: dict[str, dict[tuple[str, str], Target]] = {}
-    for file in _files(rules_dir):
-        try:
-            _read(file, str(file.relative_to(rules_dir)), rows.setdefault(file.stem, {}))
-        except RuleError as error:
-            errors.append(error)
-    return {name: CodeTable(name, table) for name, table in rows.items()}
+    def periods(self, facility: str, code: str) -> Periods:
+        """Return everything that is said of a campus's code, whenever it holds."""
+        own, everyones = (facility, code), (ANY, code)
+        said = (self.reviewed(own), self.mapped(own), self.reviewed(everyones))
+        return tuple(target for periods in said for target in closed(periods))
 
+    def entries(self) -> Iterator[tuple[Key, Target]]:
+        """Give every entry, by campus and code; of what people added only what no file hides wholly."""
+        keys = {*self.rows, *self.added, *self.dated, *self.dated_added}
+        for key in sorted(keys):
+            added = () if key in self.rows else self.mapped(key)
+            yield from ((key, target) for target in (*closed(self.reviewed(key)), *closed(added)))
 
-def _files(rules_dir: Path) -> Iterable[Path]:
-    yield from sorted((rules_dir / "codes").glob("*.csv"))
-    yield from sorted((rules_dir / "campuses").glob("*/codes/*.csv"))
-
-
-def _read(file: Path, shown: str, table: dict[tuple[str, str], Target]) -> None:
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.reader(text, strict=True)
-        try:
-            if tuple(next(reader, [])) != COLUMNS:
-                raise RuleError(shown, Place(1), f"the first line must be {','.join(COLUMNS)}", "bad-csv")
-            for row in reader:
-                _add(row, shown, reader.line_num, table)
-        except csv.Error as error:
-            place = Place(reader.line_num)
-            raise RuleError(shown, place, f"not well-formed CSV: {error}", "bad-csv") from error
-        except UnicodeDecodeError as error:
-            raise RuleError(shown, Place(1), "not UTF-8: save the file as UTF-8", "bad-csv") from error
+    def add(self, key: Key, target: Target) -> None:
+        """Take in what somebody mapped. It corrects the period that begins on the same day."""
+        kept = [one for one in self.mapped(key) if one.valid_from != target.valid_from]
+        if not kept and not target.dated:
+            self.added[key] = target
+            self.dated_added.pop(key, None)
+        else:  # threads look codes up meanwhile: there before it is taken away
+            self.dated_added[key] = in_turn([*kept, target])
+            self.added.pop(key, None)
 
 
-def _add(row: list[str], shown: str, line: int, table: dict[tuple[str, str], Target]) -> None:
-    def wrong(message: str, code: str = "bad-csv") -> RuleError:
-        return RuleError(shown, Place(line), message, code)
+def _in_force(periods: Periods, on: date) -> Target | None:
+    """Return the last that began, unless it ended before."""
+    begun = [one for one in periods if (one.valid_from or date.min) <= on]
+    return begun[-1] if begun and begun[-1].holds(on) else None
 
-    if len(row) != len(COLUMNS):
-        raise wrong(f"{len(row)} columns where there must be {len(COLUMNS)}")
-    facility, code, target, name, system = (cell.strip() for cell in row)
-    if not facility or not code or not target:
-        raise wrong("facility, code and target must not be empty")
-    if (facility, code) in table:
-        raise wrong(f"{facility} {code} is in this table twice", "duplicate-code")
-    table[facility, code] = Target(target, name or None, system or None)
+
+def in_turn(targets: Iterable[Target]) -> Periods:
+    """Return the periods of one code in their order."""
+    return tuple(sorted(targets, key=lambda target: target.valid_from or date.min))
+
+
+def closed(periods: Periods) -> Periods:
+    """Return periods in their order with the days on which they hold: an open one ends before the next."""
+    ends = [one.valid_from - DAY if one.valid_from else None for one in periods[1:]]
+    return (
+        *(replace(one, valid_to=one.valid_to or end) for one, end in zip(periods, ends, strict=False)),
+        *periods[-1:],
+    )
+
+
+def overlap(periods: Periods) -> tuple[Target, Target] | None:
+    """Return two periods of one code that hold on the same day; they are in their order."""
+    for one, other in pairwise(periods):
+        if one.valid_from == other.valid_from or (
+            one.valid_to is not None and one.valid_to >= (other.valid_from or date.min)
+        ):
+            return one, other
+    return None

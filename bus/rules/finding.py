@@ -30,14 +30,15 @@ class Code(NamedTuple):
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 CODES: Mapping[str, Code] = {
     "bad-yaml": Code(ERROR, "the file is no well-formed YAML in UTF-8"),
-    "bad-csv": Code(ERROR, "a code table is no well-formed CSV with the five columns, or a cell is empty"),
+    "bad-csv": Code(ERROR, "a code table is no well-formed CSV with its columns, or a cell is empty"),
+    "bad-period": Code(ERROR, "a date of a code table is none, or two periods of one code overlap"),
     "bad-key": Code(ERROR, "a key has a value that it does not take"),
     "unknown-key": Code(ERROR, "a key that the rule language does not have"),
     "missing-key": Code(ERROR, "a key that must be there is not"),
     "unknown-word": Code(ERROR, "not one of the words that the key takes: a converter, a policy, a kind"),
     "duplicate-key": Code(ERROR, "a key is written twice"),
     "duplicate-name": Code(ERROR, "two rules, or two systems of a campus, have the same name"),
-    "duplicate-code": Code(ERROR, "a code table has a code of a campus twice"),
+    "duplicate-code": Code(ERROR, "a code table has a code of a campus twice for the same days"),
     "unknown-field": Code(ERROR, "the canonical model has no such field there"),
     "not-a-value": Code(ERROR, "an object where the field takes a value"),
     "not-an-object": Code(ERROR, "a value where the field takes an object"),

@@ -103,36 +103,46 @@ def lookup_leaf(
 ) -> Leaf:
     """Return the leaf of a code that a table maps; a miss is noted in the run and follows `on_miss`."""
     path, on_miss, default = leaf.path, leaf.on_miss, leaf.default
+    find, always, dated, added = table.find, table.always, table.dated, table.dated_added
 
     def mapped(run: Run, source: Source) -> Any:
         text = source.get(path)
         if text is None:
             return default
         code = text if convert is TEXT else str(converted(convert, name, text, path, target_field))
-        target = table.find(run.facility, code)
+        facility = run.facility
+        target = find(facility, code, run.day()) if dated or added else always(facility, code)
         run.target = target
         if target is not None:
             return target.code
         run.miss(table.name, code)
+        run.other_days = _other_days(table, run.facility, code) if table.has_dates else ""
         if on_miss is OnMiss.PASS:
             return code
         if on_miss is OnMiss.DEFAULT:
             return default
-        raise _missing(on_miss, table.name, run.facility, code, path, target_field)
+        raise _missing(on_miss, table.name, run, code, path, target_field)
 
     return mapped
 
 
-def _missing(on_miss: OnMiss, table: str, facility: str, code: str, path: str, target: str) -> HoldingError:
+def _missing(on_miss: OnMiss, name: str, run: Run, code: str, path: str, target: str) -> HoldingError:
+    facility = run.facility
     shown = repr(code) if len(code) <= QUOTED else f"of {len(code)} characters"
-    step, into = f"lookup {table}", target or None
+    step, into = f"lookup {name}", target or None
     if on_miss is OnMiss.REJECT:
         reason = f"the code {shown} of {path} is not accepted; {facility} must correct it and send again"
         return HoldingError(Hold("rejected_code", reason, step=step, field=path, target=into), blocks=False)
-    reason = f"the code {shown} of {path} is not in the table {table} for {facility};"
+    reason = f"the code {shown} of {path} is not in the table {name} for {facility}"
+    reason += f" on {run.day()}, but {run.other_days};" if run.other_days else ";"
     reason += " map it (./yilian codes map), and it goes on"
-    hold = Hold("unmapped_code", reason, step=step, field=path, target=into, miss=Miss(table, code))
+    hold = Hold("unmapped_code", reason, step=step, field=path, target=into, miss=Miss(name, code))
     return HoldingError(hold)
+
+
+def _other_days(table: CodeTable, facility: str, code: str) -> str:
+    """Return the days on which a code that missed does hold; nothing where the table never knew it."""
+    return ", ".join(f"{one.period()} ({one.code})" for one in table.periods(facility, code))
 
 
 def cel_leaf(expression: Expression, convert: Convert, name: str, target: str = "") -> Leaf:

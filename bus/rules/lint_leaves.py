@@ -129,8 +129,8 @@ def _values(spot: Spot, facility: str, tables: Mapping[str, CodeTable]) -> Itera
 def _targets(
     name: str, lookup: str, table: CodeTable, facility: str, allowed: frozenset[str]
 ) -> Iterator[Wrong]:
-    rows = {code: t.code for (campus, code), t in table.rows.items() if campus in (facility, ANY)}
-    bad = sorted(f"{code} → {target}" for code, target in rows.items() if target not in allowed)
+    rows = {(code, t.code) for (campus, code), t in table.entries() if campus in (facility, ANY)}
+    bad = sorted(f"{code} → {target}" for code, target in rows if target not in allowed)
     if bad:
         more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         maps = f"{lookup} maps {', '.join(bad[:SHOWN])}{more}"

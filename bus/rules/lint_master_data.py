@@ -13,7 +13,10 @@ from consortium.terminology.subscribers import CODE_MAP
 
 ENTRY = ("change", "kind", "owner", "code", "name", "valid_from", "valid_to", "version", "at")
 """Keys of a change of an entry, beside its attributes."""
-MAPPED = ("change", "kind", "table", "facility", "code", "target", "name", "system", "at")
+MAPPED = (
+    *("change", "kind", "table", "facility", "code", "target", "name", "system"),
+    *("valid_from", "valid_to", "relationship", "owner", "at"),
+)
 """Keys of an addition to a code table."""
 
 

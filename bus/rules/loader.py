@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from bus.rules.change import change_leaf
-from bus.rules.codes import CodeTable, load_tables
+from bus.rules.code_files import load_tables
+from bus.rules.codes import CodeTable
 from bus.rules.compile import Compiler, Where, nearest
 from bus.rules.destinations import AnyDestination, load_destinations
 from bus.rules.enclosed import Opener

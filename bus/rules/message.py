@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from bus import bodies
 from bus.hl7.message import Message as Hl7Message
 from bus.hl7.problem import HL7Error
+from bus.rules.day import Day, asked
 from bus.rules.decision import Decision
 from bus.rules.records import NOTHING_KNOWN, Records
 from bus.rules.ruleset import RuleSet, unreadable
@@ -33,6 +34,8 @@ class Message:
     envelope: Envelope
     records: Records = NOTHING_KNOWN
     """What rules enrich it with."""
+    day: Day | None = None
+    """Says on which day its codes are looked up; None: it is in no inbox."""
 
     def source(self) -> Source:
         """Return the parsed message. Raises `UnreadableError`."""
@@ -42,7 +45,7 @@ class Message:
         """Return what rules make of it, as the router would."""
         try:
             facility, message_type = self.envelope.facility, self.envelope.message_type
-            return rules.decide(self.source(), facility, message_type, self.records)
+            return rules.decide(self.source(), facility, message_type, self.records, self.day)
         except UnreadableError as error:
             return unreadable(error)
 
@@ -60,7 +63,8 @@ def from_inbox(connection: sa.Connection, id_: int) -> Message:
     envelope = Envelope(
         stored.facility, stored.sender, stored.message_type, stored.protocol, stored.control_id
     )
-    return Message(f"message {id_}", stored.body, stored.charset, envelope)
+    day = asked(stored.message_time, stored.received_at)
+    return Message(f"message {id_}", stored.body, stored.charset, envelope, day=day)
 
 
 def from_file(path: Path, charset: str, known: Envelope) -> Message:

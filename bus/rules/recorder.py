@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from bus.rules.codes import Target
 from bus.rules.decision import HoldingError
 from bus.rules.masking import Show
 from bus.rules.paths import fields_in
@@ -46,6 +47,10 @@ class Reading:
     """What a condition read: `msg.type`, `field("OBX-11")`."""
     reason: str | None = None
     """Code of the hold, or the condition."""
+    entry: str | None = None
+    """Of a lookup: what its entry says beside the code, such as its days; of one that missed, the days on
+    which the table does know the code, and the message's.
+    """
 
 
 def values_read(text: str, source: Source) -> dict[str, Any]:
@@ -134,10 +139,13 @@ class Recorder:
             try:
                 value = leaf(run, source)
             except HoldingError as error:
-                self._note(spot, HELD, source.get(path) if path else None, None, error.hold.code)
+                sent = source.get(path) if path else None
+                told = _of_miss(run) if len(run.misses) > before else None
+                self._note(spot, HELD, sent, None, error.hold.code, entry=told)
                 raise
             sent = source.get(path) if path else None
-            self._note(spot, _outcome(entry, sent, value, missed=len(run.misses) > before), sent, value)
+            outcome = _outcome(entry, sent, value, missed=len(run.misses) > before)
+            self._note(spot, outcome, sent, value, entry=_looked_up(entry, outcome, run))
             return value
 
         return noted
@@ -150,6 +158,7 @@ class Recorder:
         value: Any,
         reason: str | None = None,
         read: Mapping[str, Any] | None = None,
+        entry: str | None = None,
     ) -> None:
         self.readings.append(
             Reading(
@@ -166,6 +175,7 @@ class Recorder:
                 from_message=outcome != DEFAULT and not written(spot.entry).startswith("const "),
                 values=dict(read or {}),
                 reason=reason,
+                entry=entry,
             )
         )
 
@@ -174,6 +184,25 @@ class Recorder:
             rest = field.removeprefix(frame.field)
             field = f"{frame.field}[{frame.number}]{rest if frame.field else f'.{rest}'}"
         return field
+
+
+def _looked_up(entry: Entry | None, outcome: str, run: Run) -> str | None:
+    """Return what is to be said of a lookup beside the code that it gave."""
+    if not isinstance(entry, PathLeaf) or entry.lookup is None or outcome not in (VALUE, MISS):
+        return None
+    return _of_miss(run) if outcome == MISS else _of_hit(run.target)
+
+
+def _of_hit(target: Target | None) -> str | None:
+    if target is None:
+        return None
+    owner = f"owner {target.owner}" if target.owner else ""
+    days = target.period() if target.dated else ""
+    return ", ".join(filter(None, (target.relationship, days, owner))) or None
+
+
+def _of_miss(run: Run) -> str | None:
+    return f"holds {run.other_days}, not on {run.day()}" if run.other_days else None
 
 
 def _outcome(entry: Entry | None, sent: str | None, value: Any, *, missed: bool) -> str:

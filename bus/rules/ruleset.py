@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import cel
 from bus.rules.additions import Additions
 from bus.rules.change import change_of, changes_of
 from bus.rules.codes import CodeTable
+from bus.rules.day import Day, untold
 from bus.rules.decision import Decision, Hold, HoldingError
 from bus.rules.expression import ExpressionError, context_of
 from bus.rules.leaves import failed_expression
@@ -59,13 +61,19 @@ class RuleSet:
         return cls(loaded.rules, loaded.tables)
 
     def decide(
-        self, source: Source, facility: str, message_type: str, records: Records = NOTHING_KNOWN
+        self,
+        source: Source,
+        facility: str,
+        message_type: str,
+        records: Records = NOTHING_KNOWN,
+        day: Day | None = None,
     ) -> Decision:
         """Say what a message means. What is wrong with the message is the decision's `Hold`, not raised.
 
-        `records` answers the rules that enrich a message; what it raises goes through.
+        `records` answers the rules that enrich a message; what it raises goes through. `day` says on which
+        day its codes are looked up; None: it is in no inbox.
         """
-        run = Run(facility, records)
+        run = Run(facility, records, day or partial(untold, source))
         try:
             rule = self._first(source, facility, run)
         except HoldingError as error:

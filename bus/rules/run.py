@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 import cel
 
 from bus.rules.codes import Target
+from bus.rules.day import Day, today
 from bus.rules.decision import Miss, Warned
 from bus.rules.expression import context_of
 from bus.rules.records import Records
@@ -18,11 +20,13 @@ class Run:
     """One message on its way through a map. Not shared between threads."""
 
     __slots__ = (
-        "_context", "_has_msg", "_of", "_records", "facility", "facts", "misses", "target", "warnings",
+        "_context", "_day", "_has_msg", "_of", "_records", "facility", "facts", "misses",
+        "other_days", "target", "warnings",
     )  # fmt: skip
 
-    def __init__(self, facility: str, records: Records) -> None:
+    def __init__(self, facility: str, records: Records, day: Day = today) -> None:
         self.facility = facility
+        self._day: Day | date = day
         self._records = records
         self.facts: dict[tuple[str, str], Mapping[str, Any] | None] = {}
         """What was looked up in the records, by kind and number: once for each message."""
@@ -30,6 +34,8 @@ class Run:
         self.warnings: list[Warned] = []
         self.target: Target | None = None
         """What the last lookup found: a coded object takes name and system from it."""
+        self.other_days = ""
+        """Days on which the code that missed last does hold; empty: none."""
         self._of: Source | None = None
         self._context: cel.Context | None = None
         self._has_msg = False
@@ -37,6 +43,12 @@ class Run:
     def miss(self, table: str, code: str) -> None:
         """Note a code that its table does not know."""
         self.misses.append(Miss(table, code))
+
+    def day(self) -> date:
+        """Return the day of the message, on which its codes are looked up; found out once."""
+        if not isinstance(self._day, date):
+            self._day = self._day()
+        return self._day
 
     def found(self) -> Target | None:
         """Return what the last lookup found."""

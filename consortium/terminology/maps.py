@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
@@ -15,19 +15,24 @@ PATIENCE = "15s"
 """How long to wait for batches to end."""
 LOCK_NOT_AVAILABLE = "55P03"
 
-COLUMNS = "id, code_table, facility, code, target, name, system, why, mapped_by, mapped_at"
+COLUMNS = (
+    "id, code_table, facility, code, target, name, system, valid_from, valid_to, relationship, owner,"
+    " why, mapped_by, mapped_at"
+)
 _AFTER = sa.text(
     f"SELECT {COLUMNS} FROM terminology.map_entry WHERE id > :after ORDER BY id"  # noqa: S608 - a constant
 )
 _ADD = sa.text(
-    "INSERT INTO terminology.map_entry (code_table, facility, code, target, name, system, why, mapped_by)"
-    " VALUES (:code_table, :facility, :code, :target, :name, :system, :why, :by)"
-    " RETURNING id, code_table, facility, code, target, name, system, why, mapped_by, mapped_at"
+    "INSERT INTO terminology.map_entry (code_table, facility, code, target, name, system, valid_from,"  # noqa: S608
+    " valid_to, relationship, owner, why, mapped_by)"
+    " VALUES (:code_table, :facility, :code, :target, :name, :system, :valid_from, :valid_to,"
+    f" :relationship, :owner, :why, :by) RETURNING {COLUMNS}"
 )
 _CURRENT = sa.text(
-    f"SELECT DISTINCT ON (code_table, facility, code) {COLUMNS} FROM terminology.map_entry"  # noqa: S608
+    f"SELECT DISTINCT ON (code_table, facility, code, valid_from) {COLUMNS}"  # noqa: S608 - a constant
+    " FROM terminology.map_entry"
     " WHERE CAST(:code_table AS text) IS NULL OR code_table = :code_table"
-    " ORDER BY code_table, facility, code, id DESC"
+    " ORDER BY code_table, facility, code, valid_from, id DESC"
 )
 _HISTORY = sa.text(
     f"SELECT {COLUMNS} FROM terminology.map_entry"  # noqa: S608 - a constant
@@ -45,11 +50,19 @@ class Mapping:
     target: str
     name: str | None
     system: str | None
+    valid_from: date | None = field(default=None, kw_only=True)
+    """First day in force; None: since ever."""
+    valid_to: date | None = field(default=None, kw_only=True)
+    """Last day in force; None: until the next period of the code begins."""
+    relationship: str | None = field(default=None, kw_only=True)
+    """Of the target to the code (R4 ConceptMapEquivalence); None: equivalent."""
+    owner: str | None = field(default=None, kw_only=True)
+    """Who answers for it; None: the campus."""
 
 
 @dataclass(frozen=True, slots=True)
 class MapEntry(Mapping):
-    """One addition to a code table; the newest of a code is in force."""
+    """One addition to a code table; of those of a code that begin on the same day the newest counts."""
 
     id: int
     why: str
@@ -82,7 +95,7 @@ def after(connection: sa.Connection, id_: int) -> list[MapEntry]:
 
 
 def current(connection: sa.Connection, code_table: str | None = None) -> list[MapEntry]:
-    """Return the additions in force, of one table or of all."""
+    """Return the additions that count, of one table or of all: for each period of a code the newest."""
     found = connection.execute(_CURRENT, {"code_table": code_table}).mappings()
     return [MapEntry(**row) for row in found]
 
@@ -102,6 +115,10 @@ def add(connection: sa.Connection, wanted: Mapping, *, by: str, why: str) -> Map
         "target": wanted.target,
         "name": wanted.name,
         "system": wanted.system,
+        "valid_from": wanted.valid_from,
+        "valid_to": wanted.valid_to,
+        "relationship": wanted.relationship,
+        "owner": wanted.owner,
         "why": why,
         "by": by,
     }

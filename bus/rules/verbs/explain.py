@@ -115,7 +115,8 @@ def _of_reading(reading: Reading) -> str:
         why = f"{reading.reason}{_values(reading.values)}"
         return f"{reading.field}: {words(*OUTCOMES[reading.outcome])}, {part}{why}  [{at}]"
     gave = "" if reading.value is None else f" = {reading.value}"
-    table = f" ({reading.table})" if reading.table else ""
+    entry = f": {reading.entry}" if reading.entry else ""
+    table = f" ({reading.table}{entry})" if reading.table else ""
     reason = f" {reading.reason}" if reading.reason else ""
     outcome = words(*OUTCOMES[reading.outcome])
     return f"{reading.field}: {outcome}{reason}{gave}, {part}{reading.reads}{table}  [{at}]"

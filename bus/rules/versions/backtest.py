@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bus.envelope import Stored
+from bus.rules.day import asked
 from bus.rules.decision import Decision, Hold, HoldingError
 from bus.rules.onward import Onward, written
 from bus.rules.records import NOTHING_KNOWN, Records
@@ -129,7 +130,13 @@ def backtest(
 def decide(rules: RuleSet, message: Stored, records: Records = NOTHING_KNOWN) -> Decision:
     """Return what a set says of a stored message; if it fails, that is a `Hold` too."""
     try:
-        return rules.decide(open_stored(message), message.facility, message.message_type, records)
+        return rules.decide(
+            open_stored(message),
+            message.facility,
+            message.message_type,
+            records,
+            asked(message.message_time, message.received_at),
+        )
     except UnreadableError as error:
         return unreadable(error)
     except Exception as error:  # noqa: BLE001 - one message that breaks a rule set is a finding, not the end

@@ -85,3 +85,26 @@ async def test_an_engineer_of_one_campus_maps_for_that_campus(
         assert (await client.get(request, headers=as_("engineer"))).status_code == 403
     assert (await client.post(f"{PATH}/map", json=MAPPING, headers=as_("engineer"))).status_code == 403
     assert (await client.post(f"{PATH}/map", json=MAPPING, headers=as_("ops"))).status_code == 403
+
+
+async def test_a_code_is_mapped_with_days_relationship_and_owner(client: httpx.AsyncClient, as_: As) -> None:
+    said = {"valid_from": "2026-01-01", "valid_to": "2026-06-30", "relationship": "wider", "owner": "病案室"}
+    answer = await client.post(f"{PATH}/map", json=MAPPING | said, headers=as_("engineer"))
+    assert answer.status_code == 200, answer.text
+    entry = answer.json()["entry"]
+    assert {name: entry[name] for name in said} == said
+    overlapping = MAPPING | {"valid_from": "2026-06-30"}
+    refused = await client.post(f"{PATH}/map", json=overlapping, headers=as_("engineer"))
+    assert (refused.status_code, refused.json()["type"]) == (400, "urn:yilian:problem:unknown-map")
+    for wrong in ({"valid_from": "2026-02-30"}, {"relationship": "alike"}):
+        bad = await client.post(f"{PATH}/map", json=MAPPING | wrong, headers=as_("engineer"))
+        assert bad.status_code == 422
+    url = "/fhir/ConceptMap/sex/$translate?code=X&date="
+    for day, result in (("2026-06-30", True), ("2026-07-01", False)):
+        found = (await client.get(url + day, headers=as_("doctor.main"))).json()["parameter"]
+        assert found[0]["valueBoolean"] is result
+    [part] = [
+        one["part"]
+        for one in (await client.get(f"{url}2026-01-01", headers=as_("ops"))).json()["parameter"][1:]
+    ]
+    assert part[0] == {"name": "equivalence", "valueCode": "wider"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import psycopg
@@ -257,7 +259,7 @@ def test_a_new_target_needs_its_name(engine: sa.Engine) -> None:
     wanted = maps.Mapping("departments", "MAIN", "0999", "0999", "疼痛科", None)
     assert map_sex(engine, wanted).entry is not None
     with engine.connect() as connection:
-        found = tables_in_force(connection, RULES)["departments"].find("MAIN", "0999")
+        found = tables_in_force(connection, RULES)["departments"].find("MAIN", "0999", date(2026, 1, 1))
     assert found is not None
     assert (found.code, found.name) == ("0999", "疼痛科")
 
@@ -270,3 +272,34 @@ def test_subscribers_are_told_of_a_mapping_once(database_url: str, engine: sa.En
     map_sex(engine)
     found = rows(database_url, "SELECT destination, dedupe_key, payload ->> 'target' FROM bus.outbox")
     assert found == [("master-data:main-his", "map:1", "unknown")]
+
+
+def test_a_meaning_that_ended_holds_a_later_message_until_the_next_is_mapped(
+    router: Router, database_url: str, engine: sa.Engine
+) -> None:
+    map_sex(engine, replace(SEX_X, valid_to=date(2026, 11, 19)))
+    ids = store(database_url, hl7("ADT^A28", sex="X"))  # of the 20th
+    router.answer(ids)
+    [(reason,)] = rows(database_url, "SELECT reason FROM bus.held WHERE released_at IS NULL")
+    assert "but to 2026-11-19 (unknown); map it" in reason
+    done = map_sex(engine, replace(SEX_X, target="other", valid_from=date(2026, 11, 20), owner="病案室"))
+    assert done.released == ids
+    router.answer(ids)
+    assert rows(database_url, "SELECT sex FROM identity.source_patient") == [("other",)]
+    with engine.connect() as connection:
+        assert len(maps.current(connection, "sex")) == 2
+        table = tables_in_force(connection, RULES)["sex"]
+    found = [table.find("MAIN", "X", date(2026, 11, day)) for day in (19, 20)]
+    assert [(target.code, target.owner) for target in found if target] == [
+        ("unknown", None),
+        ("other", "病案室"),
+    ]
+
+
+def test_subscribers_are_told_of_days_relationship_and_owner(database_url: str, engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        subscribers.subscribe(connection, "lis", ["code-map"], "chen")
+    map_sex(engine, replace(SEX_X, valid_from=date(2026, 1, 1), relationship="wider"))
+    [(told,)] = rows(database_url, "SELECT payload FROM bus.outbox WHERE destination = 'master-data:lis'")
+    assert (told["valid_from"], told["valid_to"]) == ("2026-01-01", None)
+    assert (told["relationship"], told["owner"]) == ("wider", "MAIN")

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from api.failures import FailureError
 from api.fhir.code_maps import CODES, MAP, VALUES, Match, Question, Row, rows_of, translate
 from api.fhir.terminology_resources import (
+    OWNER,
+    VALIDITY,
     concept_map,
     master_code_system,
     table_code_system,
@@ -21,7 +23,8 @@ from api.fhir.terminology_resources import (
 )
 from api.fhir.translating import asked
 from bus.fhir.systems import Systems
-from bus.rules.codes import CodeTable, Target, load_tables
+from bus.rules.code_files import load_tables
+from bus.rules.codes import CodeTable, Target
 from consortium.terminology.model import Entry, Kind
 from runtime.settings import CHECKOUT, Settings
 
@@ -163,6 +166,50 @@ def test_a_translation_is_what_the_table_finds(rows: dict[tuple[str, str], Targe
     table = CodeTable("t", rows)
     all_rows: list[Row] = rows_of(table, SYSTEMS)
     for facility in ("MAIN", "HP"):
-        target = table.find(facility, code)
+        target = table.find(facility, code, date(2026, 1, 1))
         answers = translate(all_rows, Question(code, SYSTEMS.of(facility, "dictionary")), SYSTEMS)
         assert [match.code for match in answers] == ([target.code] if target else [])
+
+
+JULY = date(2026, 7, 1)
+DATED = CodeTable(
+    "items",
+    {("MAIN", "GLU"): Target("2345-7", "葡萄糖", LOINC, relationship="narrower")},
+    dated={
+        ("MAIN", "K"): (
+            Target("old", None, LOINC),
+            Target("2823-3", None, LOINC, JULY, relationship="wider", owner="检验科"),
+        )
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("on", "code", "equivalence"), [("2026-06-30", "old", "equivalent"), ("2026-07-01", "2823-3", "wider")]
+)
+def test_a_code_is_translated_on_a_day(on: str, code: str, equivalence: str) -> None:
+    rows = rows_of(DATED, SYSTEMS, date.fromisoformat(on))
+    there = translate(rows, Question("K", MAIN), SYSTEMS)
+    assert [(match.code, match.equivalence) for match in there] == [(code, equivalence)]
+    back = translate(rows, Question("2345-7", LOINC, reverse=True), SYSTEMS)
+    assert [(match.code, match.equivalence) for match in back] == [("GLU", "wider")]
+
+
+def test_a_concept_map_shows_every_period_with_its_days_and_owner() -> None:
+    resource = valid(concept_map("items", rows_of(DATED, SYSTEMS)))
+    _, potassium = resource["group"][0]["element"]
+    old, new = potassium["target"]
+    assert old["extension"] == [{"url": VALIDITY, "valuePeriod": {"end": "2026-06-30"}}]
+    assert new["extension"] == [
+        {"url": VALIDITY, "valuePeriod": {"start": "2026-07-01"}},
+        {"url": OWNER, "valueString": "检验科"},
+    ]
+    assert (old["equivalence"], new["equivalence"]) == ("equivalent", "wider")
+
+
+def test_the_date_of_a_question_is_a_day() -> None:
+    assert asked([("code", "K"), ("date", "2026-07-01")]).on == JULY
+    assert asked([("code", "K"), ("date", "2026-06-30T20:00:00Z")]).on == JULY
+    for wrong in ("2026-02-30", "soon", "2026"):
+        with pytest.raises(FailureError):
+            asked([("code", "K"), ("date", wrong)])

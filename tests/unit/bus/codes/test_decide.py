@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+
 import pytest
 
 from bus.codes.decide import checked
@@ -11,6 +14,7 @@ from consortium.terminology.errors import UnknownMapError
 from consortium.terminology.maps import Mapping
 
 LOINC = "http://loinc.org"
+JULY = date(2026, 7, 1)
 POTASSIUM = Target("2823-3", "钾", LOINC)
 
 
@@ -60,3 +64,56 @@ def test_a_new_target_needs_a_name_and_an_addition_makes_it_known() -> None:
 def test_what_is_no_code_is_refused(code: str, target: str) -> None:
     with pytest.raises(UnknownMapError, match="must be a text of 1 to 199 characters"):
         checked(wanted(code, target), table())
+
+
+def dated(
+    valid_from: date | None = None,
+    valid_to: date | None = None,
+    *,
+    relationship: str | None = None,
+    owner: str | None = None,
+) -> Mapping:
+    return Mapping(
+        "items",
+        "MAIN",
+        "K9",
+        "2823-3",
+        None,
+        None,
+        valid_from=valid_from,
+        valid_to=valid_to,
+        relationship=relationship,
+        owner=owner,
+    )
+
+
+def test_dates_relationship_and_owner_are_added_once() -> None:
+    asked = dated(JULY, relationship="wider", owner="检验科")
+    added = checked(asked, table())
+    assert added == replace(asked, name="钾", system=LOINC)
+    known = table()
+    known.add(("MAIN", "K9"), replace(POTASSIUM, valid_from=JULY, relationship="wider", owner="检验科"))
+    assert checked(asked, known) is None
+
+
+def test_periods_of_a_code_may_not_overlap() -> None:
+    known = table()
+    known.add(("MAIN", "K9"), replace(POTASSIUM, valid_to=JULY))
+    with pytest.raises(UnknownMapError, match="would hold to 2026-07-01"):
+        checked(dated(JULY), known)
+    assert checked(dated(date(2026, 7, 2)), known) is not None
+
+
+@pytest.mark.parametrize("bad", [dated(JULY, date(2026, 6, 30)), dated(relationship="alike")])
+def test_days_and_words_that_are_none_are_refused(bad: Mapping) -> None:
+    with pytest.raises(UnknownMapError, match=r"before it begins|is no relationship"):
+        checked(bad, table())
+
+
+def test_a_file_may_be_added_to_on_other_days_only() -> None:
+    ended = replace(POTASSIUM, valid_to=JULY)
+    reviewed = CodeTable("items", {}, dated={("MAIN", "K"): (ended,)})
+    with pytest.raises(ConflictError, match=r"to 2823-3 \(to 2026-07-01\); change it there"):
+        checked(replace(wanted("K", "2951-2", "钠"), valid_to=JULY), reviewed)
+    assert checked(replace(wanted("K", "2951-2", "钠"), valid_from=date(2026, 7, 2)), reviewed) is not None
+    assert checked(replace(wanted("K", "2823-3"), valid_to=JULY), reviewed) is None

@@ -215,7 +215,7 @@ def test_lint_fails_for_errors_and_only_for_them(tmp_path: Path, capsys: pytest.
 @pytest.mark.parametrize(
     "module",
     [
-        "codes",
+        "code_files",
         "compile",
         "loader",
         "marks",

@@ -152,7 +152,7 @@ def test_a_mistake_is_named_by_file_and_line(
 def test_a_code_table_with_a_code_twice_is_a_mistake(tmp_path: Path) -> None:
     rules = folder(tmp_path)
     (rules / "codes" / "sex.csv").write_text(CODES + "HY,1,female,女,\n")
-    assert str(load_rules(rules).errors[0]) == "codes/sex.csv:4:1: HY 1 is in this table twice"
+    assert str(load_rules(rules).errors[0]) == "codes/sex.csv:4:4: HY 1 is in this table twice"
 
 
 def test_a_fragment_is_taken_in_and_the_rules_own_keys_go_first(tmp_path: Path) -> None:
