@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ from api.app import create_app
 from bus.fhir.documents.terms import LIST_TYPES, MHD
 from bus.fhir.reading.document import check
 from bus.ihe.document_sets import Reference
+from consortium.access import audit
 from consortium.documents.model import PatientId
 from consortium.documents.provide import sha1
 from tests.integration.api.conftest import As, settings_for
@@ -418,6 +420,42 @@ async def test_who_may(
             assert (await client.get(place, headers=as_(user))).status_code == status
     refused = await client.post(PROVIDE, json={}, headers=as_("doctor.main"))
     assert refused.status_code == 403
+
+
+async def test_line_41_each_transaction_is_in_the_audit_answered_or_not(
+    client: httpx.AsyncClient, somebody: PatientId, headers: dict[str, str], engine: sa.Engine
+) -> None:
+    places = await sent(client, bundle(somebody, document(somebody, 1)), headers)
+    spare = document(somebody, 2, minimal=True)
+    await client.post(PROVIDE, json=bundle(somebody, spare), headers=headers)
+    nothing = "00000000-0000-4000-8000-000000000000"
+    for address in (
+        f"{PROVIDE}/List?patient={somebody.number}",
+        f"{PROVIDE}/List",
+        f"{PROVIDE}/DocumentReference?patient={somebody.number}",
+        f"{PROVIDE}/DocumentReference?patient=nobody",
+        places[2],
+        f"{PROVIDE}/Binary/{nothing}",
+    ):
+        await client.get(address, headers=headers)
+    with engine.connect() as connection:
+        written = [one.entry for one in audit.entries(connection, limit=20)]
+    kept = [
+        (one.resource.removesuffix("/{id}").rpartition("/")[2], one.outcome, one.persons)
+        for one in reversed(written)
+        if one.action.startswith("document.")
+    ]
+    who = [UUID(somebody.number)]
+    assert kept == [
+        ("mhd", "allowed", who),
+        ("mhd", "refused", []),
+        ("List", "allowed", who),
+        ("List", "refused", []),
+        ("DocumentReference", "allowed", who),
+        ("DocumentReference", "refused", []),
+        ("Binary", "allowed", who),
+        ("Binary", "refused", []),
+    ]
 
 
 async def test_the_capability_statement_is_as_r4_has_it(client: httpx.AsyncClient, as_: As) -> None:
