@@ -255,7 +255,7 @@ def result_ids_of(connection: sa.Connection, reports: Sequence[Mapping[str, Any]
         .where(*_parents(table, "report_id", reports), sa.not_(table.c.deleted))
         .order_by(table.c.rank, table.c.id)
     )
-    for report, id_ in connection.execute(statement).tuples():
+    for report, id_ in connection.execute(statement):
         found.setdefault(report, []).append(id_)
     return found
 
