@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
@@ -16,6 +17,7 @@ from api.platform import Platform, platform, request_id
 from consortium.access import audit, policy, sign_in
 from consortium.access.errors import ForbiddenError, NotSignedInError
 from consortium.access.model import SHARED, USUAL_PURPOSE, Action, Decision, Purpose, Resource, User
+from consortium.errors import PermanentError
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -73,6 +75,22 @@ class Caller:
     def note_failure(self, reason: str, persons: Sequence[UUID] = ()) -> None:
         """Put in the audit that what was asked is answered by an error of its profile."""
         self._note(self.action, "refused", reason, persons)
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Put in the audit, by its code, that what is asked in the block has no answer; the error goes on.
+
+        A denial is there already, and a service that is away refuses nothing.
+        """
+        try:
+            yield
+        except FailureError as error:
+            if error.failure.status < 500:
+                self.note_failure(f"not answered: {error.failure.code}")
+            raise
+        except PermanentError as error:
+            self.note_failure(f"not answered: {getattr(error, 'code', 'refused')}")
+            raise
 
     def note_in(
         self, connection: Connection, reason: str, persons: Sequence[UUID], what: str | None = None

@@ -93,8 +93,9 @@ def facts(resource: Resource, systems: Systems) -> Facts:
 def match(request: Request, caller: Matcher, sent: Sent) -> Response:
     """Answer with the people who may be meant, the surest first, with score and match-grade."""
     systems, reach = Systems(caller.parts.settings), caller.reach()
-    asked = wanted(load(sent))
-    described = facts(asked.patient, systems)
+    with caller.answering():
+        asked = wanted(load(sent))
+        described = facts(asked.patient, systems)
     with caller.parts.statements.connect() as connection:
         found = finding.find(connection, described)
         if reach is Reach.OWN:

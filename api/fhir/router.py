@@ -86,12 +86,13 @@ def _search_patients(request: Request, caller: PatientQuerier, query: Asking) ->
     Each person shown is audited.
     """
     systems, reach = _systems(caller), caller.reach()
-    wanted = people.wanted(query, systems, vips=caller.finds_vips())
-    page, along = control(query, people.SORTS), including.wish("Patient", query)
-    query.rest()
+    with caller.answering():
+        wanted = people.wanted(query, systems, vips=caller.finds_vips())
+        page, along = control(query, people.SORTS), including.wish("Patient", query)
+        query.rest()
     if reach is Reach.OWN and caller.user.person_id:
         wanted = people.only(wanted, caller.user.person_id)
-    with caller.parts.statements.connect() as connection:
+    with caller.answering(), caller.parts.statements.connect() as connection:
         found = people.find(connection, wanted, page, systems)
         shown = [UUID(one["id"]) for one in found.resources]
         if along.reverse:  # records, which who may ask for people alone may not see

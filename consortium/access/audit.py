@@ -114,8 +114,18 @@ def append(connection: Connection, entry: Entry) -> None:
 
     Keep that short: the chain is written by one at a time.
     """
+    append_all(connection, (entry,))
+
+
+def append_all(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Append entries in order; see `append`."""
+    if entries:
+        connection.execute(_APPEND, [_values(one) for one in entries])
+
+
+def _values(entry: Entry) -> dict[str, Any]:
     values = {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
-    connection.execute(_APPEND, {**values, "persons": list(entry.persons)})
+    return {**values, "persons": list(entry.persons)}
 
 
 def entries(

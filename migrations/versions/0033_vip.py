@@ -6,7 +6,7 @@ Whoever is registered by an alias (贵宾, VIP, 匿名, 保密) is one from now 
 from alembic import op
 
 revision = "0033_vip"
-down_revision = "0031_records_layout"
+down_revision = "0032_dated_code_maps"
 branch_labels = None
 depends_on = None
 

@@ -86,7 +86,9 @@ def engine(database_url: str) -> sa.Engine:
 @pytest.fixture
 def origin(engine: sa.Engine, database_url: str, tmp_path: Path) -> Iterator[str]:
     """host:port of the whole API."""
-    settings = settings_for(database_url).model_copy(update={"documents_store": str(tmp_path)})
+    settings = settings_for(database_url).model_copy(
+        update={"documents_store": str(tmp_path), "export_folder": tmp_path / "exports"}
+    )
     app = create_app(settings)
     with served(app) as origin:
         yield origin

@@ -91,10 +91,11 @@ def _search(
 ) -> FhirResponse:
     parts = caller.parts
     with parts.statements.connect() as connection:
-        patient = _patient(caller, connection, query)
-        queries = read(query, patient, parts.registry.domain)
-        page = control(query, ())
-        query.rest()
+        with caller.answering():
+            patient = _patient(caller, connection, query)
+            queries = read(query, patient, parts.registry.domain)
+            page = control(query, ())
+            query.rest()
         finder = Finder(connection, parts.registry, places(request))
         try:
             found = [one for one in find(finder, queries) if patient in (None, one.patient_id)]

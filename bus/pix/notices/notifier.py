@@ -29,7 +29,8 @@ from bus.router.work import READY, Row
 from bus.rules.sending.mllp import MllpDestination
 from bus.rules.sending.pixv3 import PixV3Destination
 from bus.rules.spec import Form
-from consortium.access.model import GROUP
+from consortium.access import audit
+from consortium.access.model import GROUP, Purpose, Role
 from runtime.settings import Settings
 
 ENDPOINT = "pix-notices"
@@ -86,14 +87,17 @@ class Notifier:
         with self._engine.begin() as connection:
             before = changes.locked(connection)
             found, after = changes.settled(connection, before)
-            for to in destinations:
-                if to.pix is not None:
-                    self._tell(connection, to, found)
+            told = [
+                one for to in destinations if to.pix is not None for one in self._tell(connection, to, found)
+            ]
             if after != before:
                 changes.save(connection, after)
+            # Last: the audit is written by one at a time.
+            audit.append_all(connection, told)
         return not after.done
 
-    def _tell(self, connection: sa.Connection, to: Noticed, found: Sequence[Change]) -> None:
+    def _tell(self, connection: sa.Connection, to: Noticed, found: Sequence[Change]) -> list[audit.Entry]:
+        """Queue what a destination is to be told; return what the audit says of it."""
         assert to.pix is not None  # noqa: S101 - narrows: the caller looked
         mine = [one for one in found if one.facility in to.pix.domains]
         notices: list[_Notice] = []
@@ -101,8 +105,7 @@ class Notifier:
             notices += self._person_changes(to, mine)
         if to.pix.links:
             notices += self._link_changes(connection, to, mine)
-        for one in notices:
-            self._queue(connection, one)
+        return [_entry(one, self._queue(connection, one)) for one in notices]
 
     def _link_changes(
         self, connection: sa.Connection, to: Noticed, mine: Sequence[Change]
@@ -149,8 +152,8 @@ class Notifier:
             found.append(Identifier(self._domains.person, str(seen.person)))
         return found
 
-    def _queue(self, connection: sa.Connection, notice: _Notice) -> None:
-        """Keep a notice as a message of our own and queue its delivery."""
+    def _queue(self, connection: sa.Connection, notice: _Notice) -> int:
+        """Keep a notice as a message of our own and queue its delivery; return the message's number."""
         driver: Any = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)  # noqa: S101 - narrows: our engines are psycopg's
         arrival = _arrival(notice)
@@ -165,6 +168,7 @@ class Notifier:
         verdicts.record(row, None, detail)
         verdicts.deliver(Queued(notice.to.name, receipt.id, keys, Form.RAW, None))
         verdicts.write(connection)
+        return receipt.id
 
 
 def _people(mine: Sequence[Change]) -> dict[uuid.UUID, tuple[Change, bool]]:
@@ -178,6 +182,22 @@ def _people(mine: Sequence[Change]) -> dict[uuid.UUID, tuple[Change, bool]]:
                 parted = one.before or (person in found and found[person][1])
                 found[person] = (one, parted)
     return found
+
+
+def _entry(notice: _Notice, message_id: int) -> audit.Entry:
+    """Return the audit's row: whose identifiers go to whom. What became of it, its delivery says."""
+    return audit.Entry(
+        request_id=f"{GROUP}:{notice.control_id}",
+        username=ENDPOINT,
+        role=Role.SYSTEM.value,
+        organisation=GROUP,
+        action=notice.transaction,
+        purpose=Purpose.OPERATIONS.value,
+        resource=notice.type,
+        outcome="allowed",
+        reason=f"told destination {notice.to.name}, message {message_id}",
+        persons=notice.persons,
+    )
 
 
 def _arrival(notice: _Notice) -> Arrival:

@@ -276,6 +276,14 @@ async def test_41_iti_78_and_119_are_audited(asker: Asker, engine: sa.Engine, wa
     assert searched.entry.persons == matched.entry.persons == [wang]
     assert {searched.entry.action, matched.entry.action} == {"patient.query"}
     assert matched.entry.resource == "POST /fhir/Patient/$match"
+    await asker.client.get("/fhir/Patient?family=王&identifier=urn:oid:1.2.3|", headers=asker.headers)
+    headers = asker.headers | {"Content-Type": "application/fhir+json"}
+    await asker.client.post("/fhir/Patient/$match", content=b"{}", headers=headers)
+    with engine.connect() as connection:
+        unmatched, unfound = audit.entries(connection, limit=2)
+    assert {unmatched.entry.outcome, unfound.entry.outcome} == {"refused"}
+    assert unmatched.entry.resource == "POST /fhir/Patient/$match"
+    assert unfound.entry.resource == "GET /fhir/Patient"
 
 
 async def test_a_vip_is_found_by_number_and_by_who_was_given_the_permission(

@@ -247,6 +247,12 @@ async def test_41_the_feed_is_audited(program: Program, engine: sa.Engine) -> No
         removed, added = audit.entries(connection, limit=2)
     assert [added.entry.resource, removed.entry.resource] == ["PUT /fhir/Patient", "DELETE /fhir/Patient"]
     assert added.entry.persons == removed.entry.persons != []
+    headers = program.headers | {"Content-Type": "application/fhir+json"}
+    address, body = f"/fhir/Patient?identifier={MAIN}|M9", encode(patient("M9", MAIN))
+    await program.client.put(address, content=body, headers=headers)
+    with engine.connect() as connection:
+        [foreign] = audit.entries(connection, limit=1)
+    assert (foreign.entry.outcome, foreign.entry.resource) == ("refused", "PUT /fhir/Patient")
 
 
 async def test_the_capability_statement_says_so(client: httpx.AsyncClient, as_: As) -> None:

@@ -200,3 +200,28 @@ async def test_who_may_and_who_may_not(
     own = as_("patient.demo") | {"X-Purpose-Of-Use": "own"}
     assert status(await registry.ask(of(somebody), headers=own)) == "Success"
     assert (await registry.ask(of(other), headers=own)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "urn:ihe:iti:2010:UpdateDocumentSet",
+        "urn:ihe:iti:2010:DeleteDocumentSet",
+        "urn:ihe:iti:2017:RemoveDocuments",
+    ],
+)
+@pytest.mark.parametrize("address", ["registry", "repository"])
+async def test_line_38_updates_and_removals_are_refused_and_change_nothing(
+    registry: Registry, somebody: PatientId, engine: sa.Engine, address: str, action: str
+) -> None:
+    one = await registered(registry, somebody)
+    content = ENVELOPE.format(action="", body=ANYBODY).replace("urn:ihe:iti:2007:", action)
+    headers = SYSTEM | {"Content-Type": "application/soap+xml; charset=UTF-8"}
+    answer = await registry.client.post(f"/xds/{address}", content=content.encode(), headers=headers)
+    assert answer.status_code in (400, 500)
+    assert "ActionNotSupported" in answer.text
+    found = await registry.ask(of(somebody))
+    assert one.unique_id in attribute(found, "value")
+    with engine.connect() as connection:
+        refused = audit.entries(connection, limit=1, outcome="refused")
+    assert [each.entry.username for each in refused] == ["system.huangpu"]

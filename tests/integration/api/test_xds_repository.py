@@ -53,7 +53,7 @@ def count(engine: sa.Engine, table: str) -> int:
 
 @pytest.mark.parametrize("mtom", [True, False], ids=["mtom", "inline"])
 async def test_line_33_and_36_one_and_two_documents_come_back_with_bytes_hash_and_mime_type(
-    client: httpx.AsyncClient, somebody: PatientId, mtom: bool
+    client: httpx.AsyncClient, engine: sa.Engine, somebody: PatientId, mtom: bool
 ) -> None:
     one = entry(somebody)
     assert await provided(client, [(one, CDA)], mtom=mtom) == SUCCESS
@@ -68,6 +68,12 @@ async def test_line_33_and_36_one_and_two_documents_come_back_with_bytes_hash_an
         ("text/xml", CDA + b"\r\n"),
         ("image/jpeg", PICTURE),
     ]
+    with engine.connect() as connection:
+        registered = connection.execute(sa.text("SELECT unique_id, hash, size FROM documents.entry"))
+        said_of = {unique_id: (hash_, size) for unique_id, hash_, size in registered}
+    assert said_of == {
+        each.reference.unique_id: (sha1(each.content), len(each.content)) for each in documents
+    }
 
 
 async def test_line_33_documents_and_metadata_that_do_not_match(

@@ -245,3 +245,34 @@ class TestDocumentRegistry:
         assert told([("", message)]) == [("", [f"{person}^^^{CONSORTIUM}^PI", cx("M1")])]
         [mrg] = message.segments("MRG")
         assert mrg.raw(1) == f"{before}^^^{CONSORTIUM}^PI~{cx('M9')}"
+
+
+class TestLine41NoticesAreAudited:
+    def test_whose_identifiers_went_to_whom(self, board: Board) -> None:
+        desk = board.desk
+        linked(desk)
+        ward, v3 = subscriber("MAIN", "HP"), pixv3("http://127.0.0.1:1")[0]
+        registry = subscriber("MAIN", "HP", name="registry", links=False, registry=True)
+        assert isinstance(v3, PixV3Destination)
+        v3 = v3.model_copy(update={"pix": PixNotices(domains=("MAIN", "HP"))})
+        for _ in range(3):
+            board.notifier.step([ward, v3, registry])
+        rows = desk.rows(
+            "SELECT a.action, a.organisation, a.outcome, a.resource, a.persons::text[], a.reason"
+            " FROM access.audit a WHERE a.username = 'pix-notices' ORDER BY a.id"
+        )
+        told = {(row[0], row[3]) for row in rows}
+        assert told >= {("ITI-10", "ADT^A31"), ("ITI-46", "hl7v3:PRPA_IN201302UV02")}
+        assert {(row[1], row[2]) for row in rows} == {("GROUP", "allowed")}
+        assert all(person_of(desk, "M1") in row[4] for row in rows)  # type: ignore[operator] # text[]
+        messages = {
+            f"told destination {name}, message {number}"
+            for name, number in desk.rows("SELECT destination, message_id FROM bus.delivery")
+        }
+        assert {row[5] for row in rows} == messages
+        assert len(messages) == len(rows)
+
+    def test_what_told_nobody_leaves_no_row(self, board: Board) -> None:
+        linked(board.desk)
+        assert board.news(subscriber("HY")) == []
+        assert board.desk.rows("SELECT 1 FROM access.audit WHERE username = 'pix-notices'") == []

@@ -18,6 +18,7 @@ from consortium.documents.model import (
     Availability,
     Code,
     MemberKind,
+    ObjectType,
     PatientId,
     Slot,
     Submission,
@@ -374,3 +375,10 @@ def test_line_29_a_folder_goes_on_after_a_merge(shelf: Shelf, connection: sa.Con
     assert shelf.contents(holder) == {added.entry_uuid}
     found = shelf.find(QueryId.FIND_FOLDERS, XDSFolderPatientId=str(surviving), XDSFolderStatus=APPROVED)
     assert [each.entry_uuid for each in found.folders] == [holder]
+
+
+def test_line_37_an_on_demand_document_is_refused_and_nothing_of_it_is_kept(
+    shelf: Shelf, patient: PatientId
+) -> None:
+    made_later = document(patient, object_type=ObjectType.ON_DEMAND, hash=None, size=None)
+    assert refused(shelf, submission(made_later)) == {ErrorCode.REGISTRY_METADATA_ERROR}
