@@ -57,7 +57,7 @@ def unknown(*columns: str) -> dict[str, None]:
 
 BARE: dict[str, dict[str, Any]] = {
     "Patient": {"id": PERSON, "active": True, "changed_at": AT, "identifiers": []}
-    | unknown("vip", "name", "sex", "birth_date", "id_card", "phone", "address", "deceased"),
+    | unknown("name", "sex", "birth_date", "id_card", "phone", "address", "deceased", "vip"),
     "Encounter": META | DEPARTMENT | DOCTOR | unknown("class", "status", "bed", "start_at", "end_at"),
     "Observation": META
     | ITEM
