@@ -14,10 +14,10 @@ from runtime.words import words
 
 
 def show_list(entries: Sequence[Entry]) -> int:
-    """Print a table; returns 0."""
+    """Print a table as wide as a terminal; what each gives and takes is in `show`. Returns 0."""
     columns = words(
-        "campus,system,name,owner,by,types,receives,last seen,today,held,state,drift",
-        "院区,系统,名称,负责,接入,类型,接收,最近收到,今日,挂起,状态,差异",
+        "campus,system,name,owner,state,last seen,today,held,drift",
+        "院区,系统,名称,负责,状态,最近收到,今日,挂起,差异",
     )
     return show_table(columns.split(","), [_cells(one) for one in entries])
 
@@ -106,19 +106,15 @@ def _cells(one: Entry) -> tuple[str, ...]:
     seen = [flow for flow in one.flows if flow.last_seen]
     owner = one.declared.owner.role if one.declared else ""
     last = _time(one.last_seen) if one.last_seen else ""
-    takes = [*(to.name for to in one.receives), *(told.name for told in one.subscriptions)]
     return (
         one.facility,
         one.code,
         _name(one),
         owner,
-        ", ".join(one.endpoints),
-        ", ".join(flow.message_type for flow in seen),
-        ", ".join(takes),
+        told_health(one.health),
         last,
         str(sum(flow.today for flow in seen)),
         str(one.held_today),
-        told_health(one.health),
         "; ".join(told_drift(drift) for drift in one.drift),
     )
 
