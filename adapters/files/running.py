@@ -5,15 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 import structlog
 
 from adapters.files.server import Poller
 from adapters.files.settings import Source, sources
 from bus.campuses.following import take_from
-from bus.rules.versions.described import Look, State
+from bus.rules.versions.described import Following, Look
 from consortium.errors import PermanentError
 from runtime.campuses import Roster
 
@@ -47,22 +47,19 @@ class Sources:
         them.
         """
         self._roster = roster
-        self._look = look
+        self._deployed = Following(look, lambda reason: log.error("sources_not_read", reason=reason))
         self._places = places
         self._opened = opened
         self._stop = stop
         self._started = False
-        self._state: State | None = None
         self._wanted: Mapping[str, Source] = {}
         self._running: dict[str, tuple[Poller, Future[None]]] = {}
         self._problems: dict[str, str] = {}
-        self._unread = ""
-        """Why what is deployed could not be read."""
 
     def detail(self) -> Mapping[str, Any]:
         """Return what the heartbeat shows: counts and states, no patient data."""
         running = dict(self._running)
-        problem = {"problem": self._unread} if self._unread else {}
+        problem = {"problem": self._deployed.unread} if self._deployed.unread else {}
         problems = {name: {"state": "refused", "reason": text} for name, text in dict(self._problems).items()}
         polled = {name: poller.detail() for name, (poller, _) in running.items()}
         return {"sources": len(running), **problem, **polled, **problems}
@@ -81,7 +78,7 @@ class Sources:
 
     def follow(self, threads: ThreadPoolExecutor) -> None:
         """Take in what is deployed now; start and end pollers as it says. Raises what a poller raised."""
-        self._read()
+        self._deployed.follow(self._take)
         for name, (poller, done) in list(self._running.items()):
             if done.done():
                 done.result()
@@ -90,29 +87,14 @@ class Sources:
                 poller.leave()
         for name in self._wanted.keys() - self._running.keys() - self._problems.keys():
             self._start(self._wanted[name], threads)
-        self._started = self._started or self._state is not None
+        self._started = self._started or self._deployed.begun
 
-    def _read(self) -> None:
-        try:
-            found = self._look(self._state)
-            if found is None:
-                return
-            with found:
-                described = sources(found.folder)
-                if self._roster is not None:
-                    take_from(found.folder, self._roster)
-        except (sa.exc.SQLAlchemyError, OSError, PermanentError) as error:
-            self._cannot_read(error)
-            return
+    def _take(self, folder: Path) -> None:
+        described = sources(folder)
+        if self._roster is not None:
+            take_from(folder, self._roster)
         self._wanted = {one.name: one for one in described if one.name in self._places}
-        self._state, self._problems, self._unread = found.state, {}, ""
-
-    def _cannot_read(self, error: Exception) -> None:
-        # What SQLAlchemy says quotes statements.
-        reason = type(error).__name__ if isinstance(error, sa.exc.SQLAlchemyError) else str(error)
-        if reason != self._unread:
-            log.error("sources_not_read", reason=reason)
-        self._unread = reason
+        self._problems = {}
 
     def _start(self, source: Source, threads: ThreadPoolExecutor) -> None:
         try:

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 import structlog
 
 from adapters.tables.server import Poller
 from adapters.tables.settings import Campus, campuses
-from bus.rules.versions.described import Look, State
+from bus.rules.versions.described import Following, Look
 from consortium.errors import PermanentError
 from runtime.campuses import of_today
 
@@ -53,21 +52,18 @@ class Campuses:
         stop: threading.Event,
     ) -> None:
         """`rules_dir`: for a deployed set of before tables were described in it."""
-        self._look = look
+        self._deployed = Following(look, lambda reason: log.error("tables_not_read", reason=reason))
         self._dir = rules_dir
         self._has_url = has_url
         self._opened = opened
         self._stop = stop
-        self._state: State | None = None
         self._wanted: Mapping[str, Campus] = {}
         self._running: dict[str, _Running] = {}
         self._problems: dict[str, str] = {}
-        self._unread = ""
-        """Why what is deployed could not be read."""
 
     def detail(self) -> Mapping[str, Any]:
         """Return what the heartbeat shows: counts and states by campus, no patient data."""
-        problem = {"problem": self._unread} if self._unread else {}
+        problem = {"problem": self._deployed.unread} if self._deployed.unread else {}
         refused = {
             name: {"campus": name, "state": "refused", "reason": text}
             for name, text in dict(self._problems).items()
@@ -90,7 +86,7 @@ class Campuses:
 
     def follow(self, threads: ThreadPoolExecutor) -> None:
         """Take in what is deployed now; start and end pollers as it says. Raises what a poller raised."""
-        self._read()
+        self._deployed.follow(self._take)
         for name, one in list(self._running.items()):
             if one.done.done():
                 one.done.result()
@@ -100,26 +96,11 @@ class Campuses:
         for name in self._wanted.keys() - self._running.keys() - self._problems.keys():
             self._start(self._wanted[name], threads)
 
-    def _read(self) -> None:
-        try:
-            found = self._look(self._state)
-            if found is None:
-                return
-            with found:
-                described = campuses(of_today(found.folder, self._dir))
-        except (sa.exc.SQLAlchemyError, OSError, PermanentError) as error:
-            self._cannot_read(error)
-            return
+    def _take(self, folder: Path) -> None:
+        described = campuses(of_today(folder, self._dir))
         self._wanted = {one.facility: one for one in described if self._has_url(one)}
-        self._state, self._problems, self._unread = found.state, {}, ""
+        self._problems = {}
         log.info("campuses", count=len(self._wanted))
-
-    def _cannot_read(self, error: Exception) -> None:
-        # What SQLAlchemy says quotes statements.
-        reason = type(error).__name__ if isinstance(error, sa.exc.SQLAlchemyError) else str(error)
-        if reason != self._unread:
-            log.error("tables_not_read", reason=reason)
-        self._unread = reason
 
     def _start(self, campus: Campus, threads: ThreadPoolExecutor) -> None:
         stop = threading.Event()

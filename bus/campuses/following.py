@@ -12,8 +12,7 @@ import sqlalchemy as sa
 import structlog
 
 from bus.hl7.charset import codec_for
-from bus.rules.versions.described import Look, State, deployed
-from consortium.errors import PermanentError
+from bus.rules.versions.described import Following, Look, deployed
 from runtime.campuses import Campus, Roster, read_campuses
 from runtime.settings import Settings
 
@@ -37,24 +36,15 @@ class Follower:
     """Looks at the deployed campuses again and again. What cannot be read leaves those that are known."""
 
     def __init__(self, look: Look, settings: Settings) -> None:
-        self._look = look
+        self._deployed = Following(look, lambda reason: log.error("campuses_not_read", reason=reason))
         self._settings = settings
-        self._state: State | None = None
-        self._unread = ""
 
     def follow(self) -> None:
         """Take in what is deployed now, if it is something else."""
-        try:
-            found = self._look(self._state)
-            if found is None:
-                return
-            with found:
-                changed = take_from(found.folder, self._settings.roster)
-        except (sa.exc.SQLAlchemyError, OSError, PermanentError) as error:
-            self._cannot_read(error)
-            return
-        self._state, self._unread = found.state, ""
-        if changed:
+        self._deployed.follow(self._take)
+
+    def _take(self, folder: Path) -> None:
+        if take_from(folder, self._settings.roster):
             self._tell()
 
     def _tell(self) -> None:
@@ -62,13 +52,6 @@ class Follower:
         log.info("campuses", count=len(campuses))
         for reason in strangers(self._settings, campuses):
             log.warning("setting_names_no_campus", reason=reason)
-
-    def _cannot_read(self, error: Exception) -> None:
-        # What SQLAlchemy says quotes statements.
-        reason = type(error).__name__ if isinstance(error, sa.exc.SQLAlchemyError) else str(error)
-        if reason != self._unread:
-            log.error("campuses_not_read", reason=reason)
-        self._unread = reason
 
 
 def strangers(told: Settings, campuses: Sequence[Campus]) -> Iterator[str]:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from bus.rules.versions import store
 from bus.rules.versions.deciding import stored
+from consortium.errors import PermanentError
 
 State = str | tuple[tuple[str, int, int], ...]
 """The digest of a set; of a folder its files with their times and sizes."""
@@ -76,3 +77,46 @@ def looking(database_url: str, name: str) -> sa.Engine:
         isolation_level="AUTOCOMMIT",
         connect_args={"connect_timeout": 3, "application_name": name},
     )
+
+
+class Following:
+    """Takes in what is deployed, whenever it is something else. What cannot be read changes nothing, and is
+    told once.
+    """
+
+    def __init__(self, look: Look, tell: Callable[[str], None]) -> None:
+        """`tell` hears why it cannot be read: a sentence for a person, without statements of SQL."""
+        self._look = look
+        self._tell = tell
+        self._state: State | None = None
+        self.unread = ""
+        """Why what is deployed could not be read; empty: it was."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was taken in yet."""
+        return self._state is not None
+
+    def follow(self, take: Callable[[Path], None]) -> None:
+        """Give `take` the folder that is deployed now, unless it has had it.
+
+        `take` may raise PermanentError or OSError: it gets the same folder again.
+        """
+        try:
+            found = self._look(self._state)
+            if found is not None:
+                with found:
+                    take(found.folder)
+        except (sa.exc.SQLAlchemyError, OSError, PermanentError) as error:
+            self._cannot_read(error)
+            return
+        self.unread = ""
+        if found is not None:
+            self._state = found.state
+
+    def _cannot_read(self, error: Exception) -> None:
+        # What SQLAlchemy says quotes statements.
+        reason = type(error).__name__ if isinstance(error, sa.exc.SQLAlchemyError) else str(error)
+        if reason != self.unread:
+            self._tell(reason)
+        self.unread = reason
