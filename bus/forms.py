@@ -26,18 +26,17 @@ from bus.hl7.message import Message, Segment
 from bus.hl7.problem import HL7Error
 from bus.journey import readable
 from bus.master_data.outbox import PROTOCOL as MASTER_DATA
-from bus.rules.day import asked
 from bus.rules.decision import Decision
-from bus.rules.records import KnownRecords, Records
-from bus.rules.ruleset import RuleSet, unreadable
+from bus.rules.records import KnownRecords
+from bus.rules.ruleset import RuleSet
+from bus.rules.stored import decided
 from bus.rules.versions import store
 from bus.rules.versions.folder import compiled
 from bus.rules.versions.model import NothingActiveError, UnknownVersionError
 from bus.sent_forms import Sent, sent
 from bus.sources.cda import carried
 from bus.sources.fhir import PROTOCOL
-from bus.sources.opening import CDA_TYPE, ROW_TYPES, XML_TYPES, open_stored
-from bus.sources.source import UnreadableError
+from bus.sources.opening import CDA_TYPE, ROW_TYPES, XML_TYPES
 from bus.sources.xml_parser import ForbiddenXmlError, MalformedXmlError, parse_xml
 
 SIZE = sa.text("SELECT size FROM bus.inbox WHERE id = :id")
@@ -162,11 +161,11 @@ def forms(
         shown = _stored(stored, stored.body, len(stored.body), None, None)
         return replace(shown, sent=sent(connection, stored.id, recompute))
     records = KnownRecords(connection)
-    decision = decide(stored, rules.get(connection), records)
+    decision = decided(rules.get(connection), stored, records)
     shown = _stored(stored, stored.body, len(stored.body), decision, None)
     name = connection.execute(UNDER, {"id": stored.id}).scalar_one_or_none()
     earlier = None if name is None else rules.version(connection, name)
-    then = None if earlier is None else decide(stored, earlier, records)
+    then = None if earlier is None else decided(earlier, stored, records)
     return replace(shown, rules_then=name, then=then, sent=sent(connection, stored.id, recompute))
 
 
@@ -204,20 +203,6 @@ def _refused(id_: str, row: Any) -> Forms:
         answer=Answer(row["at"], refused, f"{row['code']}: {row['reason']}"),
         body_dropped=bodies.REFUSED if row["body"] is None else None,
     )
-
-
-def decide(stored: Stored, rules: RuleSet, records: Records) -> Decision:
-    """Say what rules make of a message, without any effect."""
-    try:
-        return rules.decide(
-            open_stored(stored),
-            stored.facility,
-            stored.message_type,
-            records,
-            asked(stored.message_time, stored.received_at),
-        )
-    except UnreadableError as error:
-        return unreadable(error)
 
 
 def parts(body: bytes, charset: str, message_type: str) -> Sequence[Part]:

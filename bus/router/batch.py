@@ -21,14 +21,11 @@ from bus.router.line import Line
 from bus.router.returned import returned
 from bus.router.verdicts import Verdicts
 from bus.router.work import READY, KeysUnknownError, Row, read_messages, read_rows
-from bus.rules.day import asked
 from bus.rules.decision import Decision, Hold
 from bus.rules.records import KnownRecords, Records
-from bus.rules.ruleset import unreadable
 from bus.rules.spec import OrderClass, Sending
+from bus.rules.stored import decided
 from bus.rules.versions.model import Deployed
-from bus.sources.opening import open_stored
-from bus.sources.source import UnreadableError
 from consortium.documents.content import StoreAwayError
 from consortium.errors import PermanentError
 from consortium.records.model import Change, Provenance
@@ -153,15 +150,7 @@ class Batch:
     def _decide(self, message: Stored, records: Records) -> Decision:
         rules = self.deployed.rules
         try:
-            return rules.decide(
-                open_stored(message),
-                message.facility,
-                message.message_type,
-                records,
-                asked(message.message_time, message.received_at),
-            )
-        except UnreadableError as error:
-            return unreadable(error)
+            return decided(rules, message, records)
         except (AgainError, sa.exc.SQLAlchemyError):
             raise
         except Exception as error:

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bus.envelope import Stored
-from bus.rules.day import asked
 from bus.rules.decision import Decision, Hold, HoldingError
 from bus.rules.onward import Onward, written
 from bus.rules.records import NOTHING_KNOWN, Records
-from bus.rules.ruleset import RuleSet, unreadable
+from bus.rules.ruleset import RuleSet
 from bus.rules.spec import OrderClass, Sending
+from bus.rules.stored import decided
 from bus.sources.fhir import PROTOCOL
-from bus.sources.opening import open_stored
 from bus.sources.rows import RowSource
 from bus.sources.source import Envelope, UnreadableError
 
@@ -130,15 +129,7 @@ def backtest(
 def decide(rules: RuleSet, message: Stored, records: Records = NOTHING_KNOWN) -> Decision:
     """Return what a set says of a stored message; if it fails, that is a `Hold` too."""
     try:
-        return rules.decide(
-            open_stored(message),
-            message.facility,
-            message.message_type,
-            records,
-            asked(message.message_time, message.received_at),
-        )
-    except UnreadableError as error:
-        return unreadable(error)
+        return decided(rules, message, records)
     except Exception as error:  # noqa: BLE001 - one message that breaks a rule set is a finding, not the end
         hold = Hold("internal_error", f"an unexpected {type(error).__name__}", step="decide")
         return Decision(hold, None, OrderClass.VISIT, waits=True, blocks=True)
