@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator
 
-from bus.rules.sending.base import Destination, SecretName
-from bus.rules.sending.verify import Verify, settled_by_asking
+from bus.rules.sending.base import SecretName
+from bus.rules.sending.verify import Verify
+from bus.rules.sending.written import WrittenDestination
 
 INSERTED = re.compile(r"\{([^{}]+)\}")
 """What stands in a template for a value."""
@@ -17,7 +18,7 @@ OF_ROW = frozenset({"control_id", "delivery_id", "message_id"})
 """Values that every message has, whatever its body."""
 
 
-class FilesDestination(Destination):
+class FilesDestination(WrittenDestination):
     """A file for each message, in a folder or an SFTP directory."""
 
     kind: Literal["files"]
@@ -42,22 +43,6 @@ class FilesDestination(Destination):
         description="what was not confirmed is looked for there, and not written again; then resend_ambiguous"
         " is false",
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _settled_by_asking(cls, data: Any) -> Any:
-        return settled_by_asking(data)
-
-    @model_validator(mode="after")
-    def _asked_or_again(self) -> Self:
-        if self.verify is not None and self.resend_ambiguous:
-            raise ValueError("verify: it is written again without asking; take out resend_ambiguous")
-        return self
-
-    @property
-    def verification(self) -> Verify | None:
-        """See `Destination`."""
-        return self.verify
 
     @property
     def address(self) -> str:

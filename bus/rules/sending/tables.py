@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from bus.rules.sending.base import Destination, SecretName
+from bus.rules.sending.base import SecretName
 from bus.rules.sending.shape import Leaf, Path
-from bus.rules.sending.verify import Verify, settled_by_asking
+from bus.rules.sending.verify import Verify
+from bus.rules.sending.written import WrittenDestination
 from bus.rules.spec import Closed, Scalar
 
 Column = Annotated[str, StringConstraints(pattern=r"^[^\W\d][\w$#]*$", max_length=128)]
@@ -23,7 +24,7 @@ class Status(Closed):
     new: Scalar = Field(default=0, description="written with a row that is new or has changed")
 
 
-class TablesDestination(Destination):
+class TablesDestination(WrittenDestination):
     """Rows in an open table, written over by their business key."""
 
     kind: Literal["tables"]
@@ -51,22 +52,6 @@ class TablesDestination(Destination):
         description="what was not confirmed is looked for in the table, and not written again; then"
         " resend_ambiguous is false",
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _settled_by_asking(cls, data: Any) -> Any:
-        return settled_by_asking(data)
-
-    @model_validator(mode="after")
-    def _asked_or_again(self) -> Self:
-        if self.verify is not None and self.resend_ambiguous:
-            raise ValueError("verify: it is written again without asking; take out resend_ambiguous")
-        return self
-
-    @property
-    def verification(self) -> Verify | None:
-        """See `Destination`."""
-        return self.verify
 
     @property
     def address(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, PositiveFloat, field_validator
@@ -45,10 +45,3 @@ class VerifyRequest(Verify):
         if "{" in urlsplit(address).netloc or urlsplit(address).scheme not in ("http", "https"):
             raise ValueError("write https://host/path, with {PATH} behind the host")
         return address
-
-
-def settled_by_asking(data: Any) -> Any:
-    """Let a destination that is asked not send again blindly, unless its file says so."""
-    if isinstance(data, dict) and data.get("verify") is not None:
-        return {"resend_ambiguous": False, **data}
-    return data
