@@ -11,9 +11,10 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -25,10 +26,10 @@ from bus.alerts.channel import Channel
 from bus.alerts.conditions import Limits
 from bus.delivery import figures
 from bus.master_data import standing
+from bus.repeating import repeating
 from bus.replay import run
 from bus.retention import run as retention
 from bus.retention.decide import Keep
-from consortium.errors import YilianError
 
 log = structlog.get_logger("bus.tending")
 
@@ -145,19 +146,6 @@ def retain(engine: sa.Engine, tended: Tended) -> None:
             continue  # each part is logged where it is done
 
 
-def _loop(stop: threading.Event, name: str, pause: float, once: Callable[[], object]) -> None:
-    failing = False
-    while not stop.is_set():
-        try:
-            once()
-            failing = False
-        except (sa.exc.SQLAlchemyError, YilianError, OSError) as error:
-            if not failing:
-                log.warning("tending_interrupted", task=name, error=type(error).__name__)
-            failing = True
-        stop.wait(pause)
-
-
 @contextmanager
 def tending(tended: Tended) -> Iterator[None]:
     """Tend from threads of their own inside the `with` block."""
@@ -167,16 +155,16 @@ def tending(tended: Tended) -> Iterator[None]:
         "replays": (1.0, lambda: replays(engine, tended)),
         "retention": (RETAIN, lambda: retain(engine, tended)),
     }
-    threads = [
-        threading.Thread(target=_loop, args=(stop, name, pause, once), name=f"tending-{name}", daemon=True)
-        for name, (pause, once) in tasks.items()
-    ]
-    for thread in threads:
-        thread.start()
     try:
-        yield
+        with ExitStack() as threads:
+            for name, (pause, once) in tasks.items():
+                told = partial(_interrupted, name)
+                threads.enter_context(repeating(f"tending-{name}", pause, once, told, stop))
+            threads.callback(stop.set)  # all are told before the first is waited for
+            yield
     finally:
-        stop.set()
-        for thread in threads:
-            thread.join(timeout=5)
         engine.dispose()
+
+
+def _interrupted(name: str, error: Exception) -> None:
+    log.warning("tending_interrupted", task=name, error=type(error).__name__)

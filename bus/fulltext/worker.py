@@ -14,8 +14,8 @@ import sqlalchemy as sa
 import structlog
 
 from bus.fulltext.indexer import Indexer
+from bus.repeating import repeating
 from consortium.documents.content import ContentStore
-from consortium.errors import YilianError
 from consortium.records.query import STORE
 
 log = structlog.get_logger("bus.fulltext")
@@ -36,27 +36,18 @@ def indexing(database_url: str, store: ContentStore) -> Iterator[None]:
         connect_args={"connect_timeout": 5, "application_name": "fulltext"},
         execution_options={STORE: store},
     )
-    stop = threading.Event()
-    arguments = (Indexer(engine, store), stop)
-    thread = threading.Thread(target=_loop, args=arguments, name="fulltext", daemon=True)
-    thread.start()
+    indexer, stop = Indexer(engine, store), threading.Event()
+
+    def once() -> None:
+        while indexer.once() and not stop.is_set():
+            continue
+
     try:
-        yield
+        with repeating("fulltext", LOOK, once, _interrupted, stop):
+            yield
     finally:
-        stop.set()
-        thread.join(timeout=5)
         engine.dispose()
 
 
-def _loop(indexer: Indexer, stop: threading.Event) -> None:
-    failing = False
-    while not stop.is_set():
-        try:
-            while indexer.once() and not stop.is_set():
-                continue
-            failing = False
-        except (sa.exc.SQLAlchemyError, YilianError, OSError) as error:
-            if not failing:
-                log.warning("fulltext_interrupted", error=type(error).__name__)
-            failing = True
-        stop.wait(LOOK)
+def _interrupted(error: Exception) -> None:
+    log.warning("fulltext_interrupted", error=type(error).__name__)

@@ -23,7 +23,7 @@ from api.fhir.export import files, jobs, pages
 from api.fhir.export.jobs import Job, Part
 from api.fhir.export.pages import PAGE, Page
 from bus.fhir.systems import Systems
-from consortium.errors import YilianError
+from bus.repeating import repeating
 from runtime.settings import Settings
 
 log = structlog.get_logger("api.export")
@@ -166,24 +166,12 @@ def exporting(settings: Settings) -> Iterator[None]:
         url, pool_size=2, max_overflow=1, pool_pre_ping=True, hide_parameters=True, connect_args=arguments
     )
     exporter = Exporter(engine, files.folder(settings), Systems(settings), settings.export_keep_hours)
-    thread = threading.Thread(target=_loop, args=(exporter,), name="exporting", daemon=True)
-    thread.start()
     try:
-        yield
+        with repeating("exporting", LOOK, exporter.look, _interrupted, exporter.stop, patience=8):
+            yield
     finally:
-        exporter.stop.set()
-        thread.join(timeout=8)
         engine.dispose()
 
 
-def _loop(exporter: Exporter) -> None:
-    failing = False
-    while not exporter.stop.is_set():
-        try:
-            exporter.look()
-            failing = False
-        except (sa.exc.SQLAlchemyError, YilianError, OSError) as error:
-            if not failing:
-                log.warning("export_interrupted", error=type(error).__name__)
-            failing = True
-        exporter.stop.wait(LOOK)
+def _interrupted(error: Exception) -> None:
+    log.warning("export_interrupted", error=type(error).__name__)
