@@ -9,27 +9,26 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import platform
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg
 import sqlalchemy as sa
 
-from bench.engines import CHECKOUT, database
+from bench import searching
+from bench.engines import CHECKOUT, database, emptied
 from bench.result import Result
+from bench.searching import Searched
 from consortium.documents.fulltext import Scope, search
 from consortium.documents.phrases import folded, tokens, units
 
@@ -112,12 +111,14 @@ def kinds(rng: random.Random, people: int) -> Mapping[str, tuple[str, Scope]]:
 
 
 @dataclass(slots=True)
-class Measured:
-    """The seconds of the searches of one kind, and of the same pages by primary key."""
+class Measured(Searched):
+    """How many were found, too."""
 
-    ours: list[float] = field(default_factory=list)
-    control: list[float] = field(default_factory=list)
     total: list[int] = field(default_factory=list)
+
+    def told(self) -> dict[str, Any]:
+        """See `Searched`."""
+        return {**Searched.told(self), "found_at_most": max(self.total)}
 
 
 def measure(args: argparse.Namespace) -> Result:
@@ -130,18 +131,13 @@ def measure(args: argparse.Namespace) -> Result:
 
             server = stack.enter_context(ephemeral(Path(folder)))
         name = f"documents_{os.getpid()}"
+        stack.enter_context(emptied(server, name))
         url = database(server, name)
-        stack.callback(_drop, server, name)
         people = max(1, args.documents // OF_A_PATIENT)
         sizes = _fill(url, args.documents, people)
         engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
         stack.callback(engine.dispose)
         return _result(_measured(engine, args.searches, people), args, server, sizes)
-
-
-def _drop(server: str, name: str) -> None:
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 def written(rng: random.Random) -> str:
@@ -220,40 +216,16 @@ def _measured(engine: sa.Engine, searches: int, people: int) -> Mapping[str, Mea
     return measured
 
 
-def _p95(seconds: Sequence[float]) -> float:
-    return statistics.quantiles(seconds, n=20)[18] * 1000 if len(seconds) > 1 else seconds[0] * 1000
-
-
 def _result(
     measured: Mapping[str, Measured], args: argparse.Namespace, server: str, sizes: tuple[str, str]
 ) -> Result:
-    with psycopg.connect(server) as connection:
-        version = connection.execute("SHOW server_version").fetchone()
-    ours = _p95([s for one in measured.values() for s in one.ours])
-    control = _p95([s for one in measured.values() for s in one.control])
-    rows = {
-        kind: {
-            "p50_ms": round(statistics.median(one.ours) * 1000, 2),
-            "p95_ms": round(_p95(one.ours), 2),
-            "key_p95_ms": round(_p95(one.control), 2),
-            "found_at_most": max(one.total),
-        }
-        for kind, one in measured.items()
-    }
     conditions = {
         "documents": args.documents,
         "searches_of_each_kind": args.searches,
         "page": 20,
         "index_size": sizes[0],
         "of_it_tokens": sizes[1],
-        "cpus": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "python": platform.python_version(),
-        "postgres": version[0] if version else None,
         "faults": sum(one.total == [] for one in measured.values()),
-        "kinds": rows,
     }
-    name = "the same page by primary key, p95"
-    ratio = round(control / ours, 3)
-    return Result("documents", round(ours, 2), "ms p95", round(control, 2), name, ratio, conditions)
+    return searching.result("documents", measured, server, conditions)

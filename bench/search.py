@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import random
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,14 +19,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import psutil
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from bench import archive
-from bench.engines import database
+from bench import archive, searching
+from bench.engines import database, emptied
 from bench.result import MissingError, Result
+from bench.searching import Searched
 from bus.finding import Filters, State, inbox
 from bus.journal import Page, search, select_messages
 
@@ -75,12 +73,14 @@ def kinds(rng: random.Random, rows: int) -> Mapping[str, Filters]:
 
 
 @dataclass(slots=True)
-class Measured:
-    """The seconds of the searches of one kind, of the same pages by primary key, and what was scanned."""
+class Measured(Searched):
+    """What was scanned, too."""
 
-    ours: list[float] = field(default_factory=list)
-    control: list[float] = field(default_factory=list)
     whole: set[str] = field(default_factory=set)
+
+    def told(self) -> dict[str, Any]:
+        """See `Searched`."""
+        return {**Searched.told(self), "whole_tables": sorted(self.whole)}
 
 
 def measure(args: argparse.Namespace) -> Result:
@@ -107,16 +107,11 @@ def _database(stack: ExitStack, server: str, name: str) -> str:
     """Return the URL of the database that was named, or of a new one for this run."""
     if not name:
         name = f"search_{os.getpid()}"
-        stack.callback(_drop, server, name)
+        stack.enter_context(emptied(server, name))
         return database(server, name)
     with psycopg.connect(server, autocommit=True) as admin:
         known = admin.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone() is not None
     return urlunsplit(urlsplit(server)._replace(path=f"/{name}")) if known else database(server, name)
-
-
-def _drop(server: str, name: str) -> None:
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 def _measured(engine: sa.Engine, args: argparse.Namespace) -> Mapping[str, Measured]:
@@ -159,36 +154,12 @@ def _whole(connection: sa.Connection, filters: Filters) -> Iterator[str]:
                 yield line.strip()
 
 
-def _p95(seconds: Sequence[float]) -> float:
-    return statistics.quantiles(seconds, n=20)[18] * 1000 if len(seconds) > 1 else seconds[0] * 1000
-
-
 def _result(measured: Mapping[str, Measured], args: argparse.Namespace, server: str) -> Result:
-    with psycopg.connect(server) as connection:
-        version = connection.execute("SHOW server_version").fetchone()
-    ours = _p95([s for one in measured.values() for s in one.ours])
-    control = _p95([s for one in measured.values() for s in one.control])
-    rows = {
-        kind: {
-            "p50_ms": round(statistics.median(one.ours) * 1000, 2),
-            "p95_ms": round(_p95(one.ours), 2),
-            "key_p95_ms": round(_p95(one.control), 2),
-            "whole_tables": sorted(one.whole),
-        }
-        for kind, one in measured.items()
-    }
     conditions = {
         "rows": args.rows,
         "bodies": min(args.bodies, args.rows),
         "searches_of_each_kind": args.searches,
         "page": 50,
-        "cpus": os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "python": platform.python_version(),
-        "postgres": version[0] if version else None,
         "faults": sum(len(one.whole) for one in measured.values()),
-        "kinds": rows,
     }
-    name = "the same page by primary key, p95"
-    ratio = round(control / ours, 3)
-    return Result("search", round(ours, 2), "ms p95", round(control, 2), name, ratio, conditions)
+    return searching.result("search", measured, server, conditions)
