@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
-from tests.conftest import CHECKOUT, database
+from tests.conftest import database
 from tests.integration.bus.clinic import rows
+from tests.integration.migrations import alembic
 
 BEFORE, AFTER = "0004_workflow", "0009_master_data"
 MESSAGE = (
@@ -19,10 +18,6 @@ MESSAGE = (
     " FROM bus.inbox RETURNING id"
 )
 OLD = "the code {} of PID-8 is not in the table sex for MAIN; add it, then replay"
-
-
-def alembic(url: str, *command: str) -> None:
-    subprocess.run([sys.executable, "-m", "alembic", "-x", f"url={url}", *command], cwd=CHECKOUT, check=True)
 
 
 @pytest.fixture

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.conftest import database
 from tests.integration.bus.clinic import rows
-from tests.integration.test_migration_0009 import alembic
+from tests.integration.migrations import alembic, taken_back
 
 REVISION, BEFORE = "0012_bodies", "0012_bodies-1"
 MESSAGE = (
@@ -21,9 +20,7 @@ MESSAGE = (
 
 @pytest.fixture
 def old_url(postgres_url: str) -> Iterator[str]:
-    with database(postgres_url) as url:
-        alembic(url, "upgrade", REVISION)
-        alembic(url, "downgrade", BEFORE)
+    with taken_back(postgres_url, REVISION) as url:
         yield url
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
-from tests.conftest import replace_path
 from tests.integration.bus.clinic import rows
-from tests.integration.test_migration_0009 import alembic
+from tests.integration.migrations import alembic, taken_back
 
 REVISION, BEFORE = "0024_sent_forms", "0024_sent_forms-1"
 DELIVERY = (
@@ -27,14 +25,8 @@ AGAIN = (
 
 @pytest.fixture
 def old_url(postgres_url: str) -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"'.encode())
-        url = replace_path(postgres_url, name)
-        alembic(url, "upgrade", REVISION)
-        alembic(url, "downgrade", BEFORE)
+    with taken_back(postgres_url, REVISION) as url:
         yield url
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 def test_deliveries_stay_and_what_was_sent_again_is_forgotten_on_the_way_back(old_url: str) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
-from tests.conftest import replace_path
 from tests.integration.bus.clinic import rows
-from tests.integration.test_migration_0009 import alembic
+from tests.integration.migrations import alembic, taken_back
 
 REVISION, BEFORE = "0031_records_layout", "0031_records_layout-1"
 RESULTS = """
@@ -37,14 +35,8 @@ SELECT DISTINCT regexp_replace(relname, '_\\d$', '')
 
 @pytest.fixture
 def old_url(postgres_url: str) -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"'.encode())
-        url = replace_path(postgres_url, name)
-        alembic(url, "upgrade", REVISION)
-        alembic(url, "downgrade", BEFORE)
+    with taken_back(postgres_url, REVISION) as url:
         yield url
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 def test_records_are_found_in_the_same_order_under_either_layout(old_url: str) -> None:

@@ -25,10 +25,10 @@ from tests.contract.outbound.http_receiver import Server
 from tests.integration.api.conftest import As
 from tests.integration.bus.clinic import lab, rows
 from tests.integration.bus.clinic import store as arrived
+from tests.integration.bus.delivery.process import SECRET, delivery, destinations
 from tests.integration.bus.delivery.queue import enqueue, messages, mllp, states, until
 from tests.integration.bus.delivery.receivers import MllpReceiver
 from tests.integration.bus.delivery.rulebook import WARD
-from tests.integration.bus.delivery.test_process import delivery, destinations
 from tests.integration.bus.rules.sets import numbered
 
 PATH = "/api/v1/rules"
@@ -76,7 +76,7 @@ async def test_a_set_deployed_over_the_api_is_delivered_to_its_new_destination(
 ) -> None:
     headers = as_("engineer")
     await deploy(client, headers, rule_set())
-    async with portal() as (url, got), delivery(seeded_url, destinations(tmp_path), tmp_path):
+    async with portal() as (url, got), delivery(seeded_url, destinations(tmp_path), tmp_path, **SECRET):
         await until(lambda: rows(seeded_url, "SELECT 1 FROM bus.heartbeat WHERE name = 'delivery'"), 60)
         await deploy(client, headers, rule_set("portal", portal=PORTAL.format(url=url, said="new")))
         shelf = Shelf(engine)
@@ -95,7 +95,7 @@ async def test_an_edited_checkout_changes_nothing_until_it_is_deployed(
     async with MllpReceiver() as ward, MllpReceiver() as elsewhere, portal() as (url, got):
         kept = {"ward": WARD.format(port=ward.port)}
         await deploy(client, headers, rule_set("ward", **kept))
-        async with delivery(seeded_url, destinations(tmp_path, **kept), tmp_path):
+        async with delivery(seeded_url, destinations(tmp_path, **kept), tmp_path, **SECRET):
             enqueue(seeded_url, "ward", *messages(1))
             await until(lambda: states(seeded_url) == ["delivered"], 60)
             edited = WARD.format(port=elsewhere.port)
@@ -133,7 +133,7 @@ async def test_a_rollback_brings_the_old_shape_back(
     async with portal() as (url, got):
         for text in ("old", "new"):
             await deploy(client, headers, rule_set("portal", portal=PORTAL.format(url=url, said=text)))
-        async with delivery(seeded_url, destinations(tmp_path), tmp_path):
+        async with delivery(seeded_url, destinations(tmp_path), tmp_path, **SECRET):
             enqueue(seeded_url, "portal", *messages(1))
             await until(lambda: states(seeded_url, "portal") == ["delivered"], 60)
             answer = await client.post(f"{PATH}/rollback", json={}, headers=headers)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +32,7 @@ from consortium.terminology.service import Import
 from consortium.terminology.subscribers import BadSubscriptionError, Subscriber
 from runtime.settings import CHECKOUT, FilePlace, Settings
 from tests.integration.bus.clinic import KEY, engine_of, rows
+from tests.integration.bus.delivery.process import delivery
 from tests.integration.bus.delivery.queue import BREAKER, RETRY, delivering, mllp, states, until
 from tests.integration.bus.delivery.receivers import HttpReceiver, http_receiver
 
@@ -370,30 +368,6 @@ breaker: {{failures: 2, open_seconds: 0.2, longest_seconds: 0.4}}
 """
 
 
-@asynccontextmanager
-async def delivery(url: str, rules: Path, home: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`python -m bus.delivery`; ended by SIGTERM within its ten seconds unless it has ended."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(CHECKOUT),
-        "YILIAN_HOME": str(home),
-        "YILIAN_DATABASE_URL": url,
-        "YILIAN_RULES_DIR": str(rules),
-        "YILIAN_ROUTING_KEY": KEY,
-    }
-    with (home / "delivery.log").open("ab") as out:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bus.delivery", cwd=CHECKOUT, env=environment, stderr=out
-        )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(10):
-                assert await process.wait() == 0
-
-
 async def test_they_arrive_once_and_in_order_though_the_receiver_fails_and_the_process_is_killed(
     engine: sa.Engine, database_url: str, tmp_path: Path
 ) -> None:
@@ -405,13 +379,13 @@ async def test_they_arrive_once_and_in_order_though_the_receiver_fails_and_the_p
         (tmp_path / "destinations" / "his.yaml").write_text(FILE.format(url=his.url))
         subscribe(engine, {"his": rest(his.url)})
         departments(engine, *names[:40])
-        async with delivery(database_url, tmp_path, tmp_path) as process:
+        async with delivery(database_url, tmp_path, tmp_path, ROUTING_KEY=KEY) as process:
             await until(lambda: len(his.got) > 12, 60)
             process.send_signal(signal.SIGKILL)
             await process.wait()
         departments(engine, *names[40:], code=141)
         up = True
-        async with delivery(database_url, tmp_path, tmp_path):
+        async with delivery(database_url, tmp_path, tmp_path, ROUTING_KEY=KEY):
             await until(lambda: states(database_url, "his") == ["delivered"] * 60, 60)
     arrived = [json.loads(body) for _, body in his.got]
     business = [

@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 
 from tests.integration.bus.clinic import rows
+from tests.integration.bus.delivery.process import SECRET, delivery, destinations
 from tests.integration.bus.delivery.queue import enqueue, messages, until
 from tests.integration.bus.delivery.receivers import MllpReceiver
 from tests.integration.bus.delivery.rulebook import WARD
-from tests.integration.bus.delivery.test_process import delivery, destinations
 
 BACKLOG = int(os.environ.get("YILIAN_TEST_BACKLOG", "600"))
 PATIENTS = 50
@@ -53,7 +53,7 @@ async def test_while_one_is_away_the_other_gets_all_in_time_and_afterwards_order
             "ward": WARD.format(port=ward.port) + SHORT,
             "lab": WARD.format(port=lab.port).replace("name: ward", "name: lab") + SHORT,
         }
-        async with delivery(database_url, destinations(tmp_path, **files), tmp_path) as process:
+        async with delivery(database_url, destinations(tmp_path, **files), tmp_path, **SECRET) as process:
             memory = psutil.Process(process.pid)
             start = 1
             first = enqueue(database_url, "lab", *messages(40, patients=20, start=start))

@@ -2,50 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-from runtime.settings import CHECKOUT
 from tests.integration.bus.clinic import rows
+from tests.integration.bus.delivery.process import SECRET, delivery, destinations
 from tests.integration.bus.delivery.queue import enqueue, messages, states, until
 from tests.integration.bus.delivery.receivers import MllpReceiver, http_receiver, silent, takes
 from tests.integration.bus.delivery.rulebook import HOOK, WARD
-
-
-def destinations(folder: Path, **files: str) -> Path:
-    (folder / "destinations").mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / "destinations" / f"{name}.yaml").write_text(text)
-    return folder
-
-
-@asynccontextmanager
-async def delivery(url: str, rules: Path, home: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`python -m bus.delivery`; ended by SIGTERM within its ten seconds unless it has ended."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(CHECKOUT),
-        "YILIAN_HOME": str(home),
-        "YILIAN_DATABASE_URL": url,
-        "YILIAN_RULES_DIR": str(rules),
-        "YILIAN_DELIVERY_SECRETS__HOOK": "a shared secret",
-    }
-    with (home / "delivery.log").open("ab") as out:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bus.delivery", cwd=CHECKOUT, env=environment, stderr=out
-        )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(10):
-                assert await process.wait() == 0
 
 
 async def test_killed_while_in_flight_it_leaves_ambiguous_ones_and_sends_none_twice(
@@ -54,7 +18,7 @@ async def test_killed_while_in_flight_it_leaves_ambiguous_ones_and_sends_none_tw
     async with MllpReceiver(silent) as ward:
         rules = destinations(tmp_path, ward=WARD.format(port=ward.port) + "connections: 2\n")
         enqueue(database_url, "ward", *messages(8, patients=4))
-        async with delivery(database_url, rules, tmp_path) as process:
+        async with delivery(database_url, rules, tmp_path, **SECRET) as process:
             await until(lambda: len(ward.got) == 2, 60)
             assert states(database_url).count("in_flight") == 2
             assert states(database_url).count("claimed") == 2  # of the others, the heads
@@ -62,7 +26,7 @@ async def test_killed_while_in_flight_it_leaves_ambiguous_ones_and_sends_none_tw
             await process.wait()
         assert states(database_url).count("in_flight") == 2
         ward.behaviour = takes
-        async with delivery(database_url, rules, tmp_path):
+        async with delivery(database_url, rules, tmp_path, **SECRET):
             await until(lambda: states(database_url).count("delivered") == 4, 60)
             await until(lambda: states(database_url).count("ambiguous") == 2)
         assert sorted(ward.got) == ["P1-1", "P2-1", "P3-1", "P3-2", "P4-1", "P4-2"]
@@ -81,12 +45,12 @@ async def test_killed_while_in_flight_to_an_idempotent_receiver_it_sends_again(
     async with MllpReceiver(silent) as ward:
         rules = destinations(tmp_path, ward=WARD.format(port=ward.port) + "resend_ambiguous: true\n")
         enqueue(database_url, "ward", *messages(2))
-        async with delivery(database_url, rules, tmp_path) as process:
+        async with delivery(database_url, rules, tmp_path, **SECRET) as process:
             await until(lambda: len(ward.got) == 1, 60)
             process.send_signal(signal.SIGKILL)
             await process.wait()
         ward.behaviour = takes
-        async with delivery(database_url, rules, tmp_path):
+        async with delivery(database_url, rules, tmp_path, **SECRET):
             await until(lambda: states(database_url) == ["delivered", "delivered"], 60)
         assert ward.got == ["P1-1", "P1-1", "P1-2"]
 
@@ -100,7 +64,7 @@ async def test_files_are_taken_in_while_it_runs_and_a_mistake_stops_nobody(
 
     with http_receiver() as hook:
         port = int(hook.url.split(":")[2].split("/")[0])
-        async with MllpReceiver() as ward, delivery(database_url, destinations(tmp_path), tmp_path):
+        async with MllpReceiver() as ward, delivery(database_url, destinations(tmp_path), tmp_path, **SECRET):
             enqueue(database_url, "ward", *messages(1))
             enqueue(database_url, "hook", *messages(1, start=2))
             await until(lambda: rows(database_url, "SELECT 1 FROM bus.heartbeat"), 60)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import ssl
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +16,12 @@ from adapters.soap.server import create_app
 from adapters.uploads import UploadSettings
 from bus.delivery.transport import NotSentError, SentForm
 from bus.rules.destinations import RestDestination
-from runtime.settings import CHECKOUT
 from tests.certificates import Authority
 from tests.contract.outbound.http_harness import patient_wsdl, pinned, plain
 from tests.contract.outbound.http_receiver import Server
 from tests.integration.adapters.serving import authenticate, serving
 from tests.integration.bus.clinic import rows
+from tests.integration.bus.delivery.process import delivery
 from tests.integration.bus.delivery.queue import enqueue, messages, states, until
 
 TOKEN = "good-token"
@@ -75,29 +71,6 @@ ARRIVED = (
 )
 
 
-@asynccontextmanager
-async def delivery(url: str, rules: Path, home: Path, **secrets: str) -> AsyncIterator[None]:
-    """`python -m bus.delivery`; ended by SIGTERM within its ten seconds."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(CHECKOUT),
-        "YILIAN_HOME": str(home),
-        "YILIAN_DATABASE_URL": url,
-        "YILIAN_RULES_DIR": str(rules),
-        **{f"YILIAN_DELIVERY_SECRETS__{name.upper()}": value for name, value in secrets.items()},
-    }
-    with (home / "delivery.log").open("ab") as out:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bus.delivery", cwd=CHECKOUT, env=environment, stderr=out
-        )
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
-            assert await process.wait() == 0
-
-
 @pytest.fixture
 def yilian(database_url: str) -> Iterator[str]:
     """Our own SOAP service, into the inbox of the same database."""
@@ -131,9 +104,10 @@ async def test_the_process_sends_by_soap_rest_and_tables(
         ]
         return str(detail.get("lis", {}).get("problem", ""))
 
-    secrets = {"emr": TOKEN, "portal": "a password", "lis": database_url}
+    secrets = {"EMR": TOKEN, "PORTAL": "a password", "LIS": database_url}
+    told = {f"DELIVERY_SECRETS__{name}": value for name, value in secrets.items()}
     try:
-        async with delivery(database_url, rules, tmp_path, **secrets):
+        async with delivery(database_url, rules, tmp_path, **told):
             for name in ("emr", "portal"):
                 await until(lambda name=name: states(database_url, name) == ["delivered"] * 4, 60)  # type: ignore[misc]  # bound at once
             await until(lambda: "there is no column patients" in problem(), 30)
