@@ -58,24 +58,21 @@ def show_details(one: Entry) -> int:
 def show_impact(found: Impact) -> int:
     """Print what breaks; returns 0."""
     write(words(f"If {found.facility} {found.code} goes away:", f"若 {found.facility} {found.code} 停用："))
-    for flow in found.stops:
-        if flow.last_seen is not None:
-            write(
-                words(
-                    f"  {flow.message_type} stops: {per_day(flow)} a day, {flow.today} today, last"
-                    f" {_time(flow.last_seen)}",
-                    f"  不再收到 {flow.message_type}：每日 {per_day(flow)}，今日 {flow.today}，最近"
-                    f" {_time(flow.last_seen)}",
-                )
+    seen = [(flow, flow.last_seen) for flow in found.stops if flow.last_seen is not None]
+    for flow, last_seen in seen:
+        last = _time(last_seen)
+        write(
+            words(
+                f"  {flow.message_type} stops: {per_day(flow)} a day, {flow.today} today, last {last}",
+                f"  不再收到 {flow.message_type}：每日 {per_day(flow)}，今日 {flow.today}，最近 {last}",
             )
+        )
     _starved(words("rule", "规则"), found.rules)
     _starved(words("destination", "目的地"), found.destinations)
     _starved(words("workflow", "流程"), found.workflows)
     for one in found.systems:
         through = ", ".join(one.through)
-        said = (
-            words("gets nothing more", "不再收到任何消息") if one.wholly else words("gets less", "收到减少")
-        )
+        said = _less(wholly=one.wholly)
         if one.depth > 1:
             said = words(f"may feel it, {one.depth} steps away", f"可能受影响（相隔 {one.depth} 步）")
         write(words("  system ", "  系统 ") + f"{one.facility} {one.code} ({through}): {said}")
@@ -97,7 +94,8 @@ def show_impact(found: Impact) -> int:
     if found.unasked:
         asks = ", ".join(found.unasked)
         write(words(f"  its questions are not asked any more: {asks}", f"  不再有其查询：{asks}"))
-    if found == Impact(found.facility, found.code, (), [], [], [], [], (), (), ()):
+    broken = (found.rules, found.destinations, found.workflows, found.systems)
+    if not any((seen, *broken, found.unreceived, found.untold, found.unasked)):
         write(words("  nothing that is known here", "  未发现影响"))
     return 0
 
@@ -151,10 +149,11 @@ def _outwards(found: Iterable[Outward]) -> None:
 
 def _starved(kind: str, found: Iterable[Starved]) -> None:
     for one in found:
-        said = (
-            words("gets nothing more", "不再收到任何消息") if one.wholly else words("gets less", "收到减少")
-        )
-        write(f"  {kind} {one.name}: {said}")
+        write(f"  {kind} {one.name}: {_less(wholly=one.wholly)}")
+
+
+def _less(*, wholly: bool) -> str:
+    return words("gets nothing more", "不再收到任何消息") if wholly else words("gets less", "收到减少")
 
 
 def _time(at: datetime) -> str:

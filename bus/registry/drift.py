@@ -49,7 +49,7 @@ def _of_row(one: DeclaredSystem, row: Seen, facts: Facts) -> Iterator[Drift]:
 
 def _missing(one: DeclaredSystem, facts: Facts) -> Iterator[Drift]:
     for name in one.receives:
-        if name not in facts.destinations or not facts.destinations[name].deployed:
+        if name not in facts.destinations:
             yield Drift(Difference.NO_DESTINATION, name)
     for name in one.subscriptions:
         if name not in facts.subscriptions:

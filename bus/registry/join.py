@@ -39,7 +39,7 @@ def _declared(facility: str, one: DeclaredSystem, facts: Facts, fitting: Fitting
         held_today=sum(facts.held.get((facility, name), 0) for name in names),
         drift=drift_of(one, rows, facts),
     )
-    return replace(made, health=_health(made, rows, facts))
+    return _standing(made, rows, facts)
 
 
 def _others(facts: Facts, fitting: Fitting) -> Iterator[Entry]:
@@ -75,7 +75,7 @@ def _others(facts: Facts, fitting: Fitting) -> Iterator[Entry]:
         made[at] = replace(entry, subscriptions=[*entry.subscriptions, one])
     for entry in made.values():
         rows = strange.get((entry.facility, entry.code), [])
-        yield replace(entry, health=_health(entry, rows, facts))
+        yield _standing(entry, rows, facts)
 
 
 def _is_told(entry: Entry, one: Subscription) -> bool:
@@ -126,10 +126,15 @@ def _undeployed(facility: str, name: str) -> Outward:
     return Outward(name, facility, "", (), deployed=False)
 
 
-def _health(entry: Entry, rows: Sequence[Seen], facts: Facts) -> Health:
+def _standing(entry: Entry, rows: Sequence[Seen], facts: Facts) -> Entry:
+    ages = [row.age for row in rows]
+    silent = bool(ages) and min(ages) > facts.patience.get(entry.facility, float("inf"))
+    return replace(entry, silent=silent, health=_health(entry, silent=silent, sends=bool(rows)))
+
+
+def _health(entry: Entry, *, silent: bool, sends: bool) -> Health:
     if any(to.alerts for to in entry.receives):
         return Health.TROUBLED
-    if rows:
-        silent = min(row.age for row in rows) > facts.patience.get(entry.facility, float("inf"))
+    if sends:
         return Health.SILENT if silent else Health.OK
     return Health.UNSEEN if entry.declared and entry.declared.services else Health.OK

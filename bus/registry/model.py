@@ -112,6 +112,8 @@ class Entry:
     subscriptions: Sequence[Subscription] = ()
     held_today: int = 0
     health: Health = Health.OK
+    silent: bool = False
+    """Whether nothing came for longer than its campus may be silent, whatever else is wrong."""
     drift: Sequence[Drift] = ()
 
     @property
@@ -139,7 +141,6 @@ class Facts:
     seen: Sequence[Seen]
     destinations: Mapping[str, Outward]
     subscriptions: Mapping[str, Subscription]
-    links: Mapping[str, Link] = field(default_factory=dict)
     held: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Messages held today, by campus and sender."""
     versions: Mapping[tuple[str, str, str], str] = field(default_factory=dict)

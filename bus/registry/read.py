@@ -9,6 +9,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from bus.alerts import store as alerts
+from bus.delivery.overview import OPEN
 from bus.registry.join import joined
 from bus.registry.model import Entry, Facts, Link, Outward, Subscription
 from bus.rules.destinations import AnyDestination, MllpDestination, PixV3Destination
@@ -19,10 +20,6 @@ from consortium.terminology import subscribers
 
 NEWEST = 200
 """Messages of a type among which a sender's newest is looked for, to see which version it writes."""
-OPEN = sa.text(
-    "SELECT destination, state, count(*) AS number, min(queued_at) AS oldest FROM bus.delivery"
-    " WHERE done_at IS NULL GROUP BY 1, 2"
-)
 UNTOLD = sa.text(
     "SELECT destination, count(*) AS number FROM bus.outbox"
     " WHERE delivered_at IS NULL AND destination = ANY(:names) GROUP BY 1"

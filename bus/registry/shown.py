@@ -32,7 +32,7 @@ def entry_json(one: Entry) -> dict[str, Any]:
         "receives": [to.name for to in one.receives],
         "subscriptions": [told.name for told in one.subscriptions],
         "health": one.health.value,
-        "silent": one.health.value == "silent",
+        "silent": one.silent,
         "drift": [asdict(drift) for drift in one.drift],
     }
 

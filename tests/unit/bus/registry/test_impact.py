@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from bus.registry.console import show_impact
 from bus.registry.impact import Reached, Starved, impact
 from bus.registry.model import Entry, Flow, Link, Outward, Subscription
 
@@ -74,3 +77,11 @@ def test_a_receiver_leaves_its_queue_its_subscriptions_and_its_questions() -> No
     found = impact(one, [*ALL, one], LINKS)
     assert [(each.name, each.open) for each in found.unreceived] == [("ward", {"queued": 4})]
     assert list(found.untold) == [drugs]
+
+
+def test_nothing_that_breaks_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+    waiting = Entry("MAIN", "NEW", None, [Flow("ORU^R40", [])])
+    show_impact(impact(waiting, [*ALL, waiting], LINKS))
+    assert capsys.readouterr().out.splitlines()[1:] == ["  nothing that is known here"]
+    show_impact(impact(LIS, ALL, LINKS))
+    assert "nothing that is known" not in capsys.readouterr().out

@@ -122,7 +122,9 @@ def test_what_nobody_declared_is_there_and_says_so() -> None:
 def test_a_declared_receiver_has_its_destination_and_its_trouble() -> None:
     to = Outward("ward", "MAIN", "mllp", [], alerts=["destination_age"])
     [one] = join(system(receives=["ward"]), rows=[seen()], to=[to])
-    assert (one.receives, one.health) == ([to], Health.TROUBLED)
+    assert (one.receives, one.health, one.silent) == ([to], Health.TROUBLED, False)
+    [one] = join(system(receives=["ward"]), rows=[seen(age=61)], to=[to])
+    assert (one.health, one.silent) == (Health.TROUBLED, True)
 
 
 def test_what_is_not_deployed_is_told() -> None:
