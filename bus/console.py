@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bus import held
+from bus.campuses.following import take_deployed
 from bus.delivery.recomputing import recomputing
 from bus.fhir.systems import Systems
 from bus.finding import State
@@ -192,7 +193,7 @@ def _show(engine: sa.Engine, options: argparse.Namespace) -> int:
 def _sent(connection: sa.Connection, found: Journey | None) -> list[Sent]:
     if found is None or found.entry.id.startswith("r"):
         return []
-    loaded = settings.load()
+    loaded = take_deployed(settings.load(), connection.engine)
     specs = CurrentDestinations(loaded.rules_dir).get(connection)
     return sent(connection, int(found.entry.id), recomputing(specs, Systems(loaded)))
 

@@ -149,4 +149,5 @@ def _outgoing(row: Any, body: bytes) -> Outgoing:
         body,
         row.queued_at,
         row.control_id,
+        row.again_of,
     )

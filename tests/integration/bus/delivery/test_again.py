@@ -18,8 +18,10 @@ from bus.delivery.again import NothingToSendError, Wanted
 from bus.delivery.building import Building
 from bus.delivery.console import destinations_main
 from bus.delivery.control import NoDeliveryError
+from bus.delivery.recomputing import recomputing
 from bus.fhir.systems import Systems
 from bus.rules.destinations import MllpDestination, TablesDestination
+from bus.sent_forms import How, sent
 from consortium.errors import ConflictError, PermanentError
 from runtime import settings
 from runtime.settings import Settings
@@ -147,6 +149,17 @@ def test_it_is_told_before_what_would_go_and_whose_state_would_end_older(databas
     assert look(database_url, Wanted(until=soon, patient_number="M2")).total == 2
     assert look(database_url, Wanted(message_type="ORU^R01")).total == 0
     assert rows(database_url, "SELECT count(*) FROM bus.delivery") == [(4,)], "it was only asked"
+
+
+def test_what_waits_to_go_again_is_shown_under_its_new_control_id(database_url: str) -> None:
+    enqueue(database_url, "ward", *messages(1))
+    rows(database_url, "UPDATE bus.delivery SET state = 'delivered', done_at = now() RETURNING id")
+    [new] = ask(database_url).ids
+    [(message,)] = rows(database_url, "SELECT min(message_id) FROM bus.delivery")
+    with engine_of(database_url).connect() as connection:
+        *_, shown = sent(connection, message, recomputing({"ward": mllp(2575)}, SYSTEMS))
+    assert (shown.id, shown.how) == (new, How.NOT_SENT)
+    assert f"|YL{new}|" in (shown.text or "")
 
 
 def test_what_is_on_its_way_again_is_passed_by_and_what_was_is_a_next_generation(database_url: str) -> None:
