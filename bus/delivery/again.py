@@ -117,6 +117,11 @@ SELECT (SELECT count(*) FROM chosen) AS total, (SELECT count(*) FROM latest) AS 
        (SELECT count(*) FROM later) AS followed
 """
 )
+_COUNT = sa.text(
+    _CHOSEN  # noqa: S608 - constants
+    + "SELECT (SELECT count(*) FROM chosen) AS total,"
+    " (SELECT count(*) FROM found WHERE on_its_way OR dropped) AS passed"
+)
 _QUEUE = sa.text(
     _CHOSEN  # noqa: S608 - constants
     + """, queued AS (
@@ -172,7 +177,8 @@ def send(
     again_id = connection.execute(_BEGIN, values).scalar_one_or_none()
     if again_id is None:
         return _known(connection, values)
-    found = preview(connection, name, wanted)
+    _check(connection, name, wanted)
+    found = connection.execute(_COUNT, _values(name, wanted)).one()
     if found.total > MOST:
         raise PermanentError(
             f"{found.total} deliveries are more than {MOST} at a time: take a shorter time in parts",

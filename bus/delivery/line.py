@@ -234,7 +234,7 @@ class Line:
         claim = self._jobs.pop(task)
         self._settling.due.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("attempt_failed", delivery_id=claim.id, exc_info=error)
+            log.error("attempt_failed", id=claim.id, exc_info=error)
 
     async def _attempt(self, claim: Claim, message: Outgoing) -> None:
         """Make one attempt; whatever happens, its outcome is noted."""
@@ -261,7 +261,7 @@ class Line:
         except asyncio.CancelledError:  # by `_finish` alone
             result = _stopped(sent_at)
         except Exception as error:
-            log.exception("internal_error", destination=self.spec.name, delivery_id=claim.id)
+            log.exception("internal_error", destination=self.spec.name, id=claim.id)
             result = _unexpected(error, sent_at)
         seconds = None if sent_at is None else monotonic() - sent_at
         attempt = Attempt(self.spec, claim.refusals, tried_at, datetime.now(UTC), self._chance())
@@ -296,7 +296,7 @@ class Line:
             tell(
                 "not_delivered",
                 destination=self.spec.name,
-                delivery_id=claim.id,
+                id=claim.id,
                 message_id=claim.message_id,
                 attempt=claim.attempt,
                 state=outcome.state.value,

@@ -114,14 +114,14 @@ class Verifying:
                 continue
             if outcome is MISSING:
                 self._told.add(claim)
-            log.info("asked", delivery_id=claim.id, code=outcome.code, state=outcome.state.value)
+            log.info("asked", id=claim.id, code=outcome.code, state=outcome.state.value)
             self._settle(claim, outcome)
 
     async def _found(self, message: Outgoing) -> Found:
         try:
             return await self._transport.arrived(message)
         except YilianError as error:
-            log.info("not_told", delivery_id=message.id, error=type(error).__name__)
+            log.info("not_told", id=message.id, error=type(error).__name__)
         except Exception:
-            log.exception("asking_failed", delivery_id=message.id)
+            log.exception("asking_failed", id=message.id)
         return Found.UNTOLD

@@ -212,14 +212,9 @@ class Pass:
     def _judge(self, row: Row, message: Stored, records: Records) -> None:
         decision = self._batch.decision(message, records)
         keys = self._keys(row, message, decision)
-        blocker = self._line.blocker(row)
-        if blocker is not None and self._must_wait(message, decision):
-            self.verdicts.wait(row, blocker)
-            return
-        put_off = self._line.put_off(row)
-        if put_off is not None and self._must_wait(message, decision):
-            self.verdicts.follow(row, put_off)
-            self._line.stop(row, put_off)
+        blocker, put_off = self._line.blocker(row), self._line.put_off(row)
+        if (blocker is not None or put_off is not None) and self._must_wait(message, decision):
+            self._wait(row, blocker, put_off)
             return
         if self._batch.store_away and any(change.documents for change in decision.changes):
             self._wait_for_store(row)
@@ -233,6 +228,14 @@ class Pass:
             self._alone(item)
         else:
             self._pending.append(item)
+
+    def _wait(self, row: Row, blocker: int | None, put_off: datetime | None) -> None:
+        """It stands behind one that is held, or else behind one that was put off."""
+        if blocker is not None:
+            self.verdicts.wait(row, blocker)
+        elif put_off is not None:
+            self.verdicts.follow(row, put_off)
+            self._line.stop(row, put_off)
 
     def _keys(self, row: Row, message: Stored, decision: Decision) -> tuple[tuple[int, ...], ...]:
         """Return the keys of each change's patients.
