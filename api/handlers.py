@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -74,6 +74,12 @@ def _retryable(request: Request, error: Exception) -> Response:
     return response(request, failure)
 
 
+def _unstorable(request: Request, error: Exception) -> Response:
+    del error  # its text quotes values
+    detail = "the request holds a value that the database does not store, such as a text with NUL"
+    return response(request, Failure(422, "unstorable", detail))
+
+
 def _away(request: Request, error: Exception) -> Response:
     del error  # its text holds addresses
     return response(request, _AWAY)
@@ -89,5 +95,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ConflictError, _conflict)
     app.add_exception_handler(PermanentError, _permanent)
     app.add_exception_handler(RetryableError, _retryable)
+    app.add_exception_handler(DataError, _unstorable)
     app.add_exception_handler(OperationalError, _away)
     app.add_exception_handler(PoolTimeoutError, _away)

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.caller import Caller, gate
 from api.failures import not_found
+from api.v1.rule_shapes import NO_NUL
 from consortium.access.model import Action, Resource
 from consortium.records import critical
 
@@ -68,7 +69,7 @@ class Acknowledgement(BaseModel):
     note: str = Field(
         default="",
         max_length=2000,
-        pattern=r"^[^\x00]*$",
+        pattern=NO_NUL,
         description="any text that PostgreSQL stores: no NUL",
     )
 

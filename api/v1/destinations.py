@@ -367,11 +367,27 @@ def send_many_again(
         raise FailureError(Failure(422, "no-filter", "give at least one filter, such as since"))
     with caller.parts.engine.begin() as connection:
         _found(caller, connection, name)
+        persons = _persons_of(connection, wanted)
         if body.dry_run:
-            return Preview(**asdict(again.preview(connection, name, wanted)))
+            preview = Preview(**asdict(again.preview(connection, name, wanted)))
+            if wanted.patient_number:
+                caller.note_in(
+                    connection, "again: a dry run by a patient's number", persons, f"destination {name}"
+                )
+            return preview
         done = again.send(connection, name, wanted, caller.user.username, body.why, idempotency_key)
-    caller.note(f"again: {body.why}", what=f"destination {name}, request {done.again_id}: {len(done.ids)}")
+    caller.note(
+        f"again: {body.why}", persons, what=f"destination {name}, request {done.again_id}: {len(done.ids)}"
+    )
     return Again(again_id=done.again_id, ids=list(done.ids), passed=done.passed)
+
+
+def _persons_of(connection: sa.Connection, wanted: again.Wanted) -> list[UUID]:
+    """Return whose number was named, where it names somebody."""
+    if not (wanted.facility and wanted.patient_number):
+        return []
+    person = person_of(connection, wanted.facility, wanted.patient_number)
+    return [person] if person else []
 
 
 def _decide(

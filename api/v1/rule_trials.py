@@ -22,6 +22,7 @@ from bus.hl7.charset import codec_for
 from bus.hl7.problem import HL7Error
 from bus.rules.additions import Additions
 from bus.rules.codes import CodeTable
+from bus.rules.coverage import short_of
 from bus.rules.masking import masked, plain
 from bus.rules.message import Message, NoMessageError, from_bytes, from_inbox
 from bus.rules.records import FreshRecords
@@ -62,8 +63,7 @@ def run_rule_tests(caller: Tester, body: shapes.Tests) -> shapes.Tested:
     files = _files(caller, body)
     with _alone():
         found = trying.tested(files, body.names, MockedDelivery(Systems(caller.parts.settings)))
-    threshold = body.threshold
-    below = [one.rule for one in found.coverage if threshold is not None and one.percent < threshold]
+    below = [one.rule for one in short_of(found.coverage, body.threshold)]
     return shapes.Tested(
         digest=digest_of(files),
         passed=found.passed and not below,

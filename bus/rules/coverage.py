@@ -7,7 +7,7 @@ does not; a record that is known, and one that is not; each of the leaves below 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +70,11 @@ class Covered:
             "percent": round(self.percent, 1),
             "missing": missing,
         }
+
+
+def short_of(coverage: Iterable[Covered], threshold: float | None) -> list[Covered]:
+    """Return the rules of whose branches the tests go through less than so many percent; None: no rule."""
+    return [one for one in coverage if threshold is not None and one.percent < threshold]
 
 
 def count_matches(rules: Sequence[Rule], coverage: Coverage) -> None:

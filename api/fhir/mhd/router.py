@@ -95,6 +95,7 @@ def _search(
             patient = _patient(caller, connection, query)
             queries = read(query, patient, parts.registry.domain)
             page = control(query, ())
+            start = _offset(page)
             query.rest()
         finder = Finder(connection, parts.registry, places(request))
         try:
@@ -103,10 +104,12 @@ def _search(
             caller.note_failure(_codes(error.errors))
             raise _failure(error.errors[0]) from error
         allowed = _allow(caller, finder.persons)
-        shown = show(finder, _page(found, page))
+        shown = show(finder, [] if page.only_count else found[start : start + page.count])
     persons = {UUID(patient.number)} if patient else set()
     caller.note(allowed or f"{len(shown)} {kind} found", sorted(persons | finder.persons))
-    return FhirResponse(bundle(places(request).base, kind, query, page, _found(shown, found, page)))
+    return FhirResponse(
+        bundle(places(request).base, kind, query, page, _found(shown, found, start + page.count))
+    )
 
 
 def _patient(caller: Caller, connection: sa.Connection, query: Query) -> PatientId | None:
@@ -132,13 +135,7 @@ def _offset(page: Control) -> int:
     return int(page.cursor)
 
 
-def _page(found: Sequence[Any], page: Control) -> Sequence[Any]:
-    start = _offset(page)
-    return [] if page.only_count else found[start : start + page.count]
-
-
-def _found(shown: list[Resource], found: Sequence[Any], page: Control) -> Found:
-    end = _offset(page) + page.count
+def _found(shown: list[Resource], found: Sequence[Any], end: int) -> Found:
     return Found(shown, str(end) if end < len(found) else None, len(found))
 
 
@@ -160,10 +157,10 @@ def read_list(request: Request, caller: Reader, id: str) -> FhirResponse:  # noq
     query = Query.of([("_id", id)], "")
     with caller.parts.statements.connect() as connection:
         finder = Finder(connection, caller.parts.registry, places(request))
-        if uuid_or_none(id) is None:
-            raise not_found("List")
-        found = finder.packages(searching.lists(query, None, caller.parts.registry.domain))
+        known = uuid_or_none(id) is not None
+        found = finder.packages(searching.lists(query, None, caller.parts.registry.domain)) if known else []
         if not found:
+            caller.note_failure("not found")
             raise not_found("List")
         reason = _allow(caller, finder.persons)
         [shown] = finder.lists(found[:1])

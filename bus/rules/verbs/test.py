@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bus.rules.compile import nearest
-from bus.rules.coverage import Coverage, Covered, count_matches
+from bus.rules.coverage import Coverage, Covered, count_matches, short_of
 from bus.rules.delivering import Deliveries
 from bus.rules.finding import from_error
 from bus.rules.junit import junit
@@ -43,7 +43,7 @@ class Results:
 
     def below(self, threshold: float | None) -> list[Covered]:
         """Return the rules of whose branches the tests go through less than so many percent."""
-        return [one for one in self.coverage if threshold is not None and one.percent < threshold]
+        return short_of(self.coverage, threshold)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

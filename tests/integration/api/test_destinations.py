@@ -195,6 +195,14 @@ async def test_many_are_sent_again_after_it_was_asked_how_many(
     assert (preview["total"], preview["patients"], preview["passed"]) == (3, 2, 0)
     for wrong in ({"filters": {}, "why": "x"}, {"filters": filters}, {"filters": {"colour": 1}, "why": "x"}):
         assert (await client.post(path, json=wrong, headers=as_("ops"))).status_code == 422
+    person = everything(engine, "MAIN", "M1", 0)
+    of_one = {"filters": {"facility": "MAIN", "patient_number": "M1"}, "dry_run": True}
+    assert (await client.post(path, json=of_one, headers=as_("ops"))).json()["patients"] == 1
+    noted = newest(engine)
+    assert (noted.resource, list(noted.persons)) == ("destination ward", [UUID(str(person))])
+    nul = {"filters": {"facility": "MA\0IN"}, "dry_run": True}
+    refused = await client.post(path, json=nul, headers=as_("ops"))
+    assert (refused.status_code, refused.json()["type"]) == (422, "urn:yilian:problem:unstorable")
     done = (await client.post(path, json={"filters": filters, **WHY}, headers=as_("ops"))).json()
     assert len(done["ids"]) == 3
     assert newest(engine).resource == f"destination ward, request {done['again_id']}: 3"
