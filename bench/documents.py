@@ -226,6 +226,5 @@ def _result(
         "index_size": sizes[0],
         "of_it_tokens": sizes[1],
         "load": round(os.getloadavg()[0], 1),
-        "faults": sum(one.total == [] for one in measured.values()),
     }
     return searching.result("documents", measured, server, conditions)

@@ -78,9 +78,7 @@ def load(url: str, seed: int, count: int, withheld: int, processes: int = 2) -> 
     with _bare(url), multiprocessing.get_context("spawn").Pool(processes) as pool:
         back = [record for records in pool.map(partial(_part, url), parts) for record in records]
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            "SELECT setval('identity.source_patient_id', max(id)) FROM identity.source_patient"
-        )
+        connection.execute(_NEXT)
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")
     return back[:withheld]
