@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from activities.client import acknowledge_critical_value
 from adapters.ihe.counts import Counts
 from adapters.ihe.sources import Sources
+from bus.fhir.shapes import LOCAL
 from bus.forms import CurrentRules
 from bus.rules.versions.destinations import CurrentDestinations
 from bus.rules.versions.shelf import Shelf
@@ -45,6 +46,10 @@ class Platform:
     acknowledge: Acknowledge = acknowledge_critical_value
     ihe_counts: Counts = field(default_factory=Counts)
     """What came to the SOAP doors of IHE, for the heartbeat."""
+
+    def today(self) -> date:
+        """Return the day that it is in the hospitals."""
+        return self.now().astimezone(LOCAL).date()
 
     @cached_property
     def rules(self) -> CurrentRules:

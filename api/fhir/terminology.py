@@ -28,7 +28,7 @@ from api.fhir.terminology_resources import (
 from api.fhir.translating import Asked, translating
 from api.fhir.vocabulary import PARAMETERS
 from bus.codes.mapping import tables_in_force
-from bus.fhir.shapes import LOCAL, Resource
+from bus.fhir.shapes import Resource
 from bus.fhir.systems import Systems
 from consortium.access.model import SHARED, Action
 from consortium.terminology import store
@@ -68,7 +68,7 @@ def _value_sets(caller: Caller) -> Iterator[Resource]:
 
 
 def _code_systems(caller: Caller) -> Iterator[Resource]:
-    day = _today(caller)
+    day = caller.parts.today()
     with caller.parts.statements.connect() as connection:
         tables = _tables(caller, connection)
         master = [
@@ -78,10 +78,6 @@ def _code_systems(caller: Caller) -> Iterator[Resource]:
         ]
     own = [found for name, rows in tables.items() if (found := table_code_system(name, rows))]
     return iter(sorted((*own, *master), key=lambda resource: str(resource["id"])))
-
-
-def _today(caller: Caller) -> date:
-    return caller.parts.now().astimezone(LOCAL).date()
 
 
 KINDS: Mapping[str, Callable[[Caller], Iterator[Resource]]] = {
@@ -154,7 +150,7 @@ def translate_by(caller: Reader, id: str, wanted: Translating) -> FhirResponse: 
 def _translate(caller: Caller, wanted: Asked, table: str | None) -> FhirResponse:
     caller.allow(SHARED)
     with caller.parts.statements.connect() as connection:
-        tables = _tables(caller, connection, wanted.on or _today(caller))
+        tables = _tables(caller, connection, wanted.on or caller.parts.today())
     if table is not None and table not in tables:
         raise not_found("ConceptMap")
     rows = [row for name, found in tables.items() if table in (None, name) for row in found]

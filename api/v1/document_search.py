@@ -100,7 +100,8 @@ def search_across(
     after: After = None,
 ) -> FoundDocuments:
     """Search in the documents of one's campus, or of all of them for those of the whole consortium. What is
-    marked restricted is left out. Every search, with its reason and those it found, is in the audit.
+    marked restricted, or is of a VIP, is left out. Every search is in the audit, with its reason and those it
+    found.
     """
     organisation = caller.user.organisation
     campus = facility or (None if organisation == GROUP else organisation)

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError, FieldError, not_found
-from bus.fhir.shapes import LOCAL
 from bus.master_data.imports import import_rows
 from bus.master_data.show import imported_data, recorded_data
 from consortium.access.model import SHARED, Action, Resource
@@ -134,17 +133,19 @@ def list_entries(
         if format == "csv":
             return Response(service.export(connection, kind, owner), media_type=CSV)
         found = store.on(
-            connection, kind, on or _today(caller), owner=owner, text=text, after=_after(after), limit=limit
+            connection,
+            kind,
+            on or caller.parts.today(),
+            owner=owner,
+            text=text,
+            after=_after(after),
+            limit=limit,
         )
     last = found[-1].entry if len(found) == limit else None
     return Entries(
         items=[Version(**recorded_data(one)) for one in found],
         next=f"{last.owner}|{last.code}" if last else None,
     )
-
-
-def _today(caller: Caller) -> date:
-    return caller.parts.now().astimezone(LOCAL).date()
 
 
 def _after(cursor: str | None) -> tuple[str, str] | None:
@@ -161,7 +162,7 @@ def show_entry(caller: Reader, kind: Kind, code: Code, owner: str, on: On = None
     """Return the entry in force; 404 when none is."""
     caller.allow(SHARED)
     with caller.parts.statements.connect() as connection:
-        found = service.show(connection, kind, code, owner, on or _today(caller))
+        found = service.show(connection, kind, code, owner, on or caller.parts.today())
     if not found:
         raise not_found(f"{kind.value} in force on that day")
     return Version(**recorded_data(found[0]))

@@ -17,7 +17,6 @@ from api.failures import Failure, FailureError, FieldError
 from api.fhir.code_maps import Question, rows_of, translate
 from api.fhir.code_maps import Row as MapRow
 from bus.codes.mapping import tables_in_force
-from bus.fhir.shapes import LOCAL
 from bus.fhir.systems import Systems
 from consortium.access.model import Action, Resource
 from consortium.recognition.catalogue import Catalogue, CatalogueError, Item, load
@@ -131,7 +130,7 @@ class _Asking:
     @cached_property
     def _rows(self) -> list[MapRow]:
         tables = tables_in_force(self.connection, self.caller.parts.settings.rules_dir).values()
-        today = self.caller.parts.now().astimezone(LOCAL).date()
+        today = self.caller.parts.today()
         return [row for table in tables for row in rows_of(table, self._systems, today)]
 
 

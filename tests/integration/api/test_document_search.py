@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,9 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 import sqlalchemy as sa
-from fastapi import FastAPI
 
-from api.app import create_app
 from bus.fulltext.indexer import Indexer
 from consortium.documents.content import FolderStore
 from consortium.documents.model import AssociationType, Code
@@ -20,7 +17,7 @@ from consortium.identity import reading, stewardship
 from consortium.records.model import Change, Coded, Document, Kind, Patient
 from consortium.records.query import STORE
 from simulators.cda.samples import document
-from tests.integration.api.conftest import As, settings_for
+from tests.integration.api.conftest import As
 from tests.integration.api.records import DAY, write
 from tests.integration.api.xds import patient, person_of, provided
 from tests.shared_documents import entry, related, submission
@@ -30,16 +27,8 @@ ACROSS = "/api/v1/documents/search"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> FolderStore:
-    return FolderStore(tmp_path)
-
-
-@pytest.fixture
-def app(seeded_url: str, tmp_path: Path) -> Iterator[FastAPI]:
-    settings = settings_for(seeded_url).model_copy(update={"documents_store": str(tmp_path)})
-    application = create_app(settings)
-    yield application
-    application.state.platform.engine.dispose()
+def store(documents: Path) -> FolderStore:
+    return FolderStore(documents)
 
 
 def indexed(engine: sa.Engine, store: FolderStore) -> None:
