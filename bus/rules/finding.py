@@ -38,6 +38,7 @@ CODES: Mapping[str, Code] = {
     "unknown-word": Code(ERROR, "not one of the words that the key takes: a converter, a policy, a kind"),
     "duplicate-key": Code(ERROR, "a key is written twice"),
     "duplicate-name": Code(ERROR, "two rules, or two systems of a campus, have the same name"),
+    "wrong-campus": Code(ERROR, "a file in the folder of another campus than the one it is for"),
     "duplicate-code": Code(ERROR, "a code table has a code of a campus twice for the same days"),
     "unknown-field": Code(ERROR, "the canonical model has no such field there"),
     "not-a-value": Code(ERROR, "an object where the field takes a value"),
