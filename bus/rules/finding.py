@@ -56,7 +56,9 @@ CODES: Mapping[str, Code] = {
     "bad-template": Code(ERROR, "a template whose braces do not fit together, or that has no path in it"),
     "unknown-function": Code(ERROR, "`call` of a function that the platform does not have"),
     "wrong-arguments": Code(ERROR, "`call` with more or fewer arguments than the function takes"),
-    "unknown-destination": Code(ERROR, "a destination that no file below `rules/destinations` describes"),
+    "unknown-destination": Code(
+        ERROR, "a destination that no file describes, in `rules/destinations` or a campus's `destinations`"
+    ),
     "unknown-stylesheet": Code(ERROR, "a stylesheet that is not below `rules/xslt`"),
     "bad-stylesheet": Code(ERROR, "a stylesheet that is no XSLT 1.0, imports another, or has a DOCTYPE"),
     "unknown-schematron": Code(ERROR, "a Schematron that is not below `rules/schematron`"),
