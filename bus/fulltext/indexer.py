@@ -57,12 +57,9 @@ class Indexer:
         """Read documents in a transaction that has the index to itself; `anew`: also those that did not
         change since they were read. Raises StoreAwayError.
         """
-        now, known = datetime.now(UTC), {} if anew else indexing.read_before(connection, ids)
-        found = indexing.facts(connection, source, ids)
+        now, found = datetime.now(UTC), indexing.facts(connection, source, ids)
         for one in found:
-            if one.sha256 is not None and known.get(one.id) == one.sha256:
-                indexing.move(connection, one, now)
-            else:
+            if anew or not indexing.move(connection, one, now):
                 self._keep(connection, one, self._text(connection, one), now)
         indexing.forget(connection, sorted(set(ids) - {one.id for one in found}))
 
