@@ -18,7 +18,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from consortium.documents import recorded
 from consortium.documents.content import ContentStore, CorruptContentError
+from consortium.documents.model import Availability
 from consortium.errors import PermanentError
 from consortium.records import query
 from consortium.records.query import Row, Search
@@ -125,9 +127,8 @@ def _prepare(folder: Path) -> None:
 
 
 def _found(connection: sa.Connection, store: ContentStore, person: UUID) -> Iterator[_Found]:
-    for row in _recorded(connection, person):
+    for row, current in _recorded(connection, person):
         number, type_ = row["number"], row["type_name"] or row["type_code"] or ""
-        current = not row["superseded"] and row["status"] == "current"
         read = partial(_content, connection, row["id"])
         yield _Found(
             *(row["at"], row["facility"], number, type_, row["title"] or "", current),
@@ -146,11 +147,14 @@ def _content(connection: sa.Connection, id_: UUID) -> bytes | None:
     return found.data if found else None
 
 
-def _recorded(connection: sa.Connection, person: UUID) -> Iterator[Row]:
+def _recorded(connection: sa.Connection, person: UUID) -> Iterator[tuple[Row, bool]]:
+    """Return the records, and whether each is current."""
     after: str | None = None
     while True:
         page = query.documents(connection, Search(person=person, limit=PAGE, after=after))
-        yield from page.rows
+        replaced = recorded.replaced(connection, page.rows)
+        for row in page.rows:
+            yield row, recorded.availability(row, replaced) is Availability.APPROVED
         after = page.after
         if after is None:
             return

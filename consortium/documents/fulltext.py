@@ -18,7 +18,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from consortium.documents import phrases
-from consortium.documents.model import AssociationType
+from consortium.documents.model import REPLACING
 from consortium.documents.phrases import Query
 from consortium.documents.snippets import Fragment, snippet
 from consortium.documents.whose import linked
@@ -34,7 +34,6 @@ _SAMPLE, _OFTEN = 64, 3
 _START = ("infinity", UUID(int=(1 << 128) - 1))
 _RESTRICTED = [f"{code}^^2.16.840.1.113883.5.25" for code in ("R", "V")]
 """Confidentiality: restricted, very restricted."""
-_REPLACING = [each.value for each in AssociationType if each.replaces]
 _COLUMNS = "document_id, source, patient_id, at, sha256, folded"
 _BEFORE = "(at, document_id) < (CAST(%(at)s AS timestamptz), %(id)s)"
 _NEWEST = "ORDER BY at DESC, document_id DESC LIMIT %(limit)s"
@@ -289,7 +288,7 @@ def _parameters(connection: sa.Connection, asked: Query, scope: Scope) -> dict[s
         "replaced": scope.replaced,
         "restricted": scope.restricted,
         "hidden": _RESTRICTED,
-        "replacing": _REPLACING,
+        "replacing": REPLACING,
     }
 
 

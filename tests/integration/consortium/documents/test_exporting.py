@@ -16,12 +16,14 @@ from bus.cda.console import documents_main
 from consortium.documents import stored
 from consortium.documents.content import FolderStore, key_of
 from consortium.documents.exporting import TABLE, Exported, export
+from consortium.documents.model import AssociationType, PatientId
 from consortium.documents.moving import move
 from consortium.documents.stored import Stored
 from consortium.errors import PermanentError
 from consortium.records.query import STORE
 from runtime import settings
 from tests.registered_documents import NOW, REPOSITORY, Shelf, document, patient_of, record, replacing
+from tests.shared_documents import CONSORTIUM
 
 SHARED = b"%PDF-1.7 shared"
 
@@ -100,6 +102,21 @@ def test_what_others_replace_comes_along_when_it_is_asked_for_and_moving_changes
     assert (done.documents, done.files) == (6, 4)
     replaced = [line for line in lines if line["status"] == "replaced"]
     assert sorted(line["title"] for line in replaced) == ["'=旧的", "出院小结"]
+
+
+@pytest.mark.parametrize("how", [AssociationType.REPLACES, AssociationType.TRANSFORMS_AND_REPLACES])
+def test_a_record_that_a_submission_replaces_is_replaced(
+    engine: sa.Engine, store: FolderStore, person: UUID, tmp_path: Path, how: AssociationType
+) -> None:
+    with engine.begin() as connection:
+        wanted = sa.text("SELECT id FROM records.document WHERE number = 'DOC3'")
+        record_id: UUID = connection.execute(wanted).scalar_one()
+        by = document(PatientId(str(person), CONSORTIUM))
+        Shelf(connection).register(replacing(record_id.urn, by, how))
+    _, lines = taken(engine, store, person, tmp_path / "copy")
+    assert "DOC3" not in {line["number"] for line in lines}
+    _, lines = taken(engine, store, person, tmp_path / "all", replaced=True)
+    assert [line["status"] for line in lines if line["number"] == "DOC3"] == ["replaced"]
 
 
 def test_it_goes_on_where_it_was_stopped_and_leaves_other_folders_alone(
