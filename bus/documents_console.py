@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bus.fulltext.console import person_named
+from bus.identity.naming import linked_person
 from bus.terminal import progress, show_json, show_table, takes_json, with_database, write
 from consortium.access import audit
 from consortium.access.model import Action
@@ -72,7 +72,7 @@ def export_main(options: argparse.Namespace) -> int:
 def _export(engine: sa.Engine, options: argparse.Namespace) -> int:
     store = opened_store(settings.load())
     with engine.execution_options(**{STORE: store}).connect() as connection:
-        person = person_named(connection, options.patient)
+        person = linked_person(connection, options.patient)
         reason = f"on the console, by {getpass.getuser()}: {options.why}"
         entry = audit.entry(
             *(None, Action.RECORD_EXPORT, None, "documents export", "allowed", reason),

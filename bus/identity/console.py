@@ -13,6 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from bus.identity import printing, sizing
+from bus.identity.naming import number_named, person_named
 from bus.identity.registrations import registrations, speeds
 from bus.rules.versions.destinations import CurrentDestinations
 from bus.terminal import show_json, takes_json, with_database, write
@@ -202,7 +203,7 @@ def _change(
 
 def _person(engine: sa.Engine, options: argparse.Namespace) -> int:
     with engine.begin() as connection:
-        id_ = _person_id(connection, options.person)
+        id_ = person_named(connection, options.person)
         one = dossier.dossier(connection, id_)
         if one is None:
             raise PermanentError(words(f"there is no person {id_}", f"没有编号为 {id_} 的人员"))
@@ -213,7 +214,10 @@ def _person(engine: sa.Engine, options: argparse.Namespace) -> int:
 def _pair(engine: sa.Engine, options: argparse.Namespace) -> int:
 
     def work(connection: sa.Connection) -> Done:
-        pair = _number(connection, options.left).patient.id, _number(connection, options.right).patient.id
+        pair = (
+            number_named(connection, options.left).patient.id,
+            number_named(connection, options.right).patient.id,
+        )
         made = stewardship.decide(connection, pair, options.says, options.why, options.by)
         return _done(connection, [made], pair, options)
 
@@ -223,7 +227,7 @@ def _pair(engine: sa.Engine, options: argparse.Namespace) -> int:
 def _separate(engine: sa.Engine, options: argparse.Namespace) -> int:
 
     def work(connection: sa.Connection) -> Done:
-        found = [_number(connection, text) for text in options.numbers]
+        found = [number_named(connection, text) for text in options.numbers]
         ids = [one.patient.id for one in found]
         made = stewardship.separate(connection, found[0].person_id, ids, options.why, options.by)
         return _done(connection, made, ids, options)
@@ -334,23 +338,3 @@ def _found(connection: sa.Connection, id_: UUID) -> Review:
             )
         )
     return one
-
-
-def _person_id(connection: sa.Connection, text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        return _number(connection, text).person_id
-
-
-def _number(connection: sa.Connection, text: str) -> reading.Linked:
-    facility, _, number = text.partition(":")
-    found = reading.find(connection, facility, number)
-    if found is None:
-        raise PermanentError(
-            words(
-                f"{facility or '?'} has registered no such number: write CAMPUS:NUMBER, such as MAIN:M0001",
-                f"{facility or '?'} 没有登记该编号：请写作 院区:患者编号，如 MAIN:M0001",
-            )
-        )
-    return found

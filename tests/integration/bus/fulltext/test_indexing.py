@@ -260,6 +260,8 @@ def test_the_commands(
     assert documents_main(again) == 0
     assert "【高血压】" in capsys.readouterr().out
     assert documents_main(["search", "高血压", "--why", "test", "--patient", "HP:P9"]) == 1
+    nobody = "00000000-0000-0000-0000-000000000001"
+    assert documents_main(["search", "高血压", "--why", "test", "--patient", nobody]) == 1
     assert documents_main(["search", "，", "--why", "test"]) == 1
     assert documents_main(["search", "高血压"]) == 2
     assert rebuild_main(["nothing"]) == 2

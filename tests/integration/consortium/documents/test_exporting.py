@@ -159,8 +159,12 @@ def test_the_command_tells_what_is_lost_and_is_in_the_audit(
         assert (said["documents"], said["files"], "DOC2" in said["without"]) == (4, 2, True)
         assert documents_main(asked) == 1
         assert "DOC2" in capsys.readouterr().out
-        asked[2] = "HP:nobody"
-        assert documents_main(asked) == 1
+        asked[-1] = str(tmp_path / "nobody's")
+        for nobody, what_to_do in (("HP:nobody", "CAMPUS:NUMBER"), (str(UUID(int=1)), "identity person")):
+            asked[2] = nobody
+            assert documents_main(asked) == 1
+            assert what_to_do in capsys.readouterr().err
+            assert not (tmp_path / "nobody's").exists()
     finally:
         settings.load.cache_clear()
     with engine.connect() as connection:
