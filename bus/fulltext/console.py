@@ -116,7 +116,10 @@ def rebuild_main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--again",
         action="store_true",
-        help=words("from the beginning, not where it was stopped", "从头开始，不续做"),
+        help=words(
+            "from the beginning, not where it was stopped, and with those given up",
+            "从头开始，不续做，并重读已放弃的文档",
+        ),
     )
     takes_json(parser)
     try:

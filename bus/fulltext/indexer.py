@@ -24,7 +24,7 @@ log = structlog.get_logger("bus.fulltext")
 BATCH = 20
 ATTEMPTS = 3
 """One that was begun so often and never done ended the process: it is given up."""
-_GIVEN_UP = Extracted("", f"given_up: reading it ended the process {ATTEMPTS} times")
+_GIVEN_UP = Extracted("", f"{indexing.GIVEN_UP}: reading it ended the process {ATTEMPTS} times")
 _LOST = Extracted("", "lost: its content is missing or damaged; see ./yilian documents check")
 _ELSEWHERE = Extracted("", "elsewhere: it stays at its campus, and was not fetched yet")
 

@@ -13,6 +13,8 @@ from consortium.documents.phrases import folded, tokens, units
 
 RECORDED, SHARED = "recorded", "shared"
 SOURCES = (RECORDED, SHARED)
+GIVEN_UP = "given_up"
+"""Problem of what ended the process that read it."""
 LOCK = 0x59_69_6C_69_61_6E_30
 """Advisory lock of whoever writes the index: what is read later is written later."""
 
@@ -53,6 +55,10 @@ ON CONFLICT (document_id) DO UPDATE SET
   source = excluded.source, patient_id = excluded.patient_id, facility = excluded.facility, at = excluded.at,
   sha256 = excluded.sha256, problem = excluded.problem, indexed_at = excluded.indexed_at,
   text = excluded.text, folded = excluded.folded, tokens = excluded.tokens
+"""
+_LEFT = """
+SELECT document_id FROM documents.text
+ WHERE document_id = ANY(%(ids)s::uuid[]) AND split_part(problem, ':', 1) = %(problem)s
 """
 _FORGET = "DELETE FROM documents.text WHERE document_id = ANY(%(ids)s::uuid[])"
 
@@ -149,6 +155,11 @@ def keep(connection: sa.Connection, of: Facts, text: str, problem: str | None, n
         "tokens": tokens(found),
     }
     connection.exec_driver_sql(_KEEP, values)
+
+
+def given_up(connection: sa.Connection, ids: Sequence[UUID]) -> set[UUID]:
+    """Return which of these documents were given up."""
+    return set(connection.exec_driver_sql(_LEFT, {"ids": list(ids), "problem": GIVEN_UP}).scalars())
 
 
 def forget(connection: sa.Connection, ids: Sequence[UUID]) -> None:

@@ -141,6 +141,15 @@ def test_a_document_that_ends_the_process_is_given_up_and_holds_up_nobody(
         continue
     found = [(text, problem and problem.partition(":")[0]) for text, problem in rows(engine, TEXTS)]
     assert found == [("小结\n", "given_up"), ("小结\n高血压", None)]
+    assert rebuild(indexer, lambda _done, _all: None).documents == 2
+    assert standing(engine).problems == {"given_up": 1}
+    with pytest.raises(SystemExit):
+        rebuild(indexer, lambda _done, _all: None, again=True)
+    rebuild(indexer, lambda _done, _all: None)
+    assert standing(engine).problems == {"given_up": 1}
+    monkeypatch.undo()
+    rebuild(indexer, lambda _done, _all: None, again=True)
+    assert standing(engine).problems == {}
 
 
 def test_a_document_that_changes_while_it_is_read_is_read_again(engine: sa.Engine, indexer: Indexer) -> None:
