@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from bus.fulltext.indexer import Indexer
 from bus.fulltext.rebuild import Rebuilt, rebuild
 from bus.identity.naming import linked_person
-from bus.terminal import progress, show_json, show_table, takes_json, with_database, write
-from consortium.access import audit
+from bus.terminal import audited, progress, show_json, show_table, takes_json, with_database, write
 from consortium.access.model import Action
 from consortium.documents.fulltext import Answer, Hit, Scope, search
 from consortium.errors import PermanentError
@@ -55,7 +54,9 @@ def _search(engine: sa.Engine, options: argparse.Namespace) -> int:
         person = linked_person(connection, options.patient) if options.patient else None
         scope = Scope(person, options.facility, options.replaced, restricted=person is not None)
         found = search(connection, options.text, scope, limit=options.limit, after=options.after)
-        _note(connection, found, options.why)
+        persons = sorted({hit.person_id for hit in found.hits})
+        by, what = getpass.getuser(), "documents search"
+        audited(connection, by, Action.DOCUMENT_SEARCH, what, options.why, persons)
     if options.json:
         return show_json(asdict(found))
     show_table(
@@ -67,22 +68,6 @@ def _search(engine: sa.Engine, options: argparse.Namespace) -> int:
     )
     write(_told(found))
     return 0
-
-
-def _note(connection: sa.Connection, found: Answer, why: str) -> None:
-    persons = sorted({hit.person_id for hit in found.hits})
-    reason = f"on the console, by {getpass.getuser()}: {why}"
-    entry = audit.entry(
-        None,
-        Action.DOCUMENT_SEARCH,
-        None,
-        "documents search",
-        "allowed",
-        reason,
-        request_id="console",
-        persons=persons,
-    )
-    audit.append(connection, entry)
 
 
 def _marked(hit: Hit) -> str:
