@@ -7,8 +7,6 @@ come before those that have its terms apart. Whoever calls has asked `consortium
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +20,7 @@ from consortium.documents.model import REPLACING
 from consortium.documents.phrases import Query
 from consortium.documents.snippets import Fragment, snippet
 from consortium.documents.whose import linked
-from consortium.records.paging import BadCursorError
+from consortium.records import paging
 
 COUNTED = 1000
 """A total is told up to here."""
@@ -318,16 +316,10 @@ def _hits(found: Collection[_Found], shown: dict[UUID, Any], text: str) -> Itera
 
 
 def _written(place: _Place) -> str:
-    plain = f"{int(place.whole)} {place.at} {place.id}"
-    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+    return f"{int(place.whole)}{paging.cursor(datetime.fromisoformat(place.at), place.id)}"
 
 
 def _read(after: str) -> _Place:
-    try:
-        plain = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode()
-        whole, at, id_ = plain.split(" ")
-        if whole not in ("0", "1") or datetime.fromisoformat(at).tzinfo is None:
-            raise ValueError(plain)
-        return _Place(whole == "1", at, UUID(id_))
-    except (ValueError, binascii.Error) as error:
-        raise BadCursorError("the page cursor is not one of ours: start again from the first page") from error
+    whole, behind = after[:1], after[1:]
+    at, id_ = paging.position(behind if whole in ("0", "1") else "")
+    return _Place(whole == "1", at.isoformat(), id_)
