@@ -33,7 +33,7 @@ _SHARED = sa.text(
     " s.sha256"
     " FROM documents.entry e LEFT JOIN documents.stored s"
     " ON s.unique_id = e.unique_id AND s.repository = e.repository_unique_id"
-    " WHERE e.patient_id = ANY(CAST(:patients AS bigint[])) ORDER BY 3, 1"
+    " WHERE e.patient_id = ANY(CAST(:patients AS bigint[]))"
 )
 _ELSEWHERE = "stays at its campus"
 _LOST = "missing or damaged in the store"
@@ -163,9 +163,10 @@ def _recorded(connection: sa.Connection, person: UUID) -> Iterator[tuple[Row, bo
 def _written(one: _Found, folder: Path, name: str) -> Line:
     sha256 = bytes(one.sha256 or b"")
     file = folder / f"{name}-{sha256.hex()[:12]}{_suffix(one.mime_type)}"
+    whole = _there(file)
+    if whole is not None and hashlib.sha256(whole).digest() == sha256:
+        return _line(one, file.name, len(whole))
     try:
-        if file.exists() and hashlib.sha256(whole := file.read_bytes()).digest() == sha256:
-            return _line(one, file.name, len(whole))
         data = one.read()
     except CorruptContentError:
         data = None
@@ -179,6 +180,13 @@ def _written(one: _Found, folder: Path, name: str) -> Line:
     except OSError as error:
         raise PermanentError(f"{folder} cannot be written: {error.strerror}") from error
     return _line(one, file.name, len(data))
+
+
+def _there(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes() if file.exists() else None
+    except OSError as error:
+        raise PermanentError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _line(one: _Found, file: str = "", size: int = 0, problem: str = "") -> Line:

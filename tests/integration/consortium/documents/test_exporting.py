@@ -130,6 +130,10 @@ def test_it_goes_on_where_it_was_stopped_and_leaves_other_folders_alone(
     done, again = taken(engine, store, person, folder)
     assert (done.files, again, second.stat().st_mtime_ns) == (3, lines, written)
     assert first.read_bytes() != b"half"
+    first.unlink()
+    first.mkdir()
+    with pytest.raises(PermanentError, match="cannot be read"):
+        taken(engine, store, person, folder)
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").touch()
