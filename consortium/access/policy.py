@@ -83,6 +83,27 @@ TABLE = (
         "doctors acknowledge the critical values of their campus",
     ),
     Line(
+        CLINICIANS,
+        frozenset({Action.CALENDAR_READ}),
+        frozenset({Relation.CAMPUS, Relation.GROUP, Relation.OTHER, Relation.SHARED}),
+        frozenset({Purpose.TREATMENT}),
+        "clinicians see which times every campus offers",
+    ),
+    Line(
+        frozenset({Role.COORDINATOR}),
+        frozenset({Action.CALENDAR_HOLD}),
+        frozenset({Relation.CAMPUS, Relation.GROUP, Relation.OTHER}),
+        frozenset({Purpose.TREATMENT}),
+        "coordinators hold times of every campus for a while",
+    ),
+    Line(
+        frozenset({Role.COORDINATOR}),
+        frozenset({Action.CALENDAR_CONFIRM, Action.CALENDAR_MANAGE}),
+        frozenset({Relation.CAMPUS}),
+        frozenset({Purpose.TREATMENT}),
+        "coordinators offer the times of their campus and confirm who has them",
+    ),
+    Line(
         frozenset({Role.ENGINEER, Role.OPS, Role.ADMIN}),
         frozenset({Action.MESSAGE_READ}),
         frozenset({Relation.CAMPUS, Relation.GROUP, Relation.SHARED}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -40,8 +41,13 @@ _NEWEST = sa.text(
 _ACTIVE = sa.text(f"{_BOOKING} WHERE business_key = :key AND state IN ('held', 'confirmed')")
 _TAKING = sa.text(
     f"{_BOOKING} WHERE state IN ('held', 'confirmed')"  # noqa: S608 - a constant
-    " AND resource_id = (SELECT resource_id FROM scheduling.slot WHERE id = :slot) AND during && (SELECT during FROM scheduling.slot WHERE id = :slot)"
+    " AND resource_id = (SELECT resource_id FROM scheduling.slot WHERE id = :slot)"
+    " AND during && (SELECT during FROM scheduling.slot WHERE id = :slot)"
     " AND id IS DISTINCT FROM CAST(:apart_from AS uuid) LIMIT 1"
+)
+_OF_RESOURCE = sa.text(
+    f"{_BOOKING} WHERE resource_id = :resource AND during && tstzrange(:since, :until)"
+    " AND (state = 'confirmed' OR (state = 'held' AND held_until > clock_timestamp())) ORDER BY during, id"
 )
 _STANDING = sa.text(
     "SELECT state = 'confirmed' OR (state = 'held' AND held_until > clock_timestamp())"
@@ -83,6 +89,12 @@ def taking(connection: sa.Connection, slot: UUID, *, apart_from: UUID | None = N
     """Return the booking that has a slot's time."""
     row = connection.execute(_TAKING, {"slot": slot, "apart_from": apart_from}).mappings().one_or_none()
     return None if row is None else as_booking(row)
+
+
+def of_resource(connection: sa.Connection, resource: UUID, since: datetime, until: datetime) -> list[Booking]:
+    """Return what is held or booked of a resource in a time, the earliest first."""
+    wanted = {"resource": resource, "since": since, "until": until}
+    return [as_booking(row) for row in connection.execute(_OF_RESOURCE, wanted).mappings()]
 
 
 def standing(connection: sa.Connection, booking: UUID) -> bool:
