@@ -22,6 +22,7 @@ from api.limits import ORDINARY, RULE_SETS, BodyLimit
 from api.pixpdq import routes as pixpdq
 from api.platform import Platform
 from api.v1 import (
+    absences,
     alerts,
     audit,
     calendar_bookings,
@@ -134,6 +135,7 @@ def create_app(settings: Settings) -> FastAPI:
         calendars,
         calendar_bookings,
         calendar_feeds,
+        absences,
         documents,
         recognition,
         identity,

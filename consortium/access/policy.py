@@ -90,6 +90,13 @@ TABLE = (
         "clinicians see which times every campus offers",
     ),
     Line(
+        CLINICIANS,
+        frozenset({Action.ABSENCE_RECORD}),
+        frozenset({Relation.CAMPUS}),
+        frozenset({Purpose.TREATMENT}),
+        "clinicians say when they are away from their campus",
+    ),
+    Line(
         frozenset({Role.COORDINATOR}),
         frozenset({Action.CALENDAR_HOLD}),
         frozenset({Relation.CAMPUS, Relation.GROUP, Relation.OTHER}),

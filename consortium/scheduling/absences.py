@@ -30,6 +30,7 @@ _WITHDRAW = sa.text(
     "UPDATE scheduling.absence SET withdrawn_at = COALESCE(withdrawn_at, clock_timestamp()),"
     " withdrawn_by = COALESCE(withdrawn_by, :by) WHERE id = :id"
 )
+_WHOSE = sa.text("SELECT username FROM scheduling.absence WHERE id = :id")
 _FORGET = sa.text("DELETE FROM scheduling.duty_holder WHERE organisation = :organisation AND duty = :duty")
 _HOLD = sa.text(
     "INSERT INTO scheduling.duty_holder (organisation, duty, rank, username)"
@@ -67,6 +68,14 @@ def withdraw(connection: sa.Connection, id_: UUID, *, by: str) -> None:
     """Say that an absence is none; withdrawn already, it stays as it is. Raises UnknownError."""
     if not connection.execute(_WITHDRAW, {"id": id_, "by": by}).rowcount:
         raise UnknownError("there is no such absence")
+
+
+def whose(connection: sa.Connection, id_: UUID) -> str:
+    """Return who is away by an absence, a withdrawn one too. Raises UnknownError."""
+    found: str | None = connection.execute(_WHOSE, {"id": id_}).scalar_one_or_none()
+    if found is None:
+        raise UnknownError("there is no such absence")
+    return found
 
 
 def set_holders(connection: sa.Connection, organisation: str, duty: str, usernames: Sequence[str]) -> None:

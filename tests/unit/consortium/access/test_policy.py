@@ -62,6 +62,7 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
         for where in ("campus", "group", "other", "shared")
     },
     Action.CALENDAR_HOLD: {("coordinator", where, "treatment") for where in ("campus", "group", "other")},
+    Action.ABSENCE_RECORD: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
     Action.CALENDAR_CONFIRM: {("coordinator", "campus", "treatment")},
     Action.CALENDAR_MANAGE: {("coordinator", "campus", "treatment")},
     Action.RULES_READ: {(role, "shared", "operations") for role in ("engineer", "ops")},
