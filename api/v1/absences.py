@@ -80,7 +80,7 @@ class WhoActs(BaseModel):
 
 @router.post("/absences", summary="Say that somebody is away, and who covers", responses=LATE)
 def record_absence(caller: Absent, body: NewAbsence) -> Recorded:
-    """Record an absence of one's own; coordinators record those of their campus. The same again is the same."""
+    """Record an absence of one's own, or as coordinator of one's campus. The same again is the same one."""
     absence = Absence(body.username, body.since, body.until, body.covered_by, body.duty)
     with writing(caller) as connection:
         _allow(caller, connection, body.username)

@@ -22,9 +22,9 @@ Key = Annotated[str, Path(pattern=shapes.KEY, examples=[f"{shapes.SAMPLE}:expert
 
 
 def _allow(caller: Caller, connection: Connection, found: scheduling.Booking) -> None:
-    """Let the holder change what is only held, and otherwise who confirms for the calendar's campus."""
+    """Let the holder change what is not confirmed, and otherwise who confirms for the calendar's campus."""
     owner = Resource(organisation=resources.get(connection, found.resource).organisation)
-    own = found.state == "held" and found.held_by == caller.user.username
+    own = found.state != "confirmed" and found.held_by == caller.user.username
     caller.allow(owner, None if own else Action.CALENDAR_CONFIRM)
 
 

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -87,5 +88,5 @@ def _signature(id_: UUID, key: str) -> str:
     return base64.urlsafe_b64encode(hmac.digest(derived, id_.bytes, hashlib.sha256)).rstrip(b"=").decode()
 
 
-def _feed(row: sa.Row[tuple[UUID, str, UUID | None]]) -> Feed:
+def _feed(row: sa.Row[Any]) -> Feed:
     return Feed(row.id, row.username, row.resource_id)

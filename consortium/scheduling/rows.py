@@ -104,7 +104,8 @@ def standing(connection: sa.Connection, booking: UUID) -> bool:
 
 def closed(connection: sa.Connection, slot: UUID) -> Closed | None:
     """Tell why nobody may have a slot any more, or now; None: it is open."""
-    return connection.execute(_CLOSED, {"slot": slot}).scalar_one()  # type: ignore[no-any-return]
+    found: Closed | None = connection.execute(_CLOSED, {"slot": slot}).scalar_one()
+    return found
 
 
 def as_booking(row: Mapping[str, Any]) -> Booking:

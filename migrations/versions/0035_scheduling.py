@@ -64,6 +64,8 @@ CREATE TABLE scheduling.slot (
   CONSTRAINT slot_apart EXCLUDE USING gist (resource_id WITH =, during WITH &&) WHERE (withdrawn_at IS NULL)
 );
 
+CREATE INDEX slot_during ON scheduling.slot USING gist (during) WHERE withdrawn_at IS NULL;
+
 CREATE TABLE scheduling.booking (
   id           uuid PRIMARY KEY,
   business_key text NOT NULL,                  -- whoever asks again by it gets the same booking

@@ -64,7 +64,7 @@ def raced(engine: sa.Engine, step: Callable[[sa.Connection, int], object]) -> Co
 def counted(engine: sa.Engine) -> tuple[int, dict[str, int]]:
     with engine.connect() as connection:
         overlapping = connection.execute(OVERLAPPING).scalar_one()
-        return overlapping, dict(connection.execute(STATES).tuples().all())
+        return overlapping, {state: number for state, number in connection.execute(STATES)}
 
 
 def test_two_hundred_race_for_twenty_slots(engine: sa.Engine, slots: Slots) -> None:
