@@ -33,7 +33,7 @@ OVERLAPPING = sa.text(
     " AND a.resource_id = b.resource_id AND a.during && b.during"
     " AND a.state IN ('held', 'confirmed') AND b.state IN ('held', 'confirmed')"
 )
-STATES = sa.text("SELECT state, count(*) FROM scheduling.booking GROUP BY state")
+STATES = sa.text("SELECT state, count(*) AS number FROM scheduling.booking GROUP BY state")
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -64,7 +64,7 @@ def raced(engine: sa.Engine, step: Callable[[sa.Connection, int], object]) -> Co
 def counted(engine: sa.Engine) -> tuple[int, dict[str, int]]:
     with engine.connect() as connection:
         overlapping = connection.execute(OVERLAPPING).scalar_one()
-        return overlapping, {state: number for state, number in connection.execute(STATES)}
+        return overlapping, {row.state: row.number for row in connection.execute(STATES)}
 
 
 def test_two_hundred_race_for_twenty_slots(engine: sa.Engine, slots: Slots) -> None:
