@@ -12,7 +12,7 @@ from starlette.types import Lifespan
 from api import docs, handlers, metrics, uploads
 from api.database import engine
 from api.edge import Edge
-from api.fhir import feed, match, pix, terminology, validating
+from api.fhir import feed, match, pix, schedules, terminology, validating
 from api.fhir import router as fhir
 from api.fhir import write_router as fhir_writes
 from api.fhir.export import routes as export
@@ -152,6 +152,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(validating.router)
     app.include_router(mhd.router)
     app.include_router(terminology.router)
+    app.include_router(schedules.router)
     uploads.mount(app, parts, doorway)
     app.mount("/xds", xds.create_app(parts))
     pixpdq.mount(app, parts)

@@ -82,7 +82,9 @@ def availability(
     if end <= start:
         error = FieldError("end", "must be later than start")
         raise FailureError(Failure(422, "validation", "end must be later than start", [error]))
-    search = resources.Search(start, end, calendar, organisation, kind, free, limit)
+    search = resources.Search(
+        start, end, calendar, organisation, kind, ("free",) if free else None, limit=limit
+    )
     with caller.parts.statements.connect() as connection:
         found = resources.offered(connection, search)
     return shapes.Slots(items=[shapes.slot(one) for one in found])

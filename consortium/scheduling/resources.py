@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from consortium.scheduling import rows
 from consortium.scheduling.errors import OverlapError, StateError, UnknownError, at
-from consortium.scheduling.model import Kind, Resource, Slot
+from consortium.scheduling.model import Kind, Offer, Resource, Slot
 
 MOST = 500
 """Slots in an answer."""
@@ -46,33 +46,44 @@ _WITHDRAW = sa.text(
     " WHERE id = :slot AND withdrawn_at IS NULL"
 )
 _OFFERED = sa.text(
-    "SELECT s.id, s.resource_id, lower(s.during) AS start, upper(s.during) AS end_,"  # noqa: S608 - a constant
+    "SELECT * FROM (SELECT s.id, s.resource_id, lower(s.during) AS start, upper(s.during) AS end_,"  # noqa: S608 - a constant
     f" COALESCE(b.state, CASE WHEN {rows.ABSENT} THEN 'absent' ELSE 'free' END) AS state,"
     " CASE WHEN b.state = 'held' THEN b.held_until END AS held_until"
     " FROM scheduling.slot s JOIN scheduling.resource r ON r.id = s.resource_id"
     " LEFT JOIN scheduling.booking b ON b.resource_id = s.resource_id AND b.during && s.during"
     " AND b.state IN ('held', 'confirmed') AND (b.state = 'confirmed' OR b.held_until > clock_timestamp())"
-    " WHERE s.withdrawn_at IS NULL AND s.during && tstzrange(:start, :end)"
-    " AND upper(s.during) > clock_timestamp()"
+    " WHERE s.withdrawn_at IS NULL AND (:past OR upper(s.during) > clock_timestamp())"
+    " AND s.during && tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))"
+    " AND (NOT :begins OR lower(s.during) <@ tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz)))"
+    " AND (CAST(:slot AS uuid) IS NULL OR s.id = :slot)"
     " AND (CAST(:resource AS uuid) IS NULL OR s.resource_id = :resource)"
     " AND (CAST(:organisation AS text) IS NULL OR r.organisation = :organisation)"
     " AND (CAST(:kind AS text) IS NULL OR r.kind = :kind)"
-    f" AND (NOT :free OR (b.id IS NULL AND NOT {rows.ABSENT}))"
-    " ORDER BY lower(s.during), s.id LIMIT :limit"
+    " AND (CAST(:after AS uuid) IS NULL OR (lower(s.during), s.id) >"
+    " (SELECT lower(c.during), c.id FROM scheduling.slot c WHERE c.id = :after))) AS offered"
+    " WHERE CAST(:states AS text[]) IS NULL OR state = ANY(:states) ORDER BY start, id LIMIT :limit"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Which slots, from `start` until `end` (both with zone)."""
+    """Which slots, those that have some time from `start` until `end` (with zone; None: whenever)."""
 
-    start: datetime
-    end: datetime
+    start: datetime | None = None
+    end: datetime | None = None
     resource: UUID | None = None
     organisation: str | None = None
     kind: Kind | None = None
-    free: bool = True
-    """Those alone that may be held now."""
+    states: tuple[Offer, ...] | None = ("free",)
+    """By default those alone that may be held now; None: in every state."""
+    slot: UUID | None = None
+    """This one alone."""
+    begins: bool = False
+    """Those alone that begin in that time."""
+    past: bool = False
+    """Those too that are over."""
+    after: UUID | None = None
+    """Those that come later than this slot: the last of the page before."""
     limit: int = MOST
 
 
@@ -165,8 +176,9 @@ def withdraw(connection: sa.Connection, slot: UUID, *, by: str) -> None:
 
 
 def offered(connection: sa.Connection, search: Search) -> list[Slot]:
-    """Return published slots that are not over, the earliest first, and how each stands."""
+    """Return published slots, the earliest first, and how each stands."""
     wanted = {name: getattr(search, name) for name in Search.__dataclass_fields__}
+    wanted["states"] = None if search.states is None else list(search.states)
     return [
         Slot(row["id"], row["resource_id"], row["start"], row["end_"], row["state"], row["held_until"])
         for row in connection.execute(_OFFERED, wanted).mappings()

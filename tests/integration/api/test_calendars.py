@@ -212,3 +212,37 @@ async def test_a_closed_account_reads_no_feed(
             sa.text("UPDATE access.account SET disabled = true WHERE username = 'doctor.main'")
         )
     assert (await client.get(path)).status_code == 404
+
+
+async def test_calendars_are_schedules_and_slots_of_fhir(
+    room: Room, client: httpx.AsyncClient, as_: As
+) -> None:
+    calendar, (one, two, three) = await room.expert(3)
+    await room.hold("coordinator.huangpu", two)
+    headers = as_("doctor.huiya")
+
+    async def found(path: str) -> dict[str, Any]:
+        answer = await client.get(f"/fhir/{path}", headers=headers)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def ids(bundle: dict[str, Any]) -> list[str]:
+        return [entry["resource"]["id"] for entry in bundle.get("entry", [])]
+
+    assert ids(await found("Schedule")) == [calendar]
+    assert (await found(f"Schedule/{calendar}"))["actor"][0]["display"] == "心内科 远程会诊"
+    assert ids(await found(f"Slot?schedule=Schedule/{calendar}")) == [one, two, three]
+    assert ids(await found("Slot?status=free")) == [one, three]
+    assert ids(await found("Slot?status=busy-tentative,busy")) == [two]
+    assert ids(
+        await found(f"Slot?start=ge{(NINE + timedelta(minutes=60)).strftime('%Y-%m-%dT%H:%M:%SZ')}")
+    ) == [three]
+    assert ids(await found(f"Slot?schedule=Schedule/{uuid4()}")) == []
+    page = await found("Slot?_count=2")
+    (further,) = [link["url"] for link in page["link"] if link["relation"] == "next"]
+    assert ids(page) + ids(await found(further.partition("/fhir/")[2])) == [one, two, three]
+    assert (await found(f"Slot/{two}"))["status"] == "busy-tentative"
+    for path in (f"Slot/{uuid4()}", f"Schedule/{uuid4()}", "Slot/none"):
+        assert (await client.get(f"/fhir/{path}", headers=headers)).status_code == 404
+    assert (await client.get("/fhir/Slot", headers=as_("patient.demo"))).status_code == 403

@@ -44,7 +44,7 @@ def lapse(engine: sa.Engine, key: str) -> None:
 
 def states(engine: sa.Engine) -> list[str]:
     with engine.connect() as connection:
-        found = resources.offered(connection, Search(NINE, NINE + timedelta(days=1), free=False))
+        found = resources.offered(connection, Search(NINE, NINE + timedelta(days=1), states=None))
     return [slot.state for slot in found]
 
 
