@@ -78,8 +78,9 @@ def search_slots(request: Request, caller: Reader, query: Asking) -> FhirRespons
         after=uuid_or_none(page.cursor) if page.cursor else None,
         limit=page.count + 1,
     )
+    never = when.since is not None and when.before is not None and when.before <= when.since
     with caller.parts.statements.connect() as connection:
-        found = [slot(one) for one in resources.offered(connection, wanted)]
+        found = [] if never else [slot(one) for one in resources.offered(connection, wanted)]
     shown = [] if page.only_count else found[: page.count]
     after = str(shown[-1]["id"]) if shown and len(found) > len(shown) else None
     return FhirResponse(bundle(base(request), "Slot", query, page, Found(shown, after)))

@@ -45,6 +45,7 @@ _WITHDRAW = sa.text(
     "UPDATE scheduling.slot SET withdrawn_at = clock_timestamp(), withdrawn_by = :by"
     " WHERE id = :slot AND withdrawn_at IS NULL"
 )
+_PERIOD = "tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))"
 _OFFERED = sa.text(
     "SELECT * FROM (SELECT s.id, s.resource_id, lower(s.during) AS start, upper(s.during) AS end_,"  # noqa: S608 - a constant
     f" COALESCE(b.state, CASE WHEN {rows.ABSENT} THEN 'absent' ELSE 'free' END) AS state,"
@@ -53,8 +54,7 @@ _OFFERED = sa.text(
     " LEFT JOIN scheduling.booking b ON b.resource_id = s.resource_id AND b.during && s.during"
     " AND b.state IN ('held', 'confirmed') AND (b.state = 'confirmed' OR b.held_until > clock_timestamp())"
     " WHERE s.withdrawn_at IS NULL AND (:past OR upper(s.during) > clock_timestamp())"
-    " AND s.during && tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))"
-    " AND (NOT :begins OR lower(s.during) <@ tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz)))"
+    f" AND s.during && {_PERIOD} AND (NOT :begins OR lower(s.during) <@ {_PERIOD})"
     " AND (CAST(:slot AS uuid) IS NULL OR s.id = :slot)"
     " AND (CAST(:resource AS uuid) IS NULL OR s.resource_id = :resource)"
     " AND (CAST(:organisation AS text) IS NULL OR r.organisation = :organisation)"

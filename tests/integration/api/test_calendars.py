@@ -239,6 +239,7 @@ async def test_calendars_are_schedules_and_slots_of_fhir(
         await found(f"Slot?start=ge{(NINE + timedelta(minutes=60)).strftime('%Y-%m-%dT%H:%M:%SZ')}")
     ) == [three]
     assert ids(await found(f"Slot?schedule=Schedule/{uuid4()}")) == []
+    assert ids(await found("Slot?start=ge2030-01-01&start=lt2029-01-01")) == []
     page = await found("Slot?_count=2")
     (further,) = [link["url"] for link in page["link"] if link["relation"] == "next"]
     assert ids(page) + ids(await found(further.partition("/fhir/")[2])) == [one, two, three]
