@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
@@ -22,7 +22,9 @@ from consortium.scheduling.errors import UnknownError
 router = APIRouter(prefix="/calendars", tags=["calendars"])
 Reader = Annotated[Caller, Depends(gate(Action.CALENDAR_READ))]
 Manager = Annotated[Caller, Depends(gate(Action.CALENDAR_MANAGE))]
-LATE = {409: {"description": "not any more; `current` tells how it stands now"}}
+LATE: dict[int | str, dict[str, Any]] = {
+    409: {"description": "not any more; `current` tells how it stands now"}
+}
 MOST_MINUTES = 366 * 24 * 60
 
 

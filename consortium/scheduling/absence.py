@@ -94,7 +94,7 @@ def who_acts(duty: Duty, at: datetime) -> Acting | Nobody:
 
 
 def _chain(duty: Duty, holder: str, at: datetime) -> tuple[tuple[str, ...], bool]:
-    chain = (holder,)
+    chain: tuple[str, ...] = (holder,)
     while absence := in_force(duty.absences, chain[-1], duty.name, at):
         if absence.covered_by is None:
             return chain, False

@@ -40,7 +40,8 @@ def feed(resource: Resource, entries: Sequence[Entry]) -> bytes:
         subcomponents=[_event(one) for one in entries],
     )
     made["REFRESH-INTERVAL"].params["VALUE"] = "DURATION"  # which RFC 7986 section 5.7 asks for
-    return made.to_ical()
+    content: bytes = made.to_ical()
+    return content
 
 
 def _event(entry: Entry) -> Event:

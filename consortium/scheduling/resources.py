@@ -198,5 +198,5 @@ def _published(connection: sa.Connection, resource: UUID, start: datetime, end: 
     return Slot(row["id"], row["resource_id"], row["start"], row["end_"])
 
 
-def _resource(row: Mapping[str, Any]) -> Resource:
+def _resource(row: sa.RowMapping) -> Resource:
     return Resource(row["id"], row["organisation"], row["kind"], row["name"], row["username"])

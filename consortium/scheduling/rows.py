@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -108,7 +108,7 @@ def closed(connection: sa.Connection, slot: UUID) -> Closed | None:
     return found
 
 
-def as_booking(row: Mapping[str, Any]) -> Booking:
+def as_booking(row: sa.RowMapping) -> Booking:
     """Return a row as a booking."""
     return Booking(
         id=row["id"],
