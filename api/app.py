@@ -12,7 +12,7 @@ from starlette.types import Lifespan
 from api import docs, handlers, metrics, uploads
 from api.database import engine
 from api.edge import Edge
-from api.fhir import feed, match, pix, terminology, validating
+from api.fhir import feed, match, pix, schedules, terminology, validating
 from api.fhir import router as fhir
 from api.fhir import write_router as fhir_writes
 from api.fhir.export import routes as export
@@ -22,8 +22,12 @@ from api.limits import ORDINARY, RULE_SETS, BodyLimit
 from api.pixpdq import routes as pixpdq
 from api.platform import Platform
 from api.v1 import (
+    absences,
     alerts,
     audit,
+    calendar_bookings,
+    calendar_feeds,
+    calendars,
     codes,
     critical_values,
     destinations,
@@ -71,6 +75,10 @@ TAGS = [
     {"name": "systems", "description": "服务注册: who sends what, and whether they still do"},
     {"name": "alerts", "description": "告警: what is wrong with the bus"},
     {"name": "critical values", "description": "危急值: what must be known at once, and who took note"},
+    {
+        "name": "calendars",
+        "description": "排班与预约: times of experts, clinics, beds and rooms; working time",
+    },
     {"name": "documents", "description": "共享文档: clinical documents as pages, and found by their text"},
     {"name": "identity", "description": "患者主索引: who is who, reviews, ledger, register once"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
@@ -124,6 +132,10 @@ def create_app(settings: Settings) -> FastAPI:
         systems,
         retention,
         critical_values,
+        calendars,
+        calendar_bookings,
+        calendar_feeds,
+        absences,
         documents,
         recognition,
         identity,
@@ -140,6 +152,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(validating.router)
     app.include_router(mhd.router)
     app.include_router(terminology.router)
+    app.include_router(schedules.router)
     uploads.mount(app, parts, doorway)
     app.mount("/xds", xds.create_app(parts))
     pixpdq.mount(app, parts)

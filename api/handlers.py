@@ -60,7 +60,9 @@ def _locked_out(request: Request, error: Exception) -> Response:
 
 
 def _conflict(request: Request, error: Exception) -> Response:
-    return response(request, Failure(409, "conflict", str(error)))
+    current = getattr(error, "current", None)
+    members = {} if current is None else {"current": current}
+    return response(request, Failure(409, "conflict", str(error), members=members))
 
 
 def _permanent(request: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.fhir import including, vocabulary
+from api.fhir import calendar_parameters, including, vocabulary
 from api.fhir.kinds import KINDS, Kind
 from bus.fhir.reading.keys import KINDS as WRITTEN
 from bus.fhir.shapes import Resource
@@ -89,6 +89,8 @@ def capability_statement(base: str, date: str) -> Resource:
     for name, found in vocabulary.PARAMETERS.items():
         operations = vocabulary.operations(name)
         resources.append(_resource(name, found) | ({"operation": operations} if operations else {}))
+    for name, found in calendar_parameters.PARAMETERS.items():
+        resources.append(_resource(name, found) | {"versioning": "no-version"})
     about = {"description": "shared records of the consortium", "url": base}
     rest = {
         "documentation": DOCUMENTATION,

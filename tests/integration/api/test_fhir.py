@@ -301,6 +301,8 @@ async def test_the_capability_statement_names_what_is_served(doctor: Doctor) -> 
         "ConceptMap",
         "CodeSystem",
         "ValueSet",
+        "Schedule",
+        "Slot",
     }
     assert statement["fhirVersion"] == "4.0.1"
 

@@ -28,8 +28,9 @@ OPEN = {
     ("GET", "/openapi.json"),
     ("GET", "/api/v1/health"),
     ("POST", "/api/v1/sign-in"),
+    ("GET", "/api/v1/calendars/feeds/{name}.ics"),
 }
-"""What needs no sign-in: it carries nobody's data."""
+"""What needs no sign-in: it carries nobody's data, or is asked by a signed address (calendar feeds)."""
 UPLOADS = "/api/v1/upload/"
 USERS = {
     Role.ADMIN: "admin",

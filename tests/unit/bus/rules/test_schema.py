@@ -31,6 +31,7 @@ FOLDERS = {
     "destination": ["destinations/*.yaml", "campuses/*/destinations/*.yaml"],
     "campus": ["campuses/*/campus.yaml"],
     "systems": ["campuses/*/systems.yaml"],
+    "calendar": ["calendars/*.yaml"],
 }
 """Where an editor finds the files of each schema, and with `!` where not."""
 
@@ -43,7 +44,7 @@ def files(name: str) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    "name", ["rule", "shared", "campus", "systems"]
+    "name", ["rule", "shared", "campus", "systems", "calendar"]
 )  # destinations: see test_destinations_page
 def test_the_schema_takes_every_file_of_this_repository(name: str) -> None:
     schema = schema_of(name)

@@ -56,6 +56,15 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.ALERT_ACKNOWLEDGE: {(role, "shared", "operations") for role in ("engineer", "ops")},
     Action.CRITICAL_VALUE_READ: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
     Action.CRITICAL_VALUE_ACKNOWLEDGE: {("doctor", "campus", "treatment")},
+    Action.CALENDAR_READ: {
+        (role, where, "treatment")
+        for role in ("doctor", "coordinator")
+        for where in ("campus", "group", "other", "shared")
+    },
+    Action.CALENDAR_HOLD: {("coordinator", where, "treatment") for where in ("campus", "group", "other")},
+    Action.ABSENCE_RECORD: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
+    Action.CALENDAR_CONFIRM: {("coordinator", "campus", "treatment")},
+    Action.CALENDAR_MANAGE: {("coordinator", "campus", "treatment")},
     Action.RULES_READ: {(role, "shared", "operations") for role in ("engineer", "ops")},
     Action.RULES_DEPLOY: {("engineer", "campus", "operations")},
     Action.RULES_BACKTEST: {("engineer", "campus", "operations")},
