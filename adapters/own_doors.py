@@ -27,7 +27,7 @@ from bus.rules.lint import Check
 from bus.rules.loader import load_rules
 from bus.rules.loops import HL7, Door, loops
 from bus.rules.marks import RuleError
-from bus.rules.sending.files import INSERTED
+from bus.rules.sending.verify import INSERTED
 from consortium.errors import PermanentError
 from runtime.mllp import loopback
 from runtime.settings import FilePlace, Settings

@@ -21,7 +21,8 @@ from bus.delivery.transport import (
     Verdict,
 )
 from bus.rules.destinations import FilesDestination
-from bus.rules.sending.files import INSERTED, OF_ROW
+from bus.rules.sending.files import OF_ROW
+from bus.rules.sending.verify import INSERTED
 from runtime.settings import FilePlace
 
 _UNUSABLE = re.compile(r"[/\\%\x00-\x1f\x7f]")

@@ -33,7 +33,7 @@ class WrongPlaceError(PermanentError):
 
 
 class Sources:
-    """Polls every source. One whose description changes ends the file at hand by the old one."""
+    """Polls every source. One whose description or campus changes ends the file at hand by the old one."""
 
     def __init__(
         self,
@@ -91,10 +91,15 @@ class Sources:
 
     def _take(self, folder: Path) -> None:
         described = sources(folder)
-        if self._roster is not None:
-            take_from(folder, self._roster)
+        if self._roster is not None and take_from(folder, self._roster):
+            self._open_anew()
         self._wanted = {one.name: one for one in described if one.name in self._places}
         self._problems = {}
+
+    def _open_anew(self) -> None:
+        """Let every poller end its file: it reads by its campus as that was when it was opened."""
+        for poller, _ in self._running.values():
+            poller.leave()
 
     def _start(self, source: Source, threads: ThreadPoolExecutor) -> None:
         try:

@@ -35,17 +35,20 @@ _CODES = {
     "AR": Verdict.NEVER,
     "CR": Verdict.NEVER,
 }
-"""Acknowledgement type codes; judged as those of HL7 v2 are."""
+"""Acknowledgement type codes. AE and CE are for good here, where those of HL7 v2 are tried again."""
 
 
 class PixV3Transport:
     """`bus.delivery.transport.Transport` to a Patient Identifier Cross-reference Consumer."""
 
-    def __init__(self, spec: PixV3Destination, secrets: Mapping[str, str]) -> None:
-        """Raises PermanentError when a secret is not set, or the TLS files cannot be read."""
+    def __init__(self, spec: PixV3Destination, secrets: Mapping[str, str], name: str = "") -> None:
+        """`name`: see `Exchange`.
+
+        Raises PermanentError when a secret is not set, or the TLS files cannot be read.
+        """
         self._spec = spec
         self._headers = {"user-agent": "yilian", **authorization(spec.sign_in, secrets)}
-        self._exchange = Exchange(spec, _LIMIT)
+        self._exchange = Exchange(spec, _LIMIT, name)
 
     async def check(self) -> None:
         """A consumer says nothing without a message."""

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from adapters.exchange import Exchange, Reply, Request, again, authorization, content_type, verdict
 from bus.delivery.shaping import as_json, filled, leaf, opened
 from bus.delivery.transport import (
+    ANSWER_KEPT,
     Answer,
     Found,
     NotSentError,
@@ -23,6 +24,12 @@ from bus.delivery.transport import (
 from bus.rules.destinations import RestDestination
 from bus.rules.sending.verify import INSERTED, KEY
 
+_LIMIT = 1024 * 1024
+"""Bytes read of a reply: a Bundle is judged whole or not at all."""
+_ASKED_FOR = "application/fhir+json, application/json;q=0.9, */*;q=0.8"
+"""A server that has XML and JSON of FHIR answers in what is read here."""
+_FHIR = b"http://hl7.org/fhir"
+
 
 class RestTransport:
     """`bus.delivery.transport.Transport` over HTTP POST or PUT."""
@@ -34,7 +41,7 @@ class RestTransport:
         """
         self._spec = spec
         self._signed_in = authorization(spec.sign_in, secrets)
-        self._exchange = Exchange(spec, name=name)
+        self._exchange = Exchange(spec, _LIMIT, name)
 
     async def check(self) -> None:
         """Nothing can be told of an address without a message."""
@@ -48,14 +55,14 @@ class RestTransport:
         reply = await self._exchange.send(request, on_wire)
         known = reply.status in self._spec.also_taken
         meaning = Verdict.TAKEN if known else verdict(reply.status)
-        return Answer(meaning, str(reply.status), reply.body, reply.retry_after)
+        return Answer(meaning, str(reply.status), reply.body[:ANSWER_KEPT], reply.retry_after)
 
     async def arrived(self, message: Outgoing) -> Found:
         """Ask by the request of `verify`; see `Asking`."""
         if self._spec.verify is None:
             return Found.UNTOLD
         url = inserted(self._spec.verify.address, message, {KEY: f"delivery-{message.id}"})
-        headers = {"accept": "*/*", "user-agent": "yilian", **self._spec.headers, **self._signed_in}
+        headers = {"accept": _ASKED_FOR, "user-agent": "yilian", **self._spec.headers, **self._signed_in}
         request = Request("GET", url, headers, b"", SentForm(b"", "ascii"))
         try:
             return found(await self._exchange.send(request, _nobody))
@@ -87,16 +94,30 @@ def found(reply: Reply) -> Found:
     """Say what the answer to a question means."""
     if reply.status in (404, 410):
         return Found.NOT_THERE
-    page = reply.headers.get("content-type", "").startswith("text/html")
-    if not 200 <= reply.status < 300 or page:  # of somebody between, who asks to sign in
+    kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not 200 <= reply.status < 300 or kind == "text/html":  # of somebody between, who asks to sign in
+        return Found.UNTOLD
+    if _fhir_xml(kind, reply.body):  # it may be an empty Bundle, which is not read here
         return Found.UNTOLD
     try:
         said = json.loads(reply.body)
     except ValueError:
-        return Found.THERE
+        return Found.UNTOLD if _meant_as_json(kind, reply) else Found.THERE
     if not isinstance(said, dict) or said.get("resourceType") != "Bundle":
         return Found.THERE
     return Found.THERE if said.get("entry") or said.get("total") else Found.NOT_THERE
+
+
+def _fhir_xml(kind: str, body: bytes) -> bool:
+    return kind == "application/fhir+xml" or (
+        body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<" and _FHIR in body
+    )
+
+
+def _meant_as_json(kind: str, reply: Reply) -> bool:
+    """Whether a body that does not parse is JSON by its type, or is the beginning of some."""
+    said = kind.endswith(("/json", "+json"))
+    return said or (not reply.whole and reply.body.lstrip()[:1] in (b"{", b"["))
 
 
 def address(spec: RestDestination, message: Outgoing) -> str:

@@ -43,7 +43,7 @@ class _Way:
     again: Write
     """… when it is sent again on purpose."""
     find: Find
-    """Whether it is there."""
+    """Whether it is there, where that can be told."""
 
 
 class TablesTransport:
@@ -91,10 +91,9 @@ class TablesTransport:
             except BaseException:
                 await in_thread(connection.close)
                 raise
-            there = await self._run(connection, lambda: _found(connection, way.find, rows))
+            return await self._run(connection, lambda: _found(connection, way.find, rows))
         except (NotSentError, UnansweredError, SQLAlchemyError):
             return Found.UNTOLD
-        return Found.THERE if there else Found.NOT_THERE
 
     async def close(self) -> None:
         """Close all connections."""
@@ -178,8 +177,12 @@ def _write(connection: sa.Connection, write: Write, rows: Sequence[Row]) -> Answ
     return Answer(Verdict.TAKEN, "committed", f"{len(rows)} rows".encode())
 
 
-def _found(connection: sa.Connection, find: Find, rows: Sequence[Row]) -> bool:
-    return bool(rows) and all(find(connection, row) for row in rows)
+def _found(connection: sa.Connection, find: Find, rows: Sequence[Row]) -> Found:
+    """Look for all rows: one that is missing tells, whatever cannot be told of the others."""
+    found = {find(connection, row) for row in rows}
+    if False in found or not found:
+        return Found.NOT_THERE
+    return Found.UNTOLD if None in found else Found.THERE
 
 
 def _write_rows(connection: sa.Connection, write: Write, rows: Sequence[Row]) -> None:

@@ -19,8 +19,8 @@ from bus.rules.sending.tables import Status
 
 Write = Callable[[sa.Connection, Row], None]
 """Writes one row in the caller's transaction."""
-Find = Callable[[sa.Connection, Row], bool]
-"""Says whether one row is there."""
+Find = Callable[[sa.Connection, Row], bool | None]
+"""Says whether one row is there; None: there is one like it as far as its database compares columns."""
 BINARY = "Chinese_PRC_BIN2"
 """Collation of SQL Server that tells every two texts apart."""
 
@@ -73,19 +73,22 @@ def insert(target: Target, status: Status | None) -> sa.Insert:
 
 
 def finder(target: Target, backend: str) -> Find:
-    """Return how it is looked whether a row is there with the same values; the status is its reader's."""
+    """Return how it is looked whether a row is there with the same values; the status is its reader's.
+
+    An earlier row of that key may differ in a column that is not compared alone: that cannot be told.
+    """
     new = {name: sa.bindparam(f"{name}_", type_=target.table.c[name].type) for name in target.cells}
-    same = [
-        _same(target, name, new[name], backend)
-        for name in _others(target)
-        if not _uncompared(target, name, backend)
-    ]
+    compared = [name for name in _others(target) if not _uncompared(target, name, backend)]
+    same = [_same(target, name, new[name], backend) for name in compared]
+    every = len(compared) == len(_others(target))
     keys = [target.table.c[name] == new[name] for name in target.key]
     statement = sa.select(sa.func.count()).select_from(target.table).where(*keys, *same)
 
-    def find(connection: sa.Connection, row: Row) -> bool:
+    def find(connection: sa.Connection, row: Row) -> bool | None:
         values = {f"{name}_": value for name, value in row.items()}
-        return bool(connection.execute(statement, values).scalar_one())
+        if not connection.execute(statement, values).scalar_one():
+            return False
+        return True if every else None
 
     return find
 

@@ -82,7 +82,7 @@ def _transport(options: settings.Settings, spec: AnyDestination, folder: Path) -
         case PixV3Destination():
             from adapters.ihe.outbound import PixV3Transport
 
-            return PixV3Transport(spec, secrets)
+            return PixV3Transport(spec, secrets, name)
 
 
 def _place(options: settings.Settings, spec: FilesDestination) -> settings.FilePlace:

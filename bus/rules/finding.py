@@ -38,6 +38,7 @@ CODES: Mapping[str, Code] = {
     "unknown-word": Code(ERROR, "not one of the words that the key takes: a converter, a policy, a kind"),
     "duplicate-key": Code(ERROR, "a key is written twice"),
     "duplicate-name": Code(ERROR, "two rules, or two systems of a campus, have the same name"),
+    "wrong-campus": Code(ERROR, "a file in the folder of another campus than the one it is for"),
     "duplicate-code": Code(ERROR, "a code table has a code of a campus twice for the same days"),
     "unknown-field": Code(ERROR, "the canonical model has no such field there"),
     "not-a-value": Code(ERROR, "an object where the field takes a value"),
@@ -55,7 +56,9 @@ CODES: Mapping[str, Code] = {
     "bad-template": Code(ERROR, "a template whose braces do not fit together, or that has no path in it"),
     "unknown-function": Code(ERROR, "`call` of a function that the platform does not have"),
     "wrong-arguments": Code(ERROR, "`call` with more or fewer arguments than the function takes"),
-    "unknown-destination": Code(ERROR, "a destination that no file below `rules/destinations` describes"),
+    "unknown-destination": Code(
+        ERROR, "a destination that no file describes, in `rules/destinations` or a campus's `destinations`"
+    ),
     "unknown-stylesheet": Code(ERROR, "a stylesheet that is not below `rules/xslt`"),
     "bad-stylesheet": Code(ERROR, "a stylesheet that is no XSLT 1.0, imports another, or has a DOCTYPE"),
     "unknown-schematron": Code(ERROR, "a Schematron that is not below `rules/schematron`"),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from bus.rules.destinations import FilesDestination
 from bus.rules.finding import Finding, finding
-from bus.rules.lint_shapes import At, Read, mistake_in, reads
+from bus.rules.lint_shapes import At, mistake_in, reads
 from bus.rules.loader import Loaded
 from consortium.terminology.model import FIELDS, Kind
 from consortium.terminology.subscribers import CODE_MAP
@@ -26,11 +25,8 @@ def master_data_findings(loaded: Loaded) -> Iterator[Finding]:
         if not spec.master_data:
             continue
         root = At("a change of master data", _fields(spec.master_data), outermost=True)
-        asked = list(reads(spec))
-        if isinstance(spec, FilesDestination):
-            asked += [Read(path, ("file",)) for path in spec.paths]
         marked = loaded.destination_marks[name]
-        for read in asked:
+        for read in reads(spec):
             reason = mistake_in(read, root)
             if reason is not None:
                 yield finding(marked.file, marked.place(read.place), "bad-path", reason)

@@ -6,25 +6,30 @@ no value. So it is said here, before one comes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel
 
 from bus.rules.compile import nearest
-from bus.rules.destinations import AnyDestination, RestDestination, SoapDestination, TablesDestination
+from bus.rules.destinations import (
+    AnyDestination,
+    FilesDestination,
+    RestDestination,
+    SoapDestination,
+    TablesDestination,
+)
 from bus.rules.finding import Finding, finding
 from bus.rules.loader import Loaded, Rule
 from bus.rules.marks import Position
 from bus.rules.paths import Family, mistake, mistake_of_each
 from bus.rules.sending.shape import Repeated, Shape, Value
+from bus.rules.sending.verify import INSERTED
 from bus.rules.spec import Form
 from bus.rules.target import target_of
 from bus.sources.rows import HOLDER
 from consortium.records.model import Change, Provenance
 
-IN_ADDRESS = re.compile(r"\{([^{}]+)\}")
 BUILT: Mapping[Form, Family] = {Form.FHIR: Family.ROWS, Form.HL7: Family.HL7}
 """How what is built for a destination is written, whatever came in."""
 
@@ -58,8 +63,10 @@ def reads(spec: AnyDestination) -> Iterator[Read]:
     """Give the paths by which a destination reads what it is sent."""
     match spec:
         case RestDestination():
-            for path in IN_ADDRESS.findall(spec.address):
+            for path in INSERTED.findall(spec.address):
                 yield Read(path, ("address",))
+            for path in spec.asked_by:
+                yield Read(path, ("verify", "address"))
             yield from _of_shape(spec.body or {}, ("body",), ())
         case SoapDestination():
             yield from _of_shape(spec.arguments or {}, ("arguments",), ())
@@ -68,6 +75,9 @@ def reads(spec: AnyDestination) -> Iterator[Read]:
                 yield Read(path, ("each", number), spec.each[:number], each=True)
             for name, leaf in spec.columns.items():
                 yield from _of_shape(leaf, ("columns", name), spec.each)
+        case FilesDestination():
+            for path in spec.paths:
+                yield Read(path, ("file",))
 
 
 def _of_shape(shape: Shape, place: Position, inside: tuple[str, ...]) -> Iterator[Read]:

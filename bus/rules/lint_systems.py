@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from bus.rules.compile import nearest
 from bus.rules.condition import read_condition
 from bus.rules.finding import Finding, finding, from_error
 from bus.rules.loader import Loaded
 from bus.rules.marks import Marked
+from bus.rules.routes import unknown
 from bus.rules.systems import DeclaredSystem, SystemsFile, fits, load_declared
-
-GROUP = "GROUP"
+from consortium.access.model import GROUP
 
 
 def system_findings(rules_dir: Path, loaded: Loaded) -> Iterator[Finding]:
@@ -21,9 +20,11 @@ def system_findings(rules_dir: Path, loaded: Loaded) -> Iterator[Finding]:
     yield from map(from_error, declared.errors)
     for facility, spec in declared.by_facility.items():
         marked = declared.marks[facility]
+        taken = _taken(facility, loaded)
         for number, one in enumerate(spec.systems):
             yield from _receives(one, number, spec, marked, loaded)
-            yield from _routed(one, number, spec, marked, loaded)
+            if taken is not None:
+                yield from _routed(one, number, spec, marked, taken)
 
 
 def _receives(
@@ -33,25 +34,31 @@ def _receives(
         place = marked.place(("systems", number, "receives", at))
         known = loaded.destinations.get(name)
         if known is None:
-            reason = f"there is no rules/destinations/{name}.yaml; {nearest(name, loaded.destinations)}"
-            yield finding(marked.file, place, "bad-key", reason)
+            reason = unknown(name, loaded.destinations)
+            yield finding(marked.file, place, "unknown-destination", reason)
         elif known.facility not in (spec.facility, GROUP):
             reason = f"{name} is a destination of {known.facility}: declare its system in that campus's file"
             yield finding(marked.file, place, "bad-key", reason)
 
 
+def _taken(facility: str, loaded: Loaded) -> Collection[str] | None:
+    """Return the types that the rules of a campus take; None where that cannot be told, or is any."""
+    if loaded.errors:
+        return None
+    taken: set[str] = set()
+    for rule in loaded.rules:
+        if rule.spec.facility == facility:
+            types = read_condition(rule.spec.match, facility).allowed("msg.type")
+            if types is None:
+                return None
+            taken |= types
+    return taken
+
+
 def _routed(
-    one: DeclaredSystem, number: int, spec: SystemsFile, marked: Marked, loaded: Loaded
+    one: DeclaredSystem, number: int, spec: SystemsFile, marked: Marked, taken: Collection[str]
 ) -> Iterator[Finding]:
     """Give the types that no rule of the campus takes. What comes over FHIR needs none."""
-    allowed = [
-        read_condition(rule.spec.match, spec.facility).allowed("msg.type")
-        for rule in loaded.rules
-        if rule.spec.facility == spec.facility
-    ]
-    if loaded.errors or any(types is None for types in allowed):
-        return
-    taken = {one for types in allowed for one in types or ()}
     for service_number, service in enumerate(one.services):
         for at, written in enumerate(service.types):
             if service.protocol == "fhir" or any(fits(each, written) for each in taken):

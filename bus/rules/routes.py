@@ -36,6 +36,12 @@ class Route:
     to: AnyDestination
 
 
+def unknown(name: str, destinations: Mapping[str, AnyDestination]) -> str:
+    """Say that no file describes a destination, and which may be meant."""
+    files = f"rules/destinations/{name}.yaml, nor rules/campuses/*/destinations/{name}.yaml"
+    return f"no file {files}; {nearest(name, destinations)}"
+
+
 def compile_routes(
     spec: RuleFile,
     marked: Marked,
@@ -50,7 +56,7 @@ def compile_routes(
     for number, sending in enumerate(spec.sendings):
         known = destinations.get(sending.to)
         if known is None:
-            reason = f"no file rules/destinations/{sending.to}.yaml; {nearest(sending.to, destinations)}"
+            reason = unknown(sending.to, destinations)
             raise marked.error(("destinations", number), reason, "unknown-destination")
         if sending.to in seen:
             reason = f"{sending.to} is named twice: a message goes there once"

@@ -56,13 +56,14 @@ def transformed_leaf(stylesheet: etree.XSLT, name: str, inner: Leaf) -> Leaf:
     def leaf(run: Run, source: Source) -> Any:
         if not isinstance(source, XmlSource):
             raise _wrong(name, "the message is no XML", None)
-        read = etree.QName(source.element).localname
         try:
             made = source.transformed(stylesheet)
         except etree.XSLTApplyError as error:
             # Its text may be a message of the stylesheet's, with a patient's data in it.
+            read = etree.QName(source.element).localname
             raise _wrong(name, f"it failed on {read}{_at(error)}", read) from error
         if made is None:
+            read = etree.QName(source.element).localname
             raise _wrong(name, f"it makes no document of {read}", read)
         return inner(run, made)
 

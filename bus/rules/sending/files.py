@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
 from bus.rules.sending.base import SecretName
-from bus.rules.sending.verify import Verify
+from bus.rules.sending.verify import INSERTED, Verify
 from bus.rules.sending.written import WrittenDestination
 
-INSERTED = re.compile(r"\{([^{}]+)\}")
-"""What stands in a template for a value."""
 OF_ROW = frozenset({"control_id", "delivery_id", "message_id"})
 """Values that every message has, whatever its body."""
 

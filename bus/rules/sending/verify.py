@@ -11,7 +11,7 @@ from pydantic import Field, PositiveFloat, field_validator
 from bus.rules.spec import Closed
 
 INSERTED = re.compile(r"\{([^{}]+)\}")
-"""What stands in an address for a value."""
+"""What stands in an address, or in the name of a file, for a value."""
 KEY = "idempotency_key"
 """Stands in an address for the id of the idempotency header."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from bus.rules.versions.folder import laid_out
 
 
 @contextmanager
-def deciding(connection: sa.Connection, rules_dir: Path, below: Sequence[str] = ("",)) -> Iterator[Path]:
+def deciding(connection: sa.Connection, rules_dir: Path, below: tuple[str, ...] = ("",)) -> Iterator[Path]:
     """Give a folder that holds the deployed set for as long as the block lasts; `rules_dir` itself before the
     first is deployed. With `below` the deployed set's files are there alone whose path begins so.
     Raises `UnfitFilesError`, OSError.
@@ -28,7 +28,7 @@ def deciding(connection: sa.Connection, rules_dir: Path, below: Sequence[str] = 
 
 
 @contextmanager
-def stored(connection: sa.Connection, digest: str, below: Sequence[str] = ("",)) -> Iterator[Path]:
+def stored(connection: sa.Connection, digest: str, below: tuple[str, ...] = ("",)) -> Iterator[Path]:
     """Give a folder that holds a stored set, or what of it lies `below`, for as long as the block lasts.
 
     Raises `UnfitFilesError`, OSError.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +39,7 @@ Look = Callable[[State | None], Described | None]
 """Looks for files in another state than the given one; None: there are none."""
 
 
-def in_folder(rules_dir: Path, below: Sequence[str], known: State | None) -> Described | None:
+def in_folder(rules_dir: Path, below: tuple[str, ...], known: State | None) -> Described | None:
     """Look at the files of a folder."""
     state = tuple(
         (str(path), (stat := path.stat()).st_mtime_ns, stat.st_size)
@@ -51,7 +51,7 @@ def in_folder(rules_dir: Path, below: Sequence[str], known: State | None) -> Des
 
 
 def deployed(
-    engine: sa.Engine, rules_dir: Path, below: Sequence[str], known: State | None
+    engine: sa.Engine, rules_dir: Path, below: tuple[str, ...], known: State | None
 ) -> Described | None:
     """Look at what lies `below` (such as `destinations/`) in the active set, or in the folder before the
     first set is deployed.

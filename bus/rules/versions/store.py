@@ -100,7 +100,7 @@ def version(connection: sa.Connection, digest: str) -> Version:
     return Version(**connection.execute(VERSION, {"digest": digest}).mappings().one())
 
 
-def files(connection: sa.Connection, digest: str, below: Sequence[str] = ("",)) -> dict[str, bytes]:
+def files(connection: sa.Connection, digest: str, below: tuple[str, ...] = ("",)) -> dict[str, bytes]:
     """Return the files of a stored set; with `below` (such as `codes/`) those alone whose path begins so."""
     values = {"digest": digest, "below": list(below)}
     return {row.path: bytes(row.content) for row in connection.execute(FILES, values)}

@@ -16,6 +16,7 @@ from adapters.files.server import Poller
 from adapters.files.settings import Source
 from bus.rules.versions.described import Described, State, in_folder
 from consortium.errors import PermanentError
+from runtime.campuses import Roster
 
 DESCRIBED = 'facility: NS\nsender: LIS\npattern: "{}"\nmessage_type: csv:lab\ncsv: {{}}\n'
 
@@ -46,14 +47,18 @@ class Desk:
     def __init__(self, folder: Path, *refused: str, error: type[PermanentError] = PermanentError) -> None:
         self.folder, self.refused, self.error = folder, refused, error
         self.made: list[Fake] = []
+        self.charsets: list[str] = []
+        """Of the campus, as each poller found it when it was opened."""
         self.stop = threading.Event()
         look = partial(in_folder, folder, BELOW)
-        self.sources = Sources(look, frozenset({"lab", "exam"}), self._opened, self.stop)
+        self.roster = Roster(folder)
+        self.sources = Sources(look, frozenset({"lab", "exam"}), self._opened, self.stop, self.roster)
 
     def _opened(self, source: Source) -> Poller:
         if source.name in self.refused:
             raise self.error(f"{source.name} is wrong")
         self.made.append(Fake(source))
+        self.charsets += [one.charset for one in self.roster.now if one.code == source.facility]
         return cast("Poller", self.made[-1])
 
     def describe(self, **patterns: str) -> None:
@@ -61,6 +66,11 @@ class Desk:
         folder.mkdir(parents=True, exist_ok=True)
         for name, pattern in patterns.items():
             (folder / f"{name}.yaml").write_text(DESCRIBED.format(pattern), encoding="utf-8")
+
+    def campus(self, charset: str) -> None:
+        path = self.folder / "campuses" / "nansha" / "campus.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"code: NS\nname: 南沙院区\noid: 1.2.3\ncharset: {charset}\n", encoding="utf-8")
 
     def patterns(self) -> list[str]:
         return [one.source.pattern for one in self.made]
@@ -84,6 +94,26 @@ def test_a_changed_source_ends_its_file_before_the_new_one_begins_and_the_others
         assert desk.patterns()[2:] == ["changed*.csv"]
         for one in desk.made:
             one.leave()
+
+
+def test_a_campus_that_writes_otherwise_is_read_so_once_the_file_at_hand_is_ended(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.campus("UNICODE UTF-8")
+    desk.describe(lab="a*.csv")
+    with ThreadPoolExecutor(2) as threads:
+        desk.sources.follow(threads)
+        desk.describe(exam="x*.csv")
+        desk.sources.follow(threads)
+        assert not desk.made[0].left.is_set(), "its campus is the same"
+        desk.campus("GB 18030-2000")
+        desk.sources.follow(threads)
+        assert all(one.left.is_set() for one in desk.made)
+        for _, done in desk.sources._running.values():
+            done.result(20)
+        desk.sources.follow(threads)
+        for one in desk.made:
+            one.leave()
+    assert desk.charsets == [*["UNICODE UTF-8"] * 2, *["GB 18030-2000"] * 2]
 
 
 def test_a_source_that_is_wrong_keeps_nobody_from_being_polled_and_is_told(tmp_path: Path) -> None:

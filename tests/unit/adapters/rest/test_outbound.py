@@ -6,12 +6,13 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import ValidationError
 
-from adapters.exchange import authorization
-from adapters.rest.outbound import RestTransport, address, body
-from bus.delivery.transport import Outgoing, UnsendableError
+from adapters.exchange import Reply, authorization
+from adapters.rest.outbound import RestTransport, address, body, found
+from bus.delivery.transport import Found, Outgoing, UnsendableError
 from bus.rules.destinations import RestDestination
 from bus.rules.sending.http import SignIn
 from bus.rules.spec import Form
@@ -107,3 +108,40 @@ def test_no_message_decides_which_host_gets_it() -> None:
 def test_a_secret_is_not_written_among_the_headers(name: str) -> None:
     with pytest.raises(ValidationError, match="is not written here"):
         spec(headers={name: "x"})
+
+
+def asked(kind: str, said: str, *, whole: bool = True) -> Found:
+    """Return what an answer of that media type means."""
+    return found(Reply(200, httpx.Headers({"content-type": kind} if kind else {}), said.encode(), whole))
+
+
+EMPTY = '<Bundle xmlns="http://hl7.org/fhir"><type value="searchset"/><total value="0"/></Bundle>'
+BROKEN = '{"resourceType": "Bundle", "type": "searchset", "tot'
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "whole"),
+    [
+        ("application/fhir+xml", EMPTY, True),
+        ("application/fhir+xml; charset=UTF-8", "", False),
+        ("text/xml", f'<?xml version="1.0"?>\n{EMPTY}', True),
+        ("", f"\ufeff{EMPTY}", True),
+        ("application/fhir+json", BROKEN, False),
+        ("Application/JSON; charset=utf-8", "", True),
+        ("", BROKEN, False),
+        ("text/plain", BROKEN, False),
+        ("Text/HTML", "<html>sign in</html>", True),
+    ],
+)
+def test_an_answer_that_may_be_an_empty_bundle_does_not_say_that_it_is_there(
+    kind: str, said: str, whole: bool
+) -> None:
+    assert asked(kind, said, whole=whole) is Found.UNTOLD
+
+
+def test_an_answer_that_is_no_bundle_says_that_it_is_there() -> None:
+    assert asked("application/json", '{"known": true}') is Found.THERE
+    assert asked("text/xml", "<报告 编号='1'/>") is Found.THERE
+    assert asked("", "") is Found.THERE
+    assert asked("text/plain", "a long report", whole=False) is Found.THERE
+    assert asked("application/fhir+json", '{"resourceType": "Bundle", "total": 0}') is Found.NOT_THERE

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bus.campuses.lint import mistakes
+from bus.rules.lint import lint
 from runtime.settings import CHECKOUT
 
 CAMPUS = "code: NS\nname: 南沙院区\noid: 1.2.156.10011.99.4\ncharset: GB 18030-2000\n"
@@ -58,4 +59,13 @@ def test_each_folder_names_its_campus_and_speaks_for_it_alone(tmp_path: Path) ->
     assert [(each.file, each.place.line, each.code) for each in mistakes(tmp_path)] == [
         ("campuses/nansha/campus.yaml", 1, "missing-key"),
         ("campuses/main/10-patient.yaml", 2, "wrong-campus"),
+    ]
+
+
+def test_the_linter_reports_a_file_in_another_campus_s_folder(tmp_path: Path) -> None:
+    put(tmp_path, "main/campus.yaml", "code: MAIN\nname: 院本部\noid: 1.2.156.10011.99.1\n")
+    put(tmp_path, "main/files/lab.yaml", "name: lab\nfacility: NS\n")
+    found = lint(tmp_path, [mistakes]).findings
+    assert [(each.file, each.line, each.code) for each in found] == [
+        ("campuses/main/files/lab.yaml", 2, "wrong-campus")
     ]

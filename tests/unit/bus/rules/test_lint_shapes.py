@@ -13,6 +13,14 @@ from tests.unit.bus.rules.test_destinations import HOOK, REST, TABLES, WARD, rul
 from tests.unit.bus.rules.test_lint import TESTED
 from tests.unit.bus.rules.test_onward import ONWARD
 
+FILES = """
+name: lab-hook
+description: a folder of the laboratory's
+facility: GROUP
+kind: files
+place: lab
+file: "{PID-3.1}-{control_id}.hl7"
+"""
 SENT = "destinations: [{{to: lab-hook, send: {form}}}]\n"
 
 
@@ -94,6 +102,21 @@ def test_the_address_is_read_too(tmp_path: Path) -> None:
     )
     [one] = found(tmp_path, hook)
     assert (one.line, "change.patient has no field 'no'" in one.message) == (6, True)
+
+
+def test_the_address_by_which_it_is_asked_is_read_too(tmp_path: Path) -> None:
+    hook = REST.replace("{no: PID-3.1}", "{no: change.patient.number}")
+    host = hook.partition("address: ")[2].partition("/in")[0]
+    asked = f"verify:\n  address: '{host}/in?key={{idempotency_key}}&id={{change.patient.%s}}'\n"
+    assert found(tmp_path / "right", hook + asked % "number") == []
+    [one] = found(tmp_path / "wrong", hook + asked % "no")
+    assert (one.line, "change.patient has no field 'no'" in one.message) == (hook.count("\n") + 2, True)
+
+
+def test_the_name_of_a_file_is_read_too(tmp_path: Path) -> None:
+    assert found(tmp_path / "right", FILES, "hl7") == []
+    [one] = found(tmp_path / "wrong", FILES)
+    assert (one.line, "what is sent has no field 'PID-3'" in one.message) == (7, True)
 
 
 @pytest.mark.parametrize(

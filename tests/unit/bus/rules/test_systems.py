@@ -64,7 +64,7 @@ def test_a_good_file_has_nothing_said_of_it_and_is_no_rule(tmp_path: Path) -> No
             "pigeon|mllp",
         ),
         (GOOD.replace("{kind: table, version", "{kind: table, versoin"), f"{FILE}:9:", "versoin"),
-        (GOOD + "    receives: [wrad]\n", f"{FILE}:10:16: error bad-key", "wrad.yaml; .*ward"),
+        (GOOD + "    receives: [wrad]\n", f"{FILE}:10:16: error unknown-destination", "wrad.yaml; .*ward"),
         (GOOD + "    receives: [ward]\n", f"{FILE}:10:16: error bad-key", "destination of HP"),
         (GOOD.replace("table:patient", "table:visit"), f"{FILE}:7:17: warning unrouted-type", "table:visit"),
         (GOOD + "    senders: [a, a]\n", f"{FILE}:10:18: error duplicate-name", "sender a"),
