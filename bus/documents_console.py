@@ -10,9 +10,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bus.fulltext.console import person_named
-from bus.terminal import progress, show_json, show_table, takes_json, with_database, write
-from consortium.access import audit
+from bus.identity.naming import linked_person
+from bus.terminal import audited, progress, show_json, show_table, takes_json, with_database, write
 from consortium.access.model import Action
 from consortium.documents.exporting import TABLE, Exported, export
 from consortium.documents.moving import move
@@ -72,14 +71,9 @@ def export_main(options: argparse.Namespace) -> int:
 def _export(engine: sa.Engine, options: argparse.Namespace) -> int:
     store = opened_store(settings.load())
     with engine.execution_options(**{STORE: store}).connect() as connection:
-        person = person_named(connection, options.patient)
-        reason = f"on the console, by {getpass.getuser()}: {options.why}"
-        entry = audit.entry(
-            *(None, Action.RECORD_EXPORT, None, "documents export", "allowed", reason),
-            request_id="console",
-            persons=[person],
-        )
-        audit.append(connection, entry)
+        person = linked_person(connection, options.patient)
+        by, what = getpass.getuser(), "documents export"
+        audited(connection, by, Action.RECORD_EXPORT, what, options.why, [person])
         connection.commit()  # what is taken out is in the audit, also where it ends midway
         done = export(connection, store, person, options.to, replaced=options.replaced)
     if options.json:

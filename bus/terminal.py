@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from rich.console import Console
@@ -78,6 +79,15 @@ def note(engine: sa.Engine, by: str, action: Action, what: str, reason: str) -> 
     )
     with engine.begin() as connection:
         audit.append(connection, entry)
+
+
+def audited(
+    connection: sa.Connection, by: str, action: Action, what: str, why: str, persons: Sequence[UUID] = ()
+) -> None:
+    """Put what somebody did at the command line in the audit, in the caller's transaction."""
+    reason = f"on the console, by {by}: {why}"
+    entry = audit.entry(None, action, None, what, "allowed", reason, request_id="console", persons=persons)
+    audit.append(connection, entry)
 
 
 def show_json(value: Any) -> int:

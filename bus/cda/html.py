@@ -27,4 +27,9 @@ def render(document: bytes) -> bytes:
     root = parse_document(document)
     if root.tag != ROOT:
         raise DocumentError("not_a_document", "", "不是共享文档 (CDA)", "this is no clinical document (CDA)")
+    return page(root)
+
+
+def page(root: etree._Element) -> bytes:
+    """Return the page of a clinical document that was parsed, in UTF-8."""
     return b"<!DOCTYPE html>\n" + bytes(_stylesheet()(root))

@@ -17,8 +17,7 @@ from bus.delivery.decide import State
 from bus.journey import readable
 from bus.rules.destinations import AnyDestination
 from bus.rules.versions.destinations import CurrentDestinations
-from bus.terminal import fail, show_json, show_table, takes_json, with_database, write
-from consortium.access import audit
+from bus.terminal import audited, fail, show_json, show_table, takes_json, with_database, write
 from consortium.access.model import Action
 from consortium.errors import PermanentError
 from runtime import settings
@@ -224,7 +223,7 @@ def _mode(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
     with engine.begin() as connection:
         _standing(connection, specs, options.name)
         control.set_mode(connection, options.name, options.mode, by, options.why)
-        _note(connection, Action.DESTINATION_MANAGE, f"{options.command} {options.name}", by, options.why)
+        audited(connection, by, Action.DESTINATION_MANAGE, f"{options.command} {options.name}", options.why)
         standing = _standing(connection, specs, options.name)
     if options.json:
         return show_json(dataclasses.asdict(standing))
@@ -254,7 +253,7 @@ def _decide(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int
                 )
         if ids:
             what = f"{options.command} {options.name} {options.id or options.code}"
-            _note(connection, Action.DELIVERY_DECIDE, what, by, options.why)
+            audited(connection, by, Action.DELIVERY_DECIDE, what, options.why)
     if options.json:
         return show_json({"decided": list(ids)})
     told = (
@@ -271,7 +270,7 @@ def _again(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
         _standing(connection, specs, options.name)
         told = again_console.again(connection, options)
         if not options.dry_run:
-            _note(connection, Action.DELIVERY_AGAIN, told.what, options.by, options.why)
+            audited(connection, options.by, Action.DELIVERY_AGAIN, told.what, options.why)
     if options.json:
         return show_json(told.result)
     write(told.sentence)
@@ -280,11 +279,6 @@ def _again(engine: sa.Engine, specs: Specs, options: argparse.Namespace) -> int:
 
 def _with_code(connection: sa.Connection, options: argparse.Namespace) -> list[int]:
     return list(control.stuck_ids(connection, options.name, code=options.code))
-
-
-def _note(connection: sa.Connection, action: Action, what: str, by: str, why: str) -> None:
-    reason = f"on the console, by {by}: {why}"
-    audit.append(connection, audit.entry(None, action, None, what, "allowed", reason, request_id="console"))
 
 
 def _standing(connection: sa.Connection, specs: Specs, name: str) -> overview.Standing:

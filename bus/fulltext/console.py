@@ -6,18 +6,16 @@ import argparse
 import getpass
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from uuid import UUID
 
 import sqlalchemy as sa
 
 from bus.fulltext.indexer import Indexer
 from bus.fulltext.rebuild import Rebuilt, rebuild
-from bus.terminal import progress, show_json, show_table, takes_json, with_database, write
-from consortium.access import audit
+from bus.identity.naming import linked_person
+from bus.terminal import audited, progress, show_json, show_table, takes_json, with_database, write
 from consortium.access.model import Action
 from consortium.documents.fulltext import Answer, Hit, Scope, search
 from consortium.errors import PermanentError
-from consortium.identity import reading
 from consortium.records.query import STORE
 from runtime import settings
 from runtime.contents import opened_store
@@ -53,10 +51,12 @@ def _search(engine: sa.Engine, options: argparse.Namespace) -> int:
     if not 1 <= options.limit <= MOST:
         raise PermanentError(f"--limit is 1 to {MOST}", zh=f"--limit 应为 1 至 {MOST}")
     with engine.begin() as connection:
-        person = person_named(connection, options.patient) if options.patient else None
+        person = linked_person(connection, options.patient) if options.patient else None
         scope = Scope(person, options.facility, options.replaced, restricted=person is not None)
         found = search(connection, options.text, scope, limit=options.limit, after=options.after)
-        _note(connection, found, options.why)
+        persons = sorted({hit.person_id for hit in found.hits})
+        by, what = getpass.getuser(), "documents search"
+        audited(connection, by, Action.DOCUMENT_SEARCH, what, options.why, persons)
     if options.json:
         return show_json(asdict(found))
     show_table(
@@ -68,37 +68,6 @@ def _search(engine: sa.Engine, options: argparse.Namespace) -> int:
     )
     write(_told(found))
     return 0
-
-
-def person_named(connection: sa.Connection, text: str) -> UUID:
-    """Return whom an id, or a campus and its number, names. Raises PermanentError: nobody."""
-    try:
-        return UUID(text)
-    except ValueError:
-        facility, _, number = text.partition(":")
-    found = reading.find(connection, facility, number)
-    if found is None:
-        raise PermanentError(
-            "there is no such patient: give an id, or CAMPUS:NUMBER",
-            zh="没有该患者：请给出人员编号，或 院区:患者编号",
-        )
-    return found.person_id
-
-
-def _note(connection: sa.Connection, found: Answer, why: str) -> None:
-    persons = sorted({hit.person_id for hit in found.hits})
-    reason = f"on the console, by {getpass.getuser()}: {why}"
-    entry = audit.entry(
-        None,
-        Action.DOCUMENT_SEARCH,
-        None,
-        "documents search",
-        "allowed",
-        reason,
-        request_id="console",
-        persons=persons,
-    )
-    audit.append(connection, entry)
 
 
 def _marked(hit: Hit) -> str:
@@ -132,7 +101,10 @@ def rebuild_main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--again",
         action="store_true",
-        help=words("from the beginning, not where it was stopped", "从头开始，不续做"),
+        help=words(
+            "from the beginning, not where it was stopped, and with those given up",
+            "从头开始，不续做，并重读已放弃的文档",
+        ),
     )
     takes_json(parser)
     try:

@@ -9,7 +9,7 @@ import structlog
 from lxml import etree
 
 from bus.cda.heading import ROOT
-from bus.cda.html import render
+from bus.cda.html import page
 from bus.cda.intake import parse_document
 from bus.cda.problem import DocumentError
 from bus.fulltext import html, pdf
@@ -75,7 +75,7 @@ def _of_xml(content: bytes) -> str:
     """Return what the page of a clinical document shows; of other XML the text of its elements."""
     root = parse_document(content)
     if root.tag == ROOT:
-        return html.text_of(render(content).decode())
+        return html.text_of(page(root).decode())
     return "\n".join(filter(None, (" ".join(str(each).split()) for each in _texts(root))))
 
 

@@ -24,7 +24,7 @@ log = structlog.get_logger("bus.fulltext")
 BATCH = 20
 ATTEMPTS = 3
 """One that was begun so often and never done ended the process: it is given up."""
-_GIVEN_UP = Extracted("", f"given_up: reading it ended the process {ATTEMPTS} times")
+_GIVEN_UP = Extracted("", f"{indexing.GIVEN_UP}: reading it ended the process {ATTEMPTS} times")
 _LOST = Extracted("", "lost: its content is missing or damaged; see ./yilian documents check")
 _ELSEWHERE = Extracted("", "elsewhere: it stays at its campus, and was not fetched yet")
 
@@ -57,12 +57,9 @@ class Indexer:
         """Read documents in a transaction that has the index to itself; `anew`: also those that did not
         change since they were read. Raises StoreAwayError.
         """
-        now, known = datetime.now(UTC), {} if anew else indexing.read_before(connection, ids)
-        found = indexing.facts(connection, source, ids)
+        now, found = datetime.now(UTC), indexing.facts(connection, source, ids)
         for one in found:
-            if one.sha256 is not None and known.get(one.id) == one.sha256:
-                indexing.move(connection, one, now)
-            else:
+            if anew or not indexing.move(connection, one, now):
                 self._keep(connection, one, self._text(connection, one), now)
         indexing.forget(connection, sorted(set(ids) - {one.id for one in found}))
 

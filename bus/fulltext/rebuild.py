@@ -34,7 +34,8 @@ class Rebuilt:
 
 
 def rebuild(indexer: Indexer, progress: Progress, *, again: bool = False) -> Rebuilt:
-    """Rebuild everything, or go on with what was stopped; `again`: from the beginning all the same.
+    """Rebuild everything, or go on with what was stopped; `again`: from the beginning all the same, and with
+    those that were given up, which may end the process.
 
     Raises StoreAwayError: run it again.
     """
@@ -43,7 +44,7 @@ def rebuild(indexer: Indexer, progress: Progress, *, again: bool = False) -> Reb
         if before is None:
             rebuilding.begin(connection, RECORDED, datetime.now(UTC))
     rebuilt = Rebuilt(resumed_at=before.done if before else 0, documents=before.done if before else 0)
-    while _batch(indexer, rebuilt, progress):
+    while _batch(indexer, rebuilt, progress, again):
         continue
     with indexer.engine.begin() as connection:
         indexing.take(connection)
@@ -51,7 +52,7 @@ def rebuild(indexer: Indexer, progress: Progress, *, again: bool = False) -> Reb
     return rebuilt
 
 
-def _batch(indexer: Indexer, rebuilt: Rebuilt, progress: Progress) -> bool:
+def _batch(indexer: Indexer, rebuilt: Rebuilt, progress: Progress, again: bool) -> bool:
     """Rebuild some documents; False when there are no more."""
     with indexer.engine.begin() as connection:
         indexing.take(connection)
@@ -65,7 +66,8 @@ def _batch(indexer: Indexer, rebuilt: Rebuilt, progress: Progress) -> bool:
             rebuilding.advance(connection, SHARED, None, now.done)
             return True
         wrong = rebuilding.head(connection, ids) if now.source == SHARED else 0
-        indexer.read(connection, now.source, ids, anew=True)
+        left = set() if again else indexing.given_up(connection, ids)
+        indexer.read(connection, now.source, [id_ for id_ in ids if id_ not in left], anew=True)
         done = now.done + len(ids)
         rebuilding.advance(connection, now.source, ids[-1], done)
     rebuilt.documents, rebuilt.heads = done, rebuilt.heads + wrong

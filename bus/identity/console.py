@@ -13,10 +13,10 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from bus.identity import printing, sizing
+from bus.identity.naming import number_named, person_named
 from bus.identity.registrations import registrations, speeds
 from bus.rules.versions.destinations import CurrentDestinations
-from bus.terminal import show_json, takes_json, with_database, write
-from consortium.access import audit
+from bus.terminal import audited, show_json, takes_json, with_database, write
 from consortium.access.model import Action
 from consortium.errors import PermanentError
 from consortium.identity import dossier, reading, review, stewardship
@@ -157,7 +157,7 @@ def _show(engine: sa.Engine, options: argparse.Namespace) -> int:
         one = _found(connection, options.id)
         sides = candidates(connection, [one.left_id, one.right_id])
         persons = sorted({side.linked.person_id for side in sides.values()})
-        _note(connection, Action.IDENTITY_READ, f"review {one.id}", options.by, "shown", persons)
+        audited(connection, options.by, Action.IDENTITY_READ, f"review {one.id}", "shown", persons)
     return printing.review(one, sides, as_json=options.json)
 
 
@@ -193,7 +193,7 @@ def _change(
         one = change(connection, before)
         linked = reading.by_id(connection, [one.left_id, one.right_id]).values()
         persons = sorted({each.person_id for each in linked})
-        _note(connection, Action.IDENTITY_DECIDE, f"review {before.id}", options.by, what, persons)
+        audited(connection, options.by, Action.IDENTITY_DECIDE, f"review {before.id}", what, persons)
         return one
 
     one = settled(engine, work)
@@ -202,18 +202,21 @@ def _change(
 
 def _person(engine: sa.Engine, options: argparse.Namespace) -> int:
     with engine.begin() as connection:
-        id_ = _person_id(connection, options.person)
+        id_ = person_named(connection, options.person)
         one = dossier.dossier(connection, id_)
         if one is None:
             raise PermanentError(words(f"there is no person {id_}", f"没有编号为 {id_} 的人员"))
-        _note(connection, Action.IDENTITY_READ, f"person {id_}", options.by, "shown", [id_])
+        audited(connection, options.by, Action.IDENTITY_READ, f"person {id_}", "shown", [id_])
     return printing.person(one, as_json=options.json)
 
 
 def _pair(engine: sa.Engine, options: argparse.Namespace) -> int:
 
     def work(connection: sa.Connection) -> Done:
-        pair = _number(connection, options.left).patient.id, _number(connection, options.right).patient.id
+        pair = (
+            number_named(connection, options.left).patient.id,
+            number_named(connection, options.right).patient.id,
+        )
         made = stewardship.decide(connection, pair, options.says, options.why, options.by)
         return _done(connection, [made], pair, options)
 
@@ -223,7 +226,7 @@ def _pair(engine: sa.Engine, options: argparse.Namespace) -> int:
 def _separate(engine: sa.Engine, options: argparse.Namespace) -> int:
 
     def work(connection: sa.Connection) -> Done:
-        found = [_number(connection, text) for text in options.numbers]
+        found = [number_named(connection, text) for text in options.numbers]
         ids = [one.patient.id for one in found]
         made = stewardship.separate(connection, found[0].person_id, ids, options.why, options.by)
         return _done(connection, made, ids, options)
@@ -304,7 +307,7 @@ def _done(
     persons = sorted({one.person_id for one in reading.by_id(connection, ids).values()})
     what = "decision " + ", ".join(map(str, made))
     reason = f"{options.command}: {options.why}"
-    _note(connection, Action.IDENTITY_DECIDE, what, options.by, reason, persons)
+    audited(connection, options.by, Action.IDENTITY_DECIDE, what, reason, persons)
     return Done(made, persons)
 
 
@@ -314,14 +317,6 @@ def _tell(done: Done, options: argparse.Namespace) -> int:
     made, persons = (", ".join(map(str, each)) for each in (done.decisions, done.persons))
     write(words(f"decision {made}; persons now: {persons}", f"裁定 {made}；现属人员：{persons}"))
     return 0
-
-
-def _note(
-    connection: sa.Connection, action: Action, what: str, by: str, why: str, persons: Sequence[UUID]
-) -> None:
-    reason = f"on the console, by {by}: {why}"
-    entry = audit.entry(None, action, None, what, "allowed", reason, request_id="console", persons=persons)
-    audit.append(connection, entry)
 
 
 def _found(connection: sa.Connection, id_: UUID) -> Review:
@@ -334,23 +329,3 @@ def _found(connection: sa.Connection, id_: UUID) -> Review:
             )
         )
     return one
-
-
-def _person_id(connection: sa.Connection, text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        return _number(connection, text).person_id
-
-
-def _number(connection: sa.Connection, text: str) -> reading.Linked:
-    facility, _, number = text.partition(":")
-    found = reading.find(connection, facility, number)
-    if found is None:
-        raise PermanentError(
-            words(
-                f"{facility or '?'} has registered no such number: write CAMPUS:NUMBER, such as MAIN:M0001",
-                f"{facility or '?'} 没有登记该编号：请写作 院区:患者编号，如 MAIN:M0001",
-            )
-        )
-    return found

@@ -18,7 +18,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from consortium.documents import recorded
 from consortium.documents.content import ContentStore, CorruptContentError
+from consortium.documents.model import Availability
 from consortium.errors import PermanentError
 from consortium.records import query
 from consortium.records.query import Row, Search
@@ -31,7 +33,7 @@ _SHARED = sa.text(
     " s.sha256"
     " FROM documents.entry e LEFT JOIN documents.stored s"
     " ON s.unique_id = e.unique_id AND s.repository = e.repository_unique_id"
-    " WHERE e.patient_id = ANY(CAST(:patients AS bigint[])) ORDER BY 3, 1"
+    " WHERE e.patient_id = ANY(CAST(:patients AS bigint[]))"
 )
 _ELSEWHERE = "stays at its campus"
 _LOST = "missing or damaged in the store"
@@ -125,9 +127,8 @@ def _prepare(folder: Path) -> None:
 
 
 def _found(connection: sa.Connection, store: ContentStore, person: UUID) -> Iterator[_Found]:
-    for row in _recorded(connection, person):
+    for row, current in _recorded(connection, person):
         number, type_ = row["number"], row["type_name"] or row["type_code"] or ""
-        current = not row["superseded"] and row["status"] == "current"
         read = partial(_content, connection, row["id"])
         yield _Found(
             *(row["at"], row["facility"], number, type_, row["title"] or "", current),
@@ -146,11 +147,14 @@ def _content(connection: sa.Connection, id_: UUID) -> bytes | None:
     return found.data if found else None
 
 
-def _recorded(connection: sa.Connection, person: UUID) -> Iterator[Row]:
+def _recorded(connection: sa.Connection, person: UUID) -> Iterator[tuple[Row, bool]]:
+    """Return the records, and whether each is current."""
     after: str | None = None
     while True:
         page = query.documents(connection, Search(person=person, limit=PAGE, after=after))
-        yield from page.rows
+        replaced = recorded.replaced(connection, page.rows)
+        for row in page.rows:
+            yield row, recorded.availability(row, replaced) is Availability.APPROVED
         after = page.after
         if after is None:
             return
@@ -159,9 +163,10 @@ def _recorded(connection: sa.Connection, person: UUID) -> Iterator[Row]:
 def _written(one: _Found, folder: Path, name: str) -> Line:
     sha256 = bytes(one.sha256 or b"")
     file = folder / f"{name}-{sha256.hex()[:12]}{_suffix(one.mime_type)}"
+    whole = _there(file)
+    if whole is not None and hashlib.sha256(whole).digest() == sha256:
+        return _line(one, file.name, len(whole))
     try:
-        if file.exists() and hashlib.sha256(whole := file.read_bytes()).digest() == sha256:
-            return _line(one, file.name, len(whole))
         data = one.read()
     except CorruptContentError:
         data = None
@@ -175,6 +180,13 @@ def _written(one: _Found, folder: Path, name: str) -> Line:
     except OSError as error:
         raise PermanentError(f"{folder} cannot be written: {error.strerror}") from error
     return _line(one, file.name, len(data))
+
+
+def _there(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes() if file.exists() else None
+    except OSError as error:
+        raise PermanentError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _line(one: _Found, file: str = "", size: int = 0, problem: str = "") -> Line:

@@ -7,8 +7,6 @@ come before those that have its terms apart. Whoever calls has asked `consortium
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,11 +16,11 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from consortium.documents import phrases
-from consortium.documents.model import AssociationType
+from consortium.documents.model import REPLACING
 from consortium.documents.phrases import Query
 from consortium.documents.snippets import Fragment, snippet
 from consortium.documents.whose import linked
-from consortium.records.paging import BadCursorError
+from consortium.records import paging
 
 COUNTED = 1000
 """A total is told up to here."""
@@ -34,7 +32,6 @@ _SAMPLE, _OFTEN = 64, 3
 _START = ("infinity", UUID(int=(1 << 128) - 1))
 _RESTRICTED = [f"{code}^^2.16.840.1.113883.5.25" for code in ("R", "V")]
 """Confidentiality: restricted, very restricted."""
-_REPLACING = [each.value for each in AssociationType if each.replaces]
 _COLUMNS = "document_id, source, patient_id, at, sha256, folded"
 _BEFORE = "(at, document_id) < (CAST(%(at)s AS timestamptz), %(id)s)"
 _NEWEST = "ORDER BY at DESC, document_id DESC LIMIT %(limit)s"
@@ -289,7 +286,7 @@ def _parameters(connection: sa.Connection, asked: Query, scope: Scope) -> dict[s
         "replaced": scope.replaced,
         "restricted": scope.restricted,
         "hidden": _RESTRICTED,
-        "replacing": _REPLACING,
+        "replacing": REPLACING,
     }
 
 
@@ -319,16 +316,10 @@ def _hits(found: Collection[_Found], shown: dict[UUID, Any], text: str) -> Itera
 
 
 def _written(place: _Place) -> str:
-    plain = f"{int(place.whole)} {place.at} {place.id}"
-    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+    return f"{int(place.whole)}{paging.cursor(datetime.fromisoformat(place.at), place.id)}"
 
 
 def _read(after: str) -> _Place:
-    try:
-        plain = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode()
-        whole, at, id_ = plain.split(" ")
-        if whole not in ("0", "1") or datetime.fromisoformat(at).tzinfo is None:
-            raise ValueError(plain)
-        return _Place(whole == "1", at, UUID(id_))
-    except (ValueError, binascii.Error) as error:
-        raise BadCursorError("the page cursor is not one of ours: start again from the first page") from error
+    whole, behind = after[:1], after[1:]
+    at, id_ = paging.position(behind if whole in ("0", "1") else "")
+    return _Place(whole == "1", at.isoformat(), id_)

@@ -13,6 +13,8 @@ from consortium.documents.phrases import folded, tokens, units
 
 RECORDED, SHARED = "recorded", "shared"
 SOURCES = (RECORDED, SHARED)
+GIVEN_UP = "given_up"
+"""Problem of what ended the process that read it."""
 LOCK = 0x59_69_6C_69_61_6E_30
 """Advisory lock of whoever writes the index: what is read later is written later."""
 
@@ -38,14 +40,11 @@ SELECT e.id, e.patient_id, e.organisation AS facility, coalesce(e.creation_time,
   LEFT JOIN documents.stored s ON s.unique_id = e.unique_id AND s.repository = e.repository_unique_id
  WHERE e.id = ANY(%(ids)s::uuid[])
 """
-_KNOWN = """
-SELECT document_id, sha256 FROM documents.text
- WHERE document_id = ANY(%(ids)s::uuid[]) AND sha256 IS NOT NULL
-"""
 _MOVE = """
 UPDATE documents.text
    SET patient_id = %(patient_id)s, facility = %(facility)s, at = %(at)s, indexed_at = %(now)s
- WHERE document_id = %(id)s
+ WHERE document_id = %(id)s AND sha256 = %(sha256)s AND problem IS NULL
+   AND strpos(text, coalesce(%(title)s::text, '')) > 0
 """
 _KEEP = """
 INSERT INTO documents.text
@@ -56,6 +55,10 @@ ON CONFLICT (document_id) DO UPDATE SET
   source = excluded.source, patient_id = excluded.patient_id, facility = excluded.facility, at = excluded.at,
   sha256 = excluded.sha256, problem = excluded.problem, indexed_at = excluded.indexed_at,
   text = excluded.text, folded = excluded.folded, tokens = excluded.tokens
+"""
+_LEFT = """
+SELECT document_id FROM documents.text
+ WHERE document_id = ANY(%(ids)s::uuid[]) AND split_part(problem, ':', 1) = %(problem)s
 """
 _FORGET = "DELETE FROM documents.text WHERE document_id = ANY(%(ids)s::uuid[])"
 
@@ -117,16 +120,20 @@ def facts(connection: sa.Connection, source: str, ids: Sequence[UUID]) -> list[F
     return [Facts(**{**row, "sha256": row["sha256"] and bytes(row["sha256"])}, source=source) for row in rows]
 
 
-def read_before(connection: sa.Connection, ids: Sequence[UUID]) -> dict[UUID, bytes]:
-    """Return the contents from which the texts of documents were made."""
-    rows = connection.exec_driver_sql(_KNOWN, {"ids": list(ids)})
-    return {row.document_id: bytes(row.sha256) for row in rows}
-
-
-def move(connection: sa.Connection, of: Facts, now: datetime) -> None:
-    """Write what changed of a document whose text did not."""
-    values = {"id": of.id, "patient_id": of.patient_id, "facility": of.facility, "at": of.at, "now": now}
-    connection.exec_driver_sql(_MOVE, values)
+def move(connection: sa.Connection, of: Facts, now: datetime) -> bool:
+    """Write what changed of a document whose text did not; False: it is to be read, for its content is
+    another, its title does not stand in the text, or there was a problem, which may be over.
+    """
+    values = {
+        "id": of.id,
+        "patient_id": of.patient_id,
+        "facility": of.facility,
+        "at": of.at,
+        "now": now,
+        "sha256": of.sha256,
+        "title": of.title,
+    }
+    return connection.exec_driver_sql(_MOVE, values).rowcount > 0
 
 
 def keep(connection: sa.Connection, of: Facts, text: str, problem: str | None, now: datetime) -> None:
@@ -148,6 +155,11 @@ def keep(connection: sa.Connection, of: Facts, text: str, problem: str | None, n
         "tokens": tokens(found),
     }
     connection.exec_driver_sql(_KEEP, values)
+
+
+def given_up(connection: sa.Connection, ids: Sequence[UUID]) -> set[UUID]:
+    """Return which of these documents were given up."""
+    return set(connection.exec_driver_sql(_LEFT, {"ids": list(ids), "problem": GIVEN_UP}).scalars())
 
 
 def forget(connection: sa.Connection, ids: Sequence[UUID]) -> None:

@@ -46,6 +46,10 @@ class AssociationType(enum.StrEnum):
         return self in (AssociationType.REPLACES, AssociationType.TRANSFORMS_AND_REPLACES)
 
 
+REPLACING = [each.value for each in AssociationType if each.replaces]
+"""The types whose target is deprecated, as they are stored."""
+
+
 class MemberKind(enum.StrEnum):
     """SubmissionSetStatus of a membership: submitted with the set, or only named by it."""
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from consortium.documents import columns, store
-from consortium.documents.indexing import RECORDED
+from consortium.documents.indexing import RECORDED, SHARED
 from consortium.documents.tables import ENTRY
 
 NAME = "documents"
@@ -21,7 +21,7 @@ SELECT (SELECT count(*) FROM records.document WHERE content_sha256 IS NOT NULL A
      + (SELECT count(*) FROM documents.entry)
 """
 _UNFINISHED = """
-SELECT name, begun_at, source, after, done, total FROM documents.rebuild
+SELECT source, after, done, total FROM documents.rebuild
  WHERE name = %(name)s AND ended_at IS NULL
 """
 _BEGIN = """
@@ -37,16 +37,16 @@ _END = "UPDATE documents.rebuild SET ended_at = %(now)s WHERE name = %(name)s"
 _PAGES = {
     RECORDED: "SELECT id FROM records.document WHERE content_sha256 IS NOT NULL AND NOT deleted"
     " AND (%(after)s::uuid IS NULL OR id > %(after)s::uuid) ORDER BY id LIMIT %(limit)s",
-    "shared": "SELECT id FROM documents.entry WHERE (%(after)s::uuid IS NULL OR id > %(after)s::uuid)"
+    SHARED: "SELECT id FROM documents.entry WHERE (%(after)s::uuid IS NULL OR id > %(after)s::uuid)"
     " ORDER BY id LIMIT %(limit)s",
 }
-_ORPHANS = """
-DELETE FROM documents.text t WHERE CASE t.source
+_OF_NONE = """CASE t.source
   WHEN 'recorded' THEN NOT EXISTS (SELECT FROM records.document d WHERE d.id = t.document_id
     AND d.patient_id = t.patient_id AND d.content_sha256 IS NOT NULL AND NOT d.deleted)
-  ELSE NOT EXISTS (SELECT FROM documents.entry e WHERE e.id = t.document_id) END
-"""
-_STANDING = """
+  ELSE NOT EXISTS (SELECT FROM documents.entry e WHERE e.id = t.document_id) END"""
+"""Whether a text is of no document."""
+_ORPHANS = f"DELETE FROM documents.text t WHERE {_OF_NONE}"  # noqa: S608 - constants of this module
+_STANDING = f"""
 SELECT (SELECT count(*) FROM documents.text) AS indexed,
        (SELECT count(*) FROM documents.text_pending) AS pending,
        (SELECT count(*) FROM records.document d WHERE d.content_sha256 IS NOT NULL AND NOT d.deleted
@@ -57,11 +57,8 @@ SELECT (SELECT count(*) FROM documents.text) AS indexed,
             AND NOT EXISTS (SELECT FROM documents.text_pending p WHERE p.document_id = e.id)) AS missing,
        (SELECT count(*) FROM documents.text t WHERE
           NOT EXISTS (SELECT FROM documents.text_pending p WHERE p.document_id = t.document_id)
-          AND CASE t.source
-            WHEN 'recorded' THEN NOT EXISTS (SELECT FROM records.document d WHERE d.id = t.document_id
-              AND d.patient_id = t.patient_id AND d.content_sha256 IS NOT NULL AND NOT d.deleted)
-            ELSE NOT EXISTS (SELECT FROM documents.entry e WHERE e.id = t.document_id) END) AS orphans
-"""
+          AND {_OF_NONE}) AS orphans
+"""  # noqa: S608 - constants of this module
 _PROBLEMS = """
 SELECT split_part(problem, ':', 1) AS problem, count(*) AS number FROM documents.text
  WHERE problem IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1
@@ -72,8 +69,6 @@ SELECT split_part(problem, ':', 1) AS problem, count(*) AS number FROM documents
 class Rebuild:
     """How far a rebuild is."""
 
-    name: str
-    begun_at: datetime
     source: str
     after: UUID | None
     done: int

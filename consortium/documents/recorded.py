@@ -20,6 +20,7 @@ from consortium.documents.columns import of_document
 from consortium.documents.content import CorruptContentError, StoreAwayError
 from consortium.documents.criteria import Condition, matches
 from consortium.documents.model import (
+    REPLACING,
     Association,
     AssociationType,
     Author,
@@ -68,7 +69,6 @@ _SHA1 = "SELECT sha256, sha1 FROM documents.content_sha1 WHERE sha256 = ANY(%(sh
 _KEEP_SHA1 = (
     "INSERT INTO documents.content_sha1 VALUES (%(sha256)s, %(sha1)s) ON CONFLICT (sha256) DO NOTHING"
 )
-_REPLACES = [each.value for each in AssociationType if each.replaces]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +111,14 @@ class Recorded:
         return {one.id: one for one in self._known(self._rows(ids), {})}
 
     def _known(self, rows: Sequence[Row], hashes: Mapping[bytes, bytes]) -> Iterator[KnownObject]:
-        replaced = self._replaced(rows)
+        by_submissions = replaced(self.connection, rows)
         for row in rows:
             yield KnownObject(
                 row["id"].urn,
                 "document",
                 row["person_id"],
                 unique_id(row["id"]),
-                _availability(row, replaced) is Availability.APPROVED,
+                availability(row, by_submissions) is Availability.APPROVED,
                 _sha1(hashes, row),
                 row["facility"],
             )
@@ -148,10 +148,10 @@ class Recorded:
 
     def _entries(self, rows: Sequence[Row], conditions: Sequence[Condition]) -> list[Held[DocumentEntry]]:
         rows = [row for row in rows if _has_content(row)]
-        replaced, numbers = self._replaced(rows), self._numbers(rows)
+        by_submissions, numbers = replaced(self.connection, rows), self._numbers(rows)
         found = []
         for row in rows:
-            entry = self._entry(row, numbers[row["patient_id"]], _availability(row, replaced))
+            entry = self._entry(row, numbers[row["patient_id"]], availability(row, by_submissions))
             if matches(of_document(entry), tuple(conditions)):
                 found.append((row, entry))
         hashes = self._hashes([row for row, _ in found]) if self.whole else {}
@@ -198,10 +198,6 @@ class Recorded:
         found = self.connection.exec_driver_sql(_NUMBERS, {"ids": ids})
         return {row.id: row.number for row in found}
 
-    def _replaced(self, rows: Sequence[Row]) -> frozenset[UUID]:
-        wanted = {"ids": [row["id"] for row in rows], "types": _REPLACES}
-        return frozenset(self.connection.exec_driver_sql(_REPLACED, wanted).scalars())
-
     def _hashes(self, rows: Sequence[Row]) -> Mapping[bytes, bytes]:
         wanted = {bytes(row["content_sha256"]): row["id"] for row in rows}
         kept = self.connection.exec_driver_sql(_SHA1, {"sha256": list(wanted)})
@@ -242,13 +238,20 @@ def id_of(unique_id: str) -> UUID | None:
     return UUID(int=int(number))
 
 
+def replaced(connection: sa.Connection, rows: Sequence[Row]) -> frozenset[UUID]:
+    """Return which of these records a submission replaces; what a record replaces, the row itself says."""
+    wanted = {"ids": [row["id"] for row in rows], "types": REPLACING}
+    return frozenset(connection.exec_driver_sql(_REPLACED, wanted).scalars())
+
+
+def availability(row: Row, by_submissions: frozenset[UUID]) -> Availability:
+    """Return whether a record stands, given which ones submissions replace."""
+    current = row["status"] == "current" and not row["superseded"] and row["id"] not in by_submissions
+    return Availability.APPROVED if current else Availability.DEPRECATED
+
+
 def _has_content(row: Row) -> bool:
     return row["content_sha256"] is not None
-
-
-def _availability(row: Row, replaced: frozenset[UUID]) -> Availability:
-    current = row["status"] == "current" and not row["superseded"] and row["id"] not in replaced
-    return Availability.APPROVED if current else Availability.DEPRECATED
 
 
 def _type(row: Row, oid: str) -> Code:

@@ -111,18 +111,24 @@ def sweep(
     for batch in _batches((one for one in store.all() if one.written_at < before), BATCH):
         with engine.connect() as connection:
             found = _orphans(connection, batch)
-        for part in _batches(found, REMOVED):
-            with engine.begin() as connection:
-                if remove:
-                    _take(connection, patience)
-                for one in _orphans(connection, part):
-                    swept.orphans += 1
-                    swept.bytes += one.size
-                    if remove:
-                        store.remove(one.sha256)
+        if remove:
+            parts = _batches(found, REMOVED)
+            found = [one for part in parts for one in _removed(engine, store, part, patience)]
+        swept.orphans += len(found)
+        swept.bytes += sum(one.size for one in found)
     if remove:
         swept.unfinished = store.remove_unfinished(before)
     return swept
+
+
+def _removed(engine: sa.Engine, store: ContentStore, part: Sequence[Kept], patience: float) -> list[Kept]:
+    """Remove what is still named by nothing while nobody puts documents, and return it."""
+    with engine.begin() as connection:
+        _take(connection, patience)
+        found = _orphans(connection, part)
+        for one in found:
+            store.remove(one.sha256)
+    return found
 
 
 def _take(connection: sa.Connection, patience: float) -> None:

@@ -53,9 +53,13 @@ def indexer(engine: sa.Engine, store: FolderStore) -> Indexer:
 
 
 def kept(
-    engine: sa.Engine, number: str, content: bytes = "高血压".encode(), mime: str = "text/plain"
+    engine: sa.Engine,
+    number: str,
+    content: bytes = "高血压".encode(),
+    mime: str = "text/plain",
+    title: str = "小结",
 ) -> None:
-    made = Document(number=number, type=Coded(code="C0053"), title="小结", mime_type=mime, content=content)
+    made = Document(number=number, type=Coded(code="C0053"), title=title, mime_type=mime, content=content)
     write(engine, "HP", 1, Change(kind=Kind.DOCUMENT, patient=Patient(number="P1"), documents=(made,)))
 
 
@@ -137,6 +141,15 @@ def test_a_document_that_ends_the_process_is_given_up_and_holds_up_nobody(
         continue
     found = [(text, problem and problem.partition(":")[0]) for text, problem in rows(engine, TEXTS)]
     assert found == [("小结\n", "given_up"), ("小结\n高血压", None)]
+    assert rebuild(indexer, lambda _done, _all: None).documents == 2
+    assert standing(engine).problems == {"given_up": 1}
+    with pytest.raises(SystemExit):
+        rebuild(indexer, lambda _done, _all: None, again=True)
+    rebuild(indexer, lambda _done, _all: None)
+    assert standing(engine).problems == {"given_up": 1}
+    monkeypatch.undo()
+    rebuild(indexer, lambda _done, _all: None, again=True)
+    assert standing(engine).problems == {}
 
 
 def test_a_document_that_changes_while_it_is_read_is_read_again(engine: sa.Engine, indexer: Indexer) -> None:
@@ -148,6 +161,48 @@ def test_a_document_that_changes_while_it_is_read_is_read_again(engine: sa.Engin
     kept(engine, "D1", "血压正常".encode())
     assert indexer.once() == 2
     assert rows(engine, TEXTS) == [("小结\n血压正常", None)]
+
+
+def test_a_corrected_title_or_kind_is_found_though_the_content_is_the_same(
+    engine: sa.Engine, indexer: Indexer
+) -> None:
+    kept(engine, "D1", b"\xff\xd8", "image/jpeg")
+    kept(engine, "D2", mime="image/png")
+    indexer.once()
+    kept(engine, "D1", b"\xff\xd8", "image/jpeg", title="心电图")
+    kept(engine, "D2")
+    indexer.once()
+    assert rows(engine, "SELECT text FROM documents.text ORDER BY 1") == [("小结\n高血压",), ("心电图\n",)]
+    kept(engine, "D2", title="出院记录")
+    indexer.once()
+    assert rows(engine, TEXTS)[0] == ("出院记录\n高血压", None)
+
+
+def test_a_content_that_was_lost_and_came_again_is_read(
+    engine: sa.Engine, store: FolderStore, indexer: Indexer
+) -> None:
+    content = "高血压".encode()
+    kept(engine, "D1", content)
+    move(engine, store, lambda _done, _all: None)
+    store.remove(hashlib.sha256(content).digest())
+    indexer.once()
+    store.put(hashlib.sha256(content).digest(), content)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE records.document SET title = title"))
+    indexer.once()
+    assert rows(engine, TEXTS) == [("小结\n高血压", None)]
+
+
+def test_what_did_not_change_is_not_read_again(
+    engine: sa.Engine, indexer: Indexer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(engine, "D1")
+    indexer.once()
+    monkeypatch.setattr(Indexer, "_text", lambda *_: pytest.fail("it was read again"))
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE records.document SET at = at + interval '1 hour'"))
+    assert indexer.once() == 1
+    assert rows(engine, "SELECT t.at = d.at FROM documents.text t, records.document d") == [(True,)]
 
 
 def test_a_rebuild_goes_on_where_it_was_stopped_and_takes_away_what_is_there_for_nothing(
@@ -214,6 +269,8 @@ def test_the_commands(
     assert documents_main(again) == 0
     assert "【高血压】" in capsys.readouterr().out
     assert documents_main(["search", "高血压", "--why", "test", "--patient", "HP:P9"]) == 1
+    nobody = "00000000-0000-0000-0000-000000000001"
+    assert documents_main(["search", "高血压", "--why", "test", "--patient", nobody]) == 1
     assert documents_main(["search", "，", "--why", "test"]) == 1
     assert documents_main(["search", "高血压"]) == 2
     assert rebuild_main(["nothing"]) == 2

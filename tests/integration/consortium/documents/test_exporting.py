@@ -16,12 +16,14 @@ from bus.cda.console import documents_main
 from consortium.documents import stored
 from consortium.documents.content import FolderStore, key_of
 from consortium.documents.exporting import TABLE, Exported, export
+from consortium.documents.model import AssociationType, PatientId
 from consortium.documents.moving import move
 from consortium.documents.stored import Stored
 from consortium.errors import PermanentError
 from consortium.records.query import STORE
 from runtime import settings
 from tests.registered_documents import NOW, REPOSITORY, Shelf, document, patient_of, record, replacing
+from tests.shared_documents import CONSORTIUM
 
 SHARED = b"%PDF-1.7 shared"
 
@@ -102,6 +104,21 @@ def test_what_others_replace_comes_along_when_it_is_asked_for_and_moving_changes
     assert sorted(line["title"] for line in replaced) == ["'=旧的", "出院小结"]
 
 
+@pytest.mark.parametrize("how", [AssociationType.REPLACES, AssociationType.TRANSFORMS_AND_REPLACES])
+def test_a_record_that_a_submission_replaces_is_replaced(
+    engine: sa.Engine, store: FolderStore, person: UUID, tmp_path: Path, how: AssociationType
+) -> None:
+    with engine.begin() as connection:
+        wanted = sa.text("SELECT id FROM records.document WHERE number = 'DOC3'")
+        record_id: UUID = connection.execute(wanted).scalar_one()
+        by = document(PatientId(str(person), CONSORTIUM))
+        Shelf(connection).register(replacing(record_id.urn, by, how))
+    _, lines = taken(engine, store, person, tmp_path / "copy")
+    assert "DOC3" not in {line["number"] for line in lines}
+    _, lines = taken(engine, store, person, tmp_path / "all", replaced=True)
+    assert [line["status"] for line in lines if line["number"] == "DOC3"] == ["replaced"]
+
+
 def test_it_goes_on_where_it_was_stopped_and_leaves_other_folders_alone(
     engine: sa.Engine, store: FolderStore, person: UUID, tmp_path: Path
 ) -> None:
@@ -113,6 +130,10 @@ def test_it_goes_on_where_it_was_stopped_and_leaves_other_folders_alone(
     done, again = taken(engine, store, person, folder)
     assert (done.files, again, second.stat().st_mtime_ns) == (3, lines, written)
     assert first.read_bytes() != b"half"
+    first.unlink()
+    first.mkdir()
+    with pytest.raises(PermanentError, match="cannot be read"):
+        taken(engine, store, person, folder)
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").touch()
@@ -142,8 +163,12 @@ def test_the_command_tells_what_is_lost_and_is_in_the_audit(
         assert (said["documents"], said["files"], "DOC2" in said["without"]) == (4, 2, True)
         assert documents_main(asked) == 1
         assert "DOC2" in capsys.readouterr().out
-        asked[2] = "HP:nobody"
-        assert documents_main(asked) == 1
+        asked[-1] = str(tmp_path / "nobody's")
+        for nobody, what_to_do in (("HP:nobody", "CAMPUS:NUMBER"), (str(UUID(int=1)), "identity person")):
+            asked[2] = nobody
+            assert documents_main(asked) == 1
+            assert what_to_do in capsys.readouterr().err
+            assert not (tmp_path / "nobody's").exists()
     finally:
         settings.load.cache_clear()
     with engine.connect() as connection:
