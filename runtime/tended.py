@@ -42,7 +42,7 @@ def told(settings: Settings) -> Mapping[str, Channel]:
     )
     sms = None
     if settings.sms_gateway:
-        way = gateway(settings.sms_gateway, settings.sms_token)
+        way = gateway(settings.sms_gateway, settings.sms_token, settings.sms_shape, settings.sms_secret)
         sms = Sms(way, settings.alert_sms_to, pause=settings.alert_sms_seconds)
     return channels(Webhook(settings.alert_webhook, settings.alert_webhook_token), mail, sms)
 

@@ -16,7 +16,7 @@ SQL = """
 ALTER TABLE workflow.notification
   DROP CONSTRAINT notification_workflow_id_step_key,
   DROP COLUMN channel,
-  ADD COLUMN person_id  uuid,                            -- a patient, of the golden record; duty is then 'patient'
+  ADD COLUMN person_id  uuid,                            -- a golden person; duty is then 'patient'
   ADD COLUMN template   text,                            -- of rules/notifications; NULL: shown by its subject
   ADD COLUMN variables  jsonb NOT NULL DEFAULT '{}',
   ADD COLUMN expires_at timestamptz,                     -- after it nobody is to be told any more

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from consortium.notifications.model import OUTWARD, Channel, Value
 from consortium.notifications.reading import load
-from consortium.notifications.rendering import Rendering, RenderError
+from consortium.notifications.rendering import RenderError, Rendering
 from consortium.notifications.templates import Book, Kind, Policy, Template
 from tests.conftest import CHECKOUT
 
