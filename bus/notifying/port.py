@@ -60,6 +60,11 @@ class Port(Protocol):
 class Asking(Protocol):
     """A port that can be asked whether it has a text."""
 
+    @property
+    def asks(self) -> bool:
+        """Whether it can be asked as it is set."""
+        ...
+
     def arrived(self, key: str, reference: str | None) -> Found:
         """Ask, and change nothing there. Raises YilianError where it cannot be asked."""
         ...

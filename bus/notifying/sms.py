@@ -1,4 +1,4 @@
-"""SMS (短信) over a gateway's HTTP interface, in the shape that the settings describe. Alerts go by it, too."""
+"""SMS (短信) over a gateway's HTTP interface, in the shape that the settings say. Alerts go by it, too."""
 
 from __future__ import annotations
 
@@ -46,6 +46,11 @@ class SmsPort:
         """How long a repeated key is taken once alone."""
         return self._shape.keys_hours * 3600
 
+    @property
+    def asks(self) -> bool:
+        """Whether the gateway says what it has."""
+        return bool(self._shape.status_address)
+
     def send(self, message: Outgoing) -> Answered:
         """Hand one text over; see `Port`."""
         return self.send_to((message.address,), message.parts["text"], message.key)
@@ -61,7 +66,7 @@ class SmsPort:
     def arrived(self, key: str, reference: str | None) -> Found:
         """Ask whether the gateway has a text; see `Asking`."""
         address = self._shape.status_address
-        if not address or ("{reference}" in address and not reference):
+        if "{reference}" in address and not reference:
             return Found.UNTOLD
         url = _filled(address, {"key": quote(key, safe=""), "reference": quote(reference or "", safe="")})
         match self._poster.exchange("GET", url, headers=self._signed_in()).status:

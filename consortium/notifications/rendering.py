@@ -122,7 +122,10 @@ class Rendering:
 
     def campus(self, _: Variable, value: str) -> str | None:
         """Show the name of a campus."""
-        return self.names.campus(value, self.language)
+        partner = self.book.policy.hospitals.get(value)
+        if partner is None:
+            return self.names.campus(value, self.language)
+        return partner.en if self.language == "en" else partner.zh
 
     def department(self, _: Variable, value: str) -> str | None:
         """Show the name of a department."""

@@ -1,0 +1,106 @@
+"""From a request to a row for each person and channel, once, in one transaction.
+
+A row is made for every channel of the template that a person wants and has an address for. A patient without
+one gets a row all the same, and so does a duty that nobody has: it waits for a person, who can telephone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from consortium.notifications import contacts
+from consortium.notifications.contacts import Duty
+from consortium.notifications.model import PATIENT, STAFF, Channel, Party
+from consortium.notifications.templates import Book, Template
+
+AT_ONCE = 100
+"""Requests in one transaction."""
+NOBODY = "nobody_on_duty"
+NO_ADDRESS = "no_address"
+REASONS = {
+    NOBODY: "nobody has this duty: assign it, then tell them; in the application it waits for whoever gets it",
+    NO_ADDRESS: "there is no way to reach this patient: complete the record, then resend, or telephone",
+}
+
+_WAITING = sa.text(
+    "SELECT id, facility, duty, recipient, person_id, template, created_at, expires_at"
+    " FROM workflow.notification WHERE spread_at IS NULL"
+    " AND (template IS NULL OR template = ANY(:known))"
+    " ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED"
+)
+_INSERT = sa.text(
+    "INSERT INTO workflow.dispatch (notification_id, channel, party, state, code, reason, expires_at)"
+    " VALUES (:notification_id, :channel, :party, :state, :code, :reason, :expires_at)"
+    " ON CONFLICT (notification_id, party, channel) DO NOTHING"
+)
+_SPREAD = sa.text("UPDATE workflow.notification SET spread_at = clock_timestamp() WHERE id = ANY(:ids)")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One row to be."""
+
+    party: Party
+    channel: Channel
+    code: str | None = None
+    """Why it waits for a person from the beginning; None: it is to be sent."""
+
+
+def spread(connection: sa.Connection, book: Book, limit: int = AT_ONCE) -> int:
+    """Make the rows of requests whose template is known; returns how many requests there were."""
+    values = {"known": list(book.templates), "limit": limit}
+    waiting = connection.execute(_WAITING, values).all()
+    for row in waiting:
+        if row.template is not None:
+            _of(connection, row, book.templates[row.template])
+    if waiting:
+        connection.execute(_SPREAD, {"ids": [row.id for row in waiting]})
+    return len(waiting)
+
+
+def _of(connection: sa.Connection, row: Any, template: Template) -> None:
+    ends: datetime = row.expires_at or row.created_at + timedelta(hours=template.expires_hours)
+    for target in _targets(connection, row, template.outward):
+        connection.execute(
+            _INSERT,
+            {
+                "notification_id": row.id,
+                "channel": target.channel.value,
+                "party": str(target.party),
+                "state": "parked" if target.code else "queued",
+                "code": target.code,
+                "reason": REASONS.get(target.code or ""),
+                "expires_at": ends,
+            },
+        )
+
+
+def _targets(connection: sa.Connection, row: Any, outward: Sequence[Channel]) -> Iterator[Target]:
+    if not outward:
+        return
+    parties = _parties(connection, row)
+    if not parties:
+        yield Target(Party.nobody(row.facility, row.duty, row.recipient), outward[0], NOBODY)
+    for party in parties:
+        known = contacts.contact(connection, party)
+        wanted = [c for c in outward if known.wants(c) and c in known.addresses]
+        for channel in wanted:
+            yield Target(party, channel)
+        if not wanted and party.kind == "person" and known.gone is None:
+            declined = any(c in known.addresses for c in outward)
+            if not declined:
+                yield Target(party, outward[0], NO_ADDRESS)
+
+
+def _parties(connection: sa.Connection, row: Any) -> list[Party]:
+    if row.duty == PATIENT:
+        return [Party.person(row.person_id)]
+    if row.duty == STAFF:
+        return [Party.staff(row.recipient)]
+    duty = Duty(row.facility, row.duty, row.recipient or "")
+    return [Party.staff(username) for username in contacts.holders(connection, duty)]
