@@ -1,4 +1,4 @@
-"""The line through one channel: prepare, mark, send, write down what became of it; outlives database and port.
+"""The line through one channel: prepare, mark, send, settle; outlives database and port.
 
 What goes out is marked before its first byte. An attempt without an answer is ambiguous: the port is asked
 where it can say, the same key goes again where a repeated one is taken once alone, and else a person decides.
@@ -32,7 +32,7 @@ from bus.delivery.transport import (
 from bus.delivery.verifying import AGAIN, THERE
 from bus.notifying.port import Asking, Outgoing, Port
 from bus.notifying.preparing import NotNow, Preparing
-from bus.notifying.rows import Doubt, Due, Rows
+from bus.notifying.rows import Doubt, Due
 from bus.rules.sending.base import Breaker as Thresholds
 from bus.rules.sending.base import Retry
 from consortium.errors import YilianError
@@ -82,7 +82,7 @@ class Line:
         self._breaker = Breaker(thresholds or Thresholds(), chance)
         self._chance, self._now, self._ask_after = chance, now, ask_after
         self._away = count(-1, -1)
-        self._stop = threading.Event()
+        self._stop, self._turn = threading.Event(), threading.Lock()
 
     def run(self, stop: threading.Event) -> None:
         """Send until told to stop. A database that is away is waited for."""
@@ -129,13 +129,14 @@ class Line:
         return len(due)
 
     def _one(self, due: Due) -> None:
-        with self._engine.begin() as connection:
-            made = self._preparing.prepare(connection, due, self._now())
-        if isinstance(made, NotNow):
-            self._rows.not_now(due, made.state, made.code, made.reason, made.not_before)
-            self._told(due, made.state, made.code)
-            return
-        tried_at = self._rows.mark(due)
+        with self._turn:  # so that each counts, for the limit of its recipient, those before it
+            with self._engine.begin() as connection:
+                made = self._preparing.prepare(connection, due, self._now())
+            if isinstance(made, NotNow):
+                self._rows.not_now(due, made.state, made.code, made.reason, made.not_before)
+                self._told(due, made.state, made.code)
+                return
+            tried_at = self._rows.mark(due)
         if tried_at is None:
             return
         result, reference = self._sent(made)

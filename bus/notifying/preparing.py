@@ -16,7 +16,7 @@ from bus.notifying.spreading import NO_ADDRESS, REASONS
 from consortium.notifications import contacts
 from consortium.notifications.contacts import Contact
 from consortium.notifications.model import Channel
-from consortium.notifications.rendering import Rendering, RenderError
+from consortium.notifications.rendering import RenderError, Rendering
 from consortium.notifications.templates import Book, Template
 from consortium.notifications.timing import free_at, hours, quiet_until
 from runtime.campuses import Campus

@@ -45,8 +45,9 @@ _NOT_NOW = sa.text(
     " WHERE id = :id AND state = 'queued' AND attempts = :attempts"
 )
 _RECOVER = sa.text(
-    "UPDATE workflow.dispatch SET unsure = true, code = 'interrupted', reason = :reason, state ="
-    " CASE WHEN tried_at > clock_timestamp() - make_interval(secs => :keys) THEN 'queued' ELSE 'ambiguous' END"
+    "UPDATE workflow.dispatch SET unsure = true, code = 'interrupted', reason = :reason, "
+    " state = CASE WHEN tried_at > clock_timestamp() - make_interval(secs => :keys)"
+    " THEN 'queued' ELSE 'ambiguous' END"
     " WHERE channel = :channel AND done_at IS NULL AND state = 'in_flight' RETURNING state"
 )
 _SENT = sa.text(

@@ -1,4 +1,4 @@
-"""Notifications sent from threads beside an existing process: one that spreads requests, one for each channel.
+"""Notifications sent from threads beside an existing process: one spreads requests, one is for each channel.
 
 They run in the worker, whose other work nobody waits for either. Of several workers one owns a channel.
 """
@@ -20,7 +20,7 @@ from bus.notifying.line import CONNECTIONS, IDLE, Line
 from bus.notifying.port import Port
 from bus.notifying.preparing import Preparing
 from bus.notifying.rows import Rows
-from bus.notifying.spreading import spread
+from bus.notifying.spreading import expire, spread
 from consortium.errors import YilianError
 from consortium.notifications.model import Channel
 from runtime.campuses import Campus
@@ -59,8 +59,9 @@ class Notifying:
 
 
 def spreading(engine: sa.Engine, book: CurrentBook) -> int:
-    """Spread what waits, in one transaction; returns how many requests."""
+    """Spread what waits, in one transaction, and let go what is late; returns how many requests."""
     with engine.begin() as connection:
+        expire(connection)
         return spread(connection, book.get(connection))
 
 
@@ -73,7 +74,7 @@ def _spread_on(engine: sa.Engine, book: CurrentBook, stop: threading.Event) -> N
             failing = False
         except (sa.exc.SQLAlchemyError, YilianError, OSError) as error:
             if not failing:
-                log.error("spreading_interrupted", error=type(error).__name__)
+                log.warning("spreading_interrupted", error=type(error).__name__)
             failing = True
         if not done:
             stop.wait(IDLE)

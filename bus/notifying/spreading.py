@@ -23,7 +23,7 @@ AT_ONCE = 100
 NOBODY = "nobody_on_duty"
 NO_ADDRESS = "no_address"
 REASONS = {
-    NOBODY: "nobody has this duty: assign it, then tell them; in the application it waits for whoever gets it",
+    NOBODY: "nobody has this duty: assign it; in the application it waits for whoever gets it",
     NO_ADDRESS: "there is no way to reach this patient: complete the record, then resend, or telephone",
 }
 
@@ -39,6 +39,13 @@ _INSERT = sa.text(
     " ON CONFLICT (notification_id, party, channel) DO NOTHING"
 )
 _SPREAD = sa.text("UPDATE workflow.notification SET spread_at = clock_timestamp() WHERE id = ANY(:ids)")
+
+
+_EXPIRE = sa.text(
+    "UPDATE workflow.dispatch SET state = 'discarded', code = 'expired', done_at = clock_timestamp(),"
+    " reason = 'it is of no use any more' WHERE done_at IS NULL AND state = 'queued'"
+    " AND expires_at <= clock_timestamp()"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,11 @@ def spread(connection: sa.Connection, book: Book, limit: int = AT_ONCE) -> int:
     if waiting:
         connection.execute(_SPREAD, {"ids": [row.id for row in waiting]})
     return len(waiting)
+
+
+def expire(connection: sa.Connection) -> int:
+    """Discard what is queued and late, also of a channel that has no port; returns how many."""
+    return connection.execute(_EXPIRE).rowcount
 
 
 def _of(connection: sa.Connection, row: Any, template: Template) -> None:

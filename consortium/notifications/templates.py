@@ -143,7 +143,7 @@ class Policy(_Closed):
     channels: dict[Channel, frozenset[Kind]]
     """The kinds of variables that a channel takes."""
     hospitals: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_-]{0,19}$")], Words] = {}
-    """Names of hospitals that are no campuses (联盟医院), by their codes, for variables of the kind campus."""
+    """Names of hospitals that are no campuses (联盟医院), by code, for variables of the kind campus."""
     links: tuple[Annotated[str, Field(pattern=r"^https?://[^\s{}]+/$")], ...] = ()
     """Beginnings of the addresses that a link may have."""
     hourly: dict[Literal["sms", "wechat", "email"], Annotated[int, Field(ge=1)]] = {}
