@@ -20,12 +20,13 @@ class MailPort:
     sender: str
     keys_seconds: float = 0.0
     """SMTP knows no keys; some servers keep a repeated Message-ID back."""
+    patience: float = PATIENCE
 
     def send(self, message: Outgoing) -> Answered:
         """Hand one letter over; see `Port`."""
         letter = _letter(message, self.sender)
         try:
-            session = self.server.connect(PATIENCE)
+            session = self.server.connect(self.patience)
         except smtplib.SMTPAuthenticationError as error:
             reason = "the mail server refused our sign-in: correct smtp_url or smtp_password"
             raise NotSentError(reason, code=str(error.smtp_code)) from error

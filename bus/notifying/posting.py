@@ -39,7 +39,9 @@ class Poster:
     """Connections to one host."""
 
     def __init__(self, patience: float = PATIENCE) -> None:
-        self._client = httpx.Client(timeout=patience, follow_redirects=False, trust_env=False)
+        # A connection that the other side has closed meanwhile would make what goes over it ambiguous.
+        fresh = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(timeout=patience, limits=fresh, follow_redirects=False, trust_env=False)
 
     def exchange(
         self, method: str, url: str, content: bytes = b"", headers: Mapping[str, str] | None = None

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from bus.delivery.statuses import verdict
 from bus.delivery.transport import Answer, Found, Verdict
-from bus.notifying.port import Answered, Outgoing
+from bus.notifying.port import PATIENCE, Answered, Outgoing
 from bus.notifying.posting import Poster, Reply
 from runtime.notifications import SmsShape
 
@@ -34,12 +34,13 @@ class SmsPort:
         *,
         clock: Callable[[], float] = time.time,
         nonce: Callable[[], str] = lambda: secrets.token_hex(8),
+        patience: float = PATIENCE,
     ) -> None:
         """`token`: bearer token, "" for none; `secret`: signs where the shape says what is signed."""
         self._url, self._token, self._secret = url, token, secret
         self._shape = shape or SmsShape()
         self._clock, self._nonce = clock, nonce
-        self._poster = Poster()
+        self._poster = Poster(patience)
 
     @property
     def keys_seconds(self) -> float:

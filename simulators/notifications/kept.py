@@ -1,4 +1,4 @@
-"""What a double was given, and how it behaves: it takes, refuses, is silent, late, or takes without a word."""
+"""What a double was given, and how it behaves: it takes, refuses, is late, or takes without a word."""
 
 from __future__ import annotations
 
