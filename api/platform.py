@@ -15,6 +15,7 @@ from activities.client import acknowledge_critical_value
 from adapters.ihe.counts import Counts
 from adapters.ihe.sources import Sources
 from bus.forms import CurrentRules
+from bus.notifying.current import CurrentBook
 from bus.rules.versions.destinations import CurrentDestinations
 from bus.rules.versions.shelf import Shelf
 from bus.rules.versions.systems import CurrentSystems
@@ -55,6 +56,11 @@ class Platform:
     def destinations(self) -> CurrentDestinations:
         """Other systems, as the deployed rules describe them."""
         return CurrentDestinations(self.settings.rules_dir)
+
+    @cached_property
+    def notifications(self) -> CurrentBook:
+        """The templates of notifications, as the deployed rules have them."""
+        return CurrentBook(self.settings.rules_dir)
 
     @cached_property
     def systems(self) -> CurrentSystems:

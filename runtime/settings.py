@@ -216,6 +216,11 @@ class Settings(BaseSettings):
         ge=0,
         description="parked and ambiguous deliveries of a destination: so many are too many",
     )
+    alert_notifications: float = Field(
+        default=1.0,
+        ge=0,
+        description="notifications of a channel that wait for a person: so many are too many",
+    )
     alert_breakers: bool = Field(
         default=True, description="whether a destination whose breaker is open raises an alert"
     )

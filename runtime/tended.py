@@ -76,6 +76,7 @@ def limits(settings: Settings) -> Limits:
         disk_free=settings.alert_disk_free,
         destination_seconds=settings.alert_destination_seconds,
         stuck=settings.alert_stuck,
+        notifications=settings.alert_notifications,
         breakers=settings.alert_breakers,
         store_seconds=settings.alert_store_seconds,
     )

@@ -100,6 +100,11 @@ def contact(connection: Connection, party: Party) -> Contact:
     return Contact({channel: address for channel, address in addresses.items() if address}, chosen, gone)
 
 
+def preferences(connection: Connection, party: Party) -> Preferences:
+    """Return how a party wants to be told."""
+    return contact(connection, party).preferences
+
+
 def _patient(connection: Connection, id_: UUID) -> tuple[str | None, str | None]:
     """Return a patient's telephone, or why there is nobody to tell."""
     row = current(connection, id_)

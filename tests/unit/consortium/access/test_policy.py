@@ -56,6 +56,18 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.ALERT_ACKNOWLEDGE: {(role, "shared", "operations") for role in ("engineer", "ops")},
     Action.CRITICAL_VALUE_READ: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
     Action.CRITICAL_VALUE_ACKNOWLEDGE: {("doctor", "campus", "treatment")},
+    Action.NOTIFICATION_READ: {
+        (role.value, "campus", purpose)
+        for role in set(Role) - {Role.PATIENT, Role.SYSTEM}
+        for purpose in ("treatment", "operations", "administration")
+    }
+    | {("patient", "self", "own")},
+    Action.DISPATCH_READ: {
+        (role, where, "operations") for role in ("admin", "engineer", "ops") for where in ("campus", "group")
+    },
+    Action.DISPATCH_DECIDE: {
+        (role, where, "operations") for role in ("engineer", "ops") for where in ("campus", "group")
+    },
     Action.RULES_READ: {(role, "shared", "operations") for role in ("engineer", "ops")},
     Action.RULES_DEPLOY: {("engineer", "campus", "operations")},
     Action.RULES_BACKTEST: {("engineer", "campus", "operations")},

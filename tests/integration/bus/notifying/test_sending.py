@@ -1,0 +1,346 @@
+"""From a request to the doubles: once, in the right words, at the right time; and what happens when not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+import sqlalchemy as sa
+
+from bus.notifying import control
+from consortium.notifications import contacts
+from consortium.notifications.contacts import Duty, Preferences
+from consortium.notifications.model import Channel, Party
+from simulators.notifications.kept import Manner
+from tests.conftest import CHECKOUT
+from tests.integration.bus.notifying.rig import (
+    COORDINATOR,
+    MAILBOX,
+    NOON,
+    OPENID,
+    PHONE,
+    Rig,
+    received,
+    rig,
+)
+
+COORDINATING = Duty("HP", "referral_coordinator")
+
+
+@pytest.fixture
+def told(database_url: str) -> Iterator[Rig]:
+    """Doubles that honour keys."""
+    with rig(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def keyless(database_url: str) -> Iterator[Rig]:
+    """Doubles that honour none."""
+    with rig(database_url, honours=False) as made:
+        yield made
+
+
+def test_a_request_is_one_row_that_commits_with_its_caller(told: Rig) -> None:
+    with told.engine.connect() as connection:
+        from consortium.notifications import queue
+
+        assert queue.ask(connection, received())
+        connection.rollback()
+    assert told.rows("SELECT 1 FROM workflow.notification") == []
+    assert told.ask(received(), received(), received("other")) == [True, False, True]
+    assert told.spread() == 2
+    assert told.spread() == 0
+    assert [row[:3] for row in told.rows()] == [("sms", f"staff:{COORDINATOR}", "queued")] * 2
+
+
+def test_a_coordinator_is_told_by_every_channel_in_the_right_words(told: Rig) -> None:
+    told.contact(COORDINATOR, email=MAILBOX, wechat=OPENID)
+    told.ask(received())
+    told.spread()
+    for channel in told.ports:
+        assert told.line(channel).once() == 1
+        assert told.line(channel).once() == 0
+    [sms] = told.kept[Channel.SMS].sent
+    assert (sms["to"], sms["text"]) == (
+        PHONE,
+        "【医联】院本部发来紧急转诊申请 R-7，请于 11月26日 09:00 前登录平台评估。",
+    )
+    [letter] = told.kept[Channel.EMAIL].sent
+    assert (letter["to"], letter["subject"]) == (MAILBOX, "【医联】转诊申请 R-7 待评估")
+    [message] = told.kept[Channel.WECHAT].sent
+    assert (message["to"], message["template"]) == (OPENID, "T1")
+    assert message["data"]["keyword1"] == {"value": "R-7"}
+    assert {state for state, _ in told.states()} == {"delivered"}
+
+
+def test_no_row_holds_an_address_or_a_name(told: Rig) -> None:
+    person = told.person(PHONE)
+    told.ask(received(), received("patient", person_id=person))
+    told.spread()
+    told.line(Channel.SMS).once()
+    everything = told.rows(
+        "SELECT row_to_json(d)::text, convert_from(answer, 'UTF8') FROM workflow.dispatch d"
+    )
+    everything += told.rows("SELECT row_to_json(n)::text FROM workflow.notification n")
+    assert len(told.kept[Channel.SMS].sent) == 2
+    assert all(PHONE not in str(row) and "王小明" not in str(row) for row in everything)
+    assert '"to": ["***"]' in str(everything), "the answer is kept, without the number"
+
+
+def test_whoever_has_the_duty_is_told_and_a_narrowed_one_first(told: Rig) -> None:
+    told.contact("second.huangpu", "13900139000")
+    told.duty(COORDINATING, COORDINATOR, "second.huangpu")
+    told.duty(Duty("HP", "department", "0301"), "second.huangpu")
+    told.duty(Duty("HP", "department"), COORDINATOR)
+    told.ask(
+        received(duty="referral_coordinator"),
+        received(duty="department", recipient="0301"),
+        received(duty="department", recipient="0999"),
+    )
+    told.spread()
+    assert [row[1] for row in told.rows()] == [
+        f"staff:{COORDINATOR}",
+        "staff:second.huangpu",
+        "staff:second.huangpu",
+        f"staff:{COORDINATOR}",
+    ]
+
+
+def test_a_duty_that_nobody_has_and_a_patient_without_a_number_wait_for_a_person(told: Rig) -> None:
+    person = told.person(None)
+    told.ask(received(duty="nobody"), received(person_id=person))
+    told.spread()
+    assert told.rows() == [
+        ("sms", "duty:HP/nobody", "parked", "nobody_on_duty", 0),
+        ("sms", f"person:{person}", "parked", "no_address", 0),
+    ]
+    assert told.line(Channel.SMS).once() == 0
+
+
+def test_staff_without_an_address_read_it_in_the_application(told: Rig) -> None:
+    told.ask(received(recipient="second.huangpu"))
+    told.spread()
+    assert told.rows() == []
+
+
+@pytest.mark.parametrize(
+    ("more", "code"), [({"deceased": True}, "deceased"), ({"active": False}, "unknown_person")]
+)
+def test_who_is_not_there_any_more_is_not_told(told: Rig, more: dict[str, bool], code: str) -> None:
+    person = told.person(PHONE)
+    told.ask(received(person_id=person))
+    told.spread()
+    [(column, value)] = more.items()
+    with told.engine.begin() as connection:
+        connection.execute(sa.text(f"UPDATE identity.person SET {column} = {value}"))  # noqa: S608 - constants
+    told.line(Channel.SMS).once()
+    assert told.states() == [("discarded", code)]
+    assert told.kept[Channel.SMS].asked == 0
+
+
+def test_a_closed_account_and_a_declined_channel_are_not_told(told: Rig) -> None:
+    told.contact("second.huangpu", "13900139000")
+    told.ask(received(), received(recipient="second.huangpu"))
+    told.spread()
+    with told.engine.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE access.account SET disabled = true WHERE username = 'second.huangpu'")
+        )
+        contacts.prefer(connection, Party.staff(COORDINATOR), Preferences(channels=["email"]), COORDINATOR)
+    told.line(Channel.SMS).once()
+    assert told.states() == [("discarded", "declined"), ("discarded", "closed_account")]
+
+
+def test_a_refusal_waits_for_a_person_who_resends_or_discards(told: Rig) -> None:
+    sms = told.kept[Channel.SMS]
+    sms.manner = Manner.REFUSES
+    told.ask(received(), received("other"))
+    told.spread()
+    line = told.line(Channel.SMS)
+    assert line.once() == 2
+    assert told.states() == [("parked", "422")] * 2
+    sms.manner = Manner.TAKES
+    with told.engine.begin() as connection:
+        first, second = sorted(one.id for one in control.dispatches(connection))
+        control.resend(connection, first, "ops", "号码已更正")
+        control.discard(connection, second, "ops", "已电话通知")
+        with pytest.raises(control.NotStuckError):
+            control.discard(connection, second, "ops", "again")
+        with pytest.raises(control.NoDispatchError):
+            control.resend(connection, second + 1, "ops", "none")
+    assert line.once() == 1
+    assert [state for state, _ in told.states()] == ["delivered", "discarded"]
+    assert len(sms.sent) == 1
+
+
+def test_a_busy_port_is_tried_again_with_growing_pauses_and_the_same_key(told: Rig) -> None:
+    sms = told.kept[Channel.SMS]
+    sms.manner = Manner.LATER
+    told.ask(received())
+    told.spread()
+    line = told.line(Channel.SMS)
+    assert line.once() == 1
+    assert line.once() == 0, "it waits"
+    sms.manner = Manner.TAKES
+    told.later(1)
+    assert line.once() == 1
+    assert told.rows()[0][2:] == ("delivered", "200", 2)
+    assert len(sms.sent) == 1
+
+
+def test_a_port_that_is_away_costs_nothing_and_opens_the_breaker(told: Rig) -> None:
+    told.ports[Channel.SMS] = type(told.ports[Channel.SMS])("http://127.0.0.1:1/", "")  # type: ignore[call-arg]
+    told.ask(*(received(f"step-{n}") for n in range(8)))
+    told.spread()
+    line = told.line(Channel.SMS)
+    assert line.once() == 4
+    assert line.once() == 4
+    assert line.once() == 0, "the breaker is open"
+    assert set(told.states()) == {("queued", "unreachable")}
+
+
+@pytest.mark.parametrize("manner", [Manner.SILENT, Manner.DEAF])
+def test_without_an_answer_the_same_key_goes_again_where_it_is_honoured(told: Rig, manner: Manner) -> None:
+    sms = told.kept[Channel.SMS]
+    sms.manner = manner
+    told.ask(received())
+    told.spread()
+    line = told.line(Channel.SMS)
+    assert line.once() == 1
+    assert told.states() == [("queued", "unanswered")]
+    sms.manner = Manner.TAKES
+    told.later(1)
+    assert line.once() == 1
+    assert told.states() == [("delivered", "200")]
+    assert len(sms.sent) == 1, "taken once"
+    assert sms.asked == 2
+
+
+def test_a_key_that_is_too_old_is_not_trusted(told: Rig) -> None:
+    sms = told.kept[Channel.SMS]
+    sms.manner = Manner.SILENT
+    told.ask(received(expires_at=NOON + timedelta(days=90)))
+    told.spread()
+    line = told.line(Channel.SMS)
+    line.once()
+    sms.manner = Manner.TAKES
+    told.later(24 * 60)
+    line.once()
+    assert told.states() == [("ambiguous", "keys_forgotten")]
+    assert sms.asked == 1
+
+
+@pytest.mark.parametrize("manner", [Manner.SILENT, Manner.DEAF])
+@pytest.mark.parametrize("channel", [Channel.SMS, Channel.EMAIL])
+def test_without_an_answer_and_keys_it_is_held_as_ambiguous_and_counted(
+    keyless: Rig, manner: Manner, channel: Channel
+) -> None:
+    from bus.notifying import figures
+
+    keyless.contact(COORDINATOR, **({"phone": None, "email": MAILBOX} if channel is Channel.EMAIL else {}))
+    keyless.kept[channel].manner = manner
+    keyless.ask(received())
+    keyless.spread()
+    line = keyless.line(channel)
+    assert line.once() == 1
+    keyless.later(600)
+    assert line.once() == 0
+    assert keyless.states() == [("ambiguous", "unanswered")]
+    with keyless.engine.connect() as connection:
+        found = figures.read(connection)
+    assert found.counts == [(channel.value, "ambiguous", 1)]
+    assert [(one.channel, one.stuck, one.ambiguous) for one in found.stuck] == [(channel.value, 1, 1)]
+    assert keyless.kept[channel].asked == 1
+
+
+@pytest.mark.parametrize(("manner", "attempts"), [(Manner.SILENT, 1), (Manner.DEAF, 2)])
+def test_a_port_that_can_say_is_asked_before_anybody_decides(
+    database_url: str, manner: Manner, attempts: int
+) -> None:
+    with rig(database_url, honours=False, asks=True) as asked:
+        sms = asked.kept[Channel.SMS]
+        sms.manner = manner
+        asked.ask(received())
+        asked.spread()
+        line = asked.line(Channel.SMS)
+        line.once()
+        sms.manner = Manner.TAKES
+        line.once()
+        line.once()
+        assert [(row[2], row[4]) for row in asked.rows()] == [("delivered", attempts)]
+        assert len(sms.sent) == 1
+
+
+def test_what_is_not_urgent_waits_for_the_morning(told: Rig) -> None:
+    told.clock.at = NOON + timedelta(hours=11)  # 23:00 in Guangzhou
+    told.ask(received(expires_at=NOON + timedelta(days=90)))
+    told.spread()
+    line = told.line(Channel.SMS)
+    line.once()
+    [(state, until)] = told.rows(
+        "SELECT code, not_before AT TIME ZONE 'Asia/Shanghai' FROM workflow.dispatch"
+    )
+    assert (state, f"{until:%d %H:%M}") == ("quiet_hours", "26 07:30")
+    with told.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE workflow.dispatch SET not_before = NULL"))
+        contacts.prefer(connection, Party.staff(COORDINATOR), _awake(), COORDINATOR)
+    line.once()
+    assert told.states() == [("delivered", "200")], "who chose other hours is told"
+
+
+def _awake() -> Preferences:
+    from datetime import time
+
+    return Preferences(quiet=(time(2), time(3)))
+
+
+def test_one_recipient_gets_so_many_an_hour_and_no_more(told: Rig) -> None:
+    told.ask(*(received(f"step-{n}") for n in range(12)))
+    told.spread()
+    line = told.line(Channel.SMS)
+    while line.once():
+        continue
+    assert len(told.kept[Channel.SMS].sent) == 10
+    assert told.states().count(("queued", "hourly_limit")) == 2
+    told.later(61)
+    while line.once():
+        continue
+    assert len(told.kept[Channel.SMS].sent) == 12
+
+
+def test_what_is_too_late_is_not_sent(told: Rig) -> None:
+    told.ask(received(expires_at=NOON - timedelta(minutes=1)))
+    told.spread()
+    told.spread()
+    told.line(Channel.SMS).once()
+    assert told.states() == [("discarded", "expired")]
+    assert told.kept[Channel.SMS].asked == 0
+
+
+def test_a_name_where_a_code_belongs_is_parked_and_quoted_nowhere(told: Rig) -> None:
+    values = {"sender": "王小明", "reference": "R-7", "urgency": "urgent", "due": "2026-11-26T09:00:00+08:00"}
+    told.ask(received(values=values))
+    told.spread()
+    told.line(Channel.SMS).once()
+    [(state, code, reason)] = told.rows("SELECT state, code, reason FROM workflow.dispatch")
+    assert (state, code) == ("parked", "bad_value")
+    assert "王小明" not in reason
+    assert told.kept[Channel.SMS].asked == 0
+
+
+def test_a_request_waits_for_its_template(told: Rig, tmp_path: Path) -> None:
+    told.ask(received(template="to-come"), received("plain", template=None))
+    assert told.spread() == 1
+    rules = tmp_path / "rules"
+    copytree(CHECKOUT / "rules" / "notifications", rules / "notifications")
+    text = (rules / "notifications" / "referral-received.yaml").read_text(encoding="utf-8")
+    (rules / "notifications" / "to-come.yaml").write_text(
+        text.replace("referral-received", "to-come"), "utf-8"
+    )
+    told.rules = rules
+    assert told.spread() == 1
+    assert [row[2] for row in told.rows()] == ["queued"]
