@@ -204,17 +204,21 @@ def show_preferences(caller: Reading) -> Wanted:
 def set_preferences(caller: Reading, body: Wanted) -> Wanted:
     """Replace them. What is urgent is sent in quiet hours, too."""
     reason = _own(caller)
-    if (body.quiet_from is None) != (body.quiet_until is None):
-        raise FailureError(Failure(422, "quiet-hours", "give both quiet_from and quiet_until, or neither"))
-    quiet = (
-        None if body.quiet_from is None or body.quiet_until is None else (body.quiet_from, body.quiet_until)
-    )
-    chosen = Preferences(body.language, body.channels, quiet)
+    chosen = Preferences(body.language, body.channels, _quiet(body))
     persons = [caller.user.person_id] if caller.user.person_id else []
     with caller.parts.engine.begin() as connection:
         contacts.prefer(connection, _party(caller), chosen, caller.user.username)
         caller.note_in(connection, reason, persons, "notification preferences")
     return _wanted(chosen)
+
+
+def _quiet(body: Wanted) -> tuple[time, time] | None:
+    begins, ends = body.quiet_from, body.quiet_until
+    if begins is not None and ends is not None:
+        return begins, ends
+    if begins is not ends:
+        raise FailureError(Failure(422, "quiet-hours", "give both quiet_from and quiet_until, or neither"))
+    return None
 
 
 def _wanted(chosen: Preferences) -> Wanted:

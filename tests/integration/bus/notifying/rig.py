@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -35,8 +37,7 @@ from tests.conftest import CHECKOUT
 
 PHONE, MAILBOX, OPENID = "13800138000", "chen@example.org", "oChen"
 COORDINATOR = "coordinator.huangpu"
-NOON = datetime(2026, 11, 25, 4, 0, tzinfo=UTC)
-"""In no quiet hours."""
+NOW = datetime.now(UTC)
 ABOUT = UUID("0c5e0000-0000-4000-8000-000000000001")
 VALUES: Mapping[str, str] = {
     "sender": "MAIN",
@@ -66,16 +67,6 @@ def received(step: str = "received", **more: Any) -> Notice:
 
 
 @dataclass
-class Clock:
-    """A clock that a test sets."""
-
-    at: datetime = NOON
-
-    def __call__(self) -> datetime:
-        return self.at
-
-
-@dataclass
 class Rig:
     """What a test works with."""
 
@@ -83,8 +74,7 @@ class Rig:
     engine: sa.Engine
     kept: dict[Channel, Kept]
     ports: dict[Channel, Port]
-    rules: Path = CHECKOUT / "rules"
-    clock: Clock = field(default_factory=Clock)
+    rules: Path
 
     def ask(self, *notices: Notice) -> list[bool]:
         """Ask in one transaction."""
@@ -100,9 +90,7 @@ class Rig:
         made = rows(self.engine, channel)
         preparing = Preparing(channel, made, CurrentBook(self.rules), lambda: campuses.now, port.keys_seconds)
         retry = Retry(first_seconds=30.0, longest_seconds=60.0)
-        return Line(
-            preparing, port, self.engine, retry=retry, chance=lambda: 0.0, now=self.clock, ask_after=0.0
-        )
+        return Line(preparing, port, self.engine, retry=retry, chance=lambda: 0.0, ask_after=0.0)
 
     def person(self, phone: str | None, **more: Any) -> UUID:
         """A golden person."""
@@ -133,7 +121,6 @@ class Rig:
 
     def later(self, minutes: float) -> None:
         """Let time pass for what waits."""
-        self.clock.at += timedelta(minutes=minutes)
         moved = ("not_before", "tried_at", "sent_at")
         columns = ", ".join(f"{name} = {name} - make_interval(secs => :seconds)" for name in moved)
         with self.engine.begin() as connection:
@@ -153,6 +140,15 @@ ACCOUNT = sa.text(
 )
 
 
+def awake(folder: Path) -> Path:
+    """Return rules as Yilian comes with them, but without quiet hours: tests run at any time of the day."""
+    copytree(CHECKOUT / "rules" / "notifications", folder / "notifications")
+    policy = folder / "notifications" / "policy.yaml"
+    kept = [line for line in policy.read_text("utf-8").splitlines() if not line.startswith("quiet:")]
+    policy.write_text("\n".join(kept), "utf-8")
+    return folder
+
+
 @contextmanager
 def rig(url: str, *, honours: bool = True, asks: bool = False) -> Iterator[Rig]:
     """A rig whose doubles honour keys or not, and whose gateway says what it has or not."""
@@ -162,6 +158,7 @@ def rig(url: str, *, honours: bool = True, asks: bool = False) -> Iterator[Rig]:
         for username in (COORDINATOR, "second.huangpu"):
             connection.execute(ACCOUNT, {"username": username})
     with (
+        TemporaryDirectory() as folder,
         serving(SmsGateway, kept[Channel.SMS]) as sms,
         serving(WeChat, kept[Channel.WECHAT]) as wechat,
         mailbox(kept[Channel.EMAIL]) as mail,
@@ -179,7 +176,7 @@ def rig(url: str, *, honours: bool = True, asks: bool = False) -> Iterator[Rig]:
             Channel.WECHAT: WeChatPort(account, "s"),
             Channel.EMAIL: MailPort(MailServer(mail), "yilian@localhost", patience=2.0),
         }
-        made = Rig(url, engine, kept, ports)
+        made = Rig(url, engine, kept, ports, awake(Path(folder)))
         made.contact(COORDINATOR)
         yield made
     engine.dispose()

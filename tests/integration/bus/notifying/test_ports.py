@@ -130,7 +130,7 @@ def test_the_shape_of_a_request_and_its_signature_are_settings() -> None:
 
     class Looking(SmsGateway):
         def given(self, body: bytes) -> None:
-            seen.update({name: value for name, value in self.headers.items()}, body=body.decode())
+            seen.update(dict(self.headers.items()), body=body.decode())
             super().given(body)
 
     with serving(Looking, kept) as url:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from shutil import copytree
 
 import pytest
 import sqlalchemy as sa
 
-from bus.notifying import control
-from consortium.notifications import contacts
+from bus.notifying import control, figures
+from bus.notifying.sms import SmsPort
+from consortium.notifications import contacts, queue
 from consortium.notifications.contacts import Duty, Preferences
 from consortium.notifications.model import Channel, Party
+from consortium.notifications.rendering import ZONE
 from simulators.notifications.kept import Manner
-from tests.conftest import CHECKOUT
 from tests.integration.bus.notifying.rig import (
     COORDINATOR,
     MAILBOX,
-    NOON,
+    NOW,
     OPENID,
     PHONE,
     Rig,
@@ -46,8 +46,6 @@ def keyless(database_url: str) -> Iterator[Rig]:
 
 def test_a_request_is_one_row_that_commits_with_its_caller(told: Rig) -> None:
     with told.engine.connect() as connection:
-        from consortium.notifications import queue
-
         assert queue.ask(connection, received())
         connection.rollback()
     assert told.rows("SELECT 1 FROM workflow.notification") == []
@@ -85,7 +83,7 @@ def test_no_row_holds_an_address_or_a_name(told: Rig) -> None:
     everything = told.rows(
         "SELECT row_to_json(d)::text, convert_from(answer, 'UTF8') FROM workflow.dispatch d"
     )
-    everything += told.rows("SELECT row_to_json(n)::text FROM workflow.notification n")
+    everything += told.rows("SELECT n::text FROM workflow.notification n")
     assert len(told.kept[Channel.SMS].sent) == 2
     assert all(PHONE not in str(row) and "王小明" not in str(row) for row in everything)
     assert '"to": ["***"]' in str(everything), "the answer is kept, without the number"
@@ -193,14 +191,14 @@ def test_a_busy_port_is_tried_again_with_growing_pauses_and_the_same_key(told: R
 
 
 def test_a_port_that_is_away_costs_nothing_and_opens_the_breaker(told: Rig) -> None:
-    told.ports[Channel.SMS] = type(told.ports[Channel.SMS])("http://127.0.0.1:1/", "")  # type: ignore[call-arg]
+    told.ports[Channel.SMS] = SmsPort("http://127.0.0.1:1/", "")
     told.ask(*(received(f"step-{n}") for n in range(8)))
     told.spread()
     line = told.line(Channel.SMS)
     assert line.once() == 4
     assert line.once() == 4
     assert line.once() == 0, "the breaker is open"
-    assert set(told.states()) == {("queued", "unreachable")}
+    assert set(told.states()) == {("queued", "unreachable"), ("queued", None)}
 
 
 @pytest.mark.parametrize("manner", [Manner.SILENT, Manner.DEAF])
@@ -223,7 +221,7 @@ def test_without_an_answer_the_same_key_goes_again_where_it_is_honoured(told: Ri
 def test_a_key_that_is_too_old_is_not_trusted(told: Rig) -> None:
     sms = told.kept[Channel.SMS]
     sms.manner = Manner.SILENT
-    told.ask(received(expires_at=NOON + timedelta(days=90)))
+    told.ask(received(expires_at=NOW + timedelta(days=90)))
     told.spread()
     line = told.line(Channel.SMS)
     line.once()
@@ -239,8 +237,6 @@ def test_a_key_that_is_too_old_is_not_trusted(told: Rig) -> None:
 def test_without_an_answer_and_keys_it_is_held_as_ambiguous_and_counted(
     keyless: Rig, manner: Manner, channel: Channel
 ) -> None:
-    from bus.notifying import figures
-
     keyless.contact(COORDINATOR, **({"phone": None, "email": MAILBOX} if channel is Channel.EMAIL else {}))
     keyless.kept[channel].manner = manner
     keyless.ask(received())
@@ -275,27 +271,35 @@ def test_a_port_that_can_say_is_asked_before_anybody_decides(
         assert len(sms.sent) == 1
 
 
-def test_what_is_not_urgent_waits_for_the_morning(told: Rig) -> None:
-    told.clock.at = NOON + timedelta(hours=11)  # 23:00 in Guangzhou
-    told.ask(received(expires_at=NOON + timedelta(days=90)))
+def test_what_is_not_urgent_waits_for_the_end_of_quiet_hours(told: Rig) -> None:
+    local = datetime.now(ZONE).replace(microsecond=0)
+    begins, ends = local - timedelta(hours=1), local + timedelta(hours=1)
+    told.ask(received(), received("now", template="critical-value-sms", values={}))
+    prefer(told, Preferences(quiet=(begins.time(), ends.time())))
+    with_urgent_sms(told.rules)
     told.spread()
     line = told.line(Channel.SMS)
     line.once()
-    [(state, until)] = told.rows(
-        "SELECT code, not_before AT TIME ZONE 'Asia/Shanghai' FROM workflow.dispatch"
-    )
-    assert (state, f"{until:%d %H:%M}") == ("quiet_hours", "26 07:30")
-    with told.engine.begin() as connection:
-        connection.execute(sa.text("UPDATE workflow.dispatch SET not_before = NULL"))
-        contacts.prefer(connection, Party.staff(COORDINATOR), _awake(), COORDINATOR)
+    assert told.states() == [("queued", "quiet_hours"), ("delivered", "200")], "what is urgent does not wait"
+    [(until,)] = told.rows("SELECT not_before FROM workflow.dispatch WHERE state = 'queued'")
+    assert until == ends
+    prefer(told, Preferences(quiet=(ends.time(), (ends + timedelta(hours=1)).time())))
+    told.later(121)
     line.once()
-    assert told.states() == [("delivered", "200")], "who chose other hours is told"
+    assert told.states()[0] == ("delivered", "200")
 
 
-def _awake() -> Preferences:
-    from datetime import time
+def prefer(told: Rig, chosen: Preferences) -> None:
+    with told.engine.begin() as connection:
+        contacts.prefer(connection, Party.staff(COORDINATOR), chosen, COORDINATOR)
 
-    return Preferences(quiet=(time(2), time(3)))
+
+def with_urgent_sms(rules: Path) -> None:
+    """Add a template of something urgent that goes by SMS."""
+    text = (rules / "notifications" / "critical-value.yaml").read_text("utf-8")
+    sms = "sms:\n  zh: {text: 有危急值}\n  en: {text: critical}\n"
+    made = text.replace("name: critical-value", "name: critical-value-sms") + sms
+    (rules / "notifications" / "critical-value-sms.yaml").write_text(made, "utf-8")
 
 
 def test_one_recipient_gets_so_many_an_hour_and_no_more(told: Rig) -> None:
@@ -313,7 +317,7 @@ def test_one_recipient_gets_so_many_an_hour_and_no_more(told: Rig) -> None:
 
 
 def test_what_is_too_late_is_not_sent(told: Rig) -> None:
-    told.ask(received(expires_at=NOON - timedelta(minutes=1)))
+    told.ask(received(expires_at=NOW - timedelta(minutes=1)))
     told.spread()
     told.spread()
     told.line(Channel.SMS).once()
@@ -332,15 +336,11 @@ def test_a_name_where_a_code_belongs_is_parked_and_quoted_nowhere(told: Rig) -> 
     assert told.kept[Channel.SMS].asked == 0
 
 
-def test_a_request_waits_for_its_template(told: Rig, tmp_path: Path) -> None:
+def test_a_request_waits_for_its_template(told: Rig) -> None:
     told.ask(received(template="to-come"), received("plain", template=None))
     assert told.spread() == 1
-    rules = tmp_path / "rules"
-    copytree(CHECKOUT / "rules" / "notifications", rules / "notifications")
-    text = (rules / "notifications" / "referral-received.yaml").read_text(encoding="utf-8")
-    (rules / "notifications" / "to-come.yaml").write_text(
-        text.replace("referral-received", "to-come"), "utf-8"
-    )
-    told.rules = rules
+    folder = told.rules / "notifications"
+    text = (folder / "referral-received.yaml").read_text("utf-8")
+    (folder / "to-come.yaml").write_text(text.replace("referral-received", "to-come"), "utf-8")
     assert told.spread() == 1
     assert [row[2] for row in told.rows()] == ["queued"]
