@@ -45,6 +45,8 @@ class Action(enum.StrEnum):
     """What became of notifications by SMS, e-mail, template message: no address, no text."""
     DISPATCH_DECIDE = "dispatch.decide"
     """Resending or discarding what is parked or ambiguous of them."""
+    CONTACT_WRITE = "contact.write"
+    """How staff are reached, and who has which duty."""
     CRITICAL_VALUE_READ = "critical-value.read"
     CRITICAL_VALUE_ACKNOWLEDGE = "critical-value.acknowledge"
     PATIENT_READ = "patient.read"

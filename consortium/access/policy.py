@@ -147,6 +147,13 @@ TABLE = (
         "patients read what is for them",
     ),
     Line(
+        frozenset({Role.ADMIN}),
+        frozenset({Action.CONTACT_WRITE}),
+        frozenset({Relation.CAMPUS, Relation.GROUP}),
+        frozenset({Purpose.ADMINISTRATION}),
+        "administrators keep how the staff of their campus are reached, and who has which duty",
+    ),
+    Line(
         frozenset({Role.ENGINEER, Role.OPS, Role.ADMIN}),
         frozenset({Action.DISPATCH_READ}),
         frozenset({Relation.CAMPUS, Relation.GROUP}),

@@ -62,6 +62,7 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
         for purpose in ("treatment", "operations", "administration")
     }
     | {("patient", "self", "own")},
+    Action.CONTACT_WRITE: {("admin", where, "administration") for where in ("campus", "group")},
     Action.DISPATCH_READ: {
         (role, where, "operations") for role in ("admin", "engineer", "ops") for where in ("campus", "group")
     },
