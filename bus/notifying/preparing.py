@@ -12,7 +12,7 @@ from bus.delivery.decide import State
 from bus.notifying.current import CurrentBook, StoredNames
 from bus.notifying.port import Outgoing
 from bus.notifying.rows import Due, Rows
-from bus.notifying.spreading import NO_ADDRESS, REASONS
+from bus.notifying.spreading import NO_ADDRESS, NOBODY, REASONS, hand_over
 from consortium.notifications import contacts
 from consortium.notifications.contacts import Contact
 from consortium.notifications.model import Channel
@@ -67,12 +67,16 @@ class Preparing:
         if template is None:
             reason = f"the deployed rules have no template {due.template}: deploy it, then resend"
             return NotNow(State.PARKED, "no_template", reason)
+        if due.party.kind == "duty":
+            return self._handed_over(connection, due, template)
         known = contacts.contact(connection, due.party)
-        return (
-            self._withheld(known)
-            or self._timed(connection, due, book, template, known, now)
-            or self._made(connection, due, book, template, known)
-        )
+        why_not = self._withheld(known) or self._timed(connection, due, book, template, known, now)
+        return why_not or self._made(connection, due, book, template, known)
+
+    def _handed_over(self, connection: sa.Connection, due: Due, template: Template) -> NotNow:
+        if hand_over(connection, due, template):
+            return NotNow(State.DISCARDED, "handed_over", "those who have the duty now are told")
+        return NotNow(State.PARKED, NOBODY, REASONS[NOBODY])
 
     def _withheld(self, known: Contact) -> NotNow | None:
         if known.gone is not None:

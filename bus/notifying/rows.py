@@ -19,7 +19,7 @@ LOCKS = 0x594C_4E4F
 _OWN = sa.text("SELECT pg_try_advisory_lock(:locks, hashtext(:channel))")
 _DUE = sa.text(
     "SELECT d.id, d.key, d.party, d.attempts, d.refusals, d.unsure, d.tried_at, d.expires_at,"
-    " n.template, n.variables, n.facility FROM workflow.dispatch d"
+    " d.notification_id, n.template, n.variables, n.facility, n.duty, n.recipient FROM workflow.dispatch d"
     " JOIN workflow.notification n ON n.id = d.notification_id"
     " WHERE d.channel = :channel AND d.done_at IS NULL AND d.state = 'queued'"
     " AND (d.not_before IS NULL OR d.not_before <= clock_timestamp()) ORDER BY d.id LIMIT :limit"
@@ -81,9 +81,12 @@ class Due:
     unsure: bool
     tried_at: datetime | None
     expires_at: datetime | None
+    notification_id: int
     template: str
     variables: Mapping[str, Value]
     facility: str
+    duty: str
+    recipient: str | None
 
 
 @dataclass(frozen=True, slots=True)

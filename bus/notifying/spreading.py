@@ -6,13 +6,14 @@ one gets a row all the same, and so does a duty that nobody has: it waits for a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from bus.notifying.rows import Due
 from consortium.notifications import contacts
 from consortium.notifications.contacts import Duty
 from consortium.notifications.model import PATIENT, STAFF, Channel, Party
@@ -24,7 +25,7 @@ NOBODY = "nobody_on_duty"
 NO_ADDRESS = "no_address"
 REASONS = {
     NOBODY: "nobody has this duty: assign it; in the application it waits for whoever gets it",
-    NO_ADDRESS: "there is no way to reach this patient: complete the record, then resend, or telephone",
+    NO_ADDRESS: "there is no way to reach them: complete the record or contact, then resend; or telephone",
 }
 
 _WAITING = sa.text(
@@ -75,13 +76,28 @@ def expire(connection: sa.Connection) -> int:
     return connection.execute(_EXPIRE).rowcount
 
 
+def hand_over(connection: sa.Connection, due: Due, template: Template) -> bool:
+    """Spread one of a duty that nobody had to those who have it now; False when nobody has it yet."""
+    targets = list(_targets(connection, due, template.outward))
+    if any(target.code == NOBODY for target in targets):
+        return False
+    _insert(connection, due.notification_id, targets, due.expires_at)
+    return True
+
+
 def _of(connection: sa.Connection, row: Any, template: Template) -> None:
     ends: datetime = row.expires_at or row.created_at + timedelta(hours=template.expires_hours)
-    for target in _targets(connection, row, template.outward):
+    _insert(connection, row.id, _targets(connection, row, template.outward), ends)
+
+
+def _insert(
+    connection: sa.Connection, notification_id: int, targets: Iterable[Target], ends: datetime | None
+) -> None:
+    for target in targets:
         connection.execute(
             _INSERT,
             {
-                "notification_id": row.id,
+                "notification_id": notification_id,
                 "channel": target.channel.value,
                 "party": str(target.party),
                 "state": "parked" if target.code else "queued",

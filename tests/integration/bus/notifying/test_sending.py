@@ -119,6 +119,21 @@ def test_a_duty_that_nobody_has_and_a_patient_without_a_number_wait_for_a_person
     assert told.line(Channel.SMS).once() == 0
 
 
+def test_who_gets_the_duty_later_is_told_when_it_is_resent(told: Rig) -> None:
+    told.ask(received(duty="referral_coordinator"))
+    told.spread()
+    line = told.line(Channel.SMS)
+    for code in ("nobody_on_duty", "handed_over"):
+        with told.engine.begin() as connection:
+            [found] = control.dispatches(connection)
+            control.resend(connection, found.id, "ops", "已排班")
+        line.once()
+        assert told.states()[0][1] == code
+        told.duty(COORDINATING, COORDINATOR)
+    line.once()
+    assert told.rows()[1][:3] == ("sms", f"staff:{COORDINATOR}", "delivered")
+
+
 def test_staff_without_an_address_read_it_in_the_application(told: Rig) -> None:
     told.ask(received(recipient="second.huangpu"))
     told.spread()
