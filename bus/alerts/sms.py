@@ -1,8 +1,4 @@
-"""Telling people of alerts by SMS (短信): a port, and two ways through it.
-
-A provider that signs requests its own way gets a class here with the one method of `Gateway`, and a scheme in
-`gateway`; nothing else knows of it.
-"""
+"""Telling people of alerts by SMS (短信): through the gateway of notifications, or into a file."""
 
 from __future__ import annotations
 

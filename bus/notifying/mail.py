@@ -63,6 +63,7 @@ class MailPort:
 def _letter(message: Outgoing, sender: str) -> EmailMessage:
     made = EmailMessage()
     try:
+        message.address.encode("ascii")  # UnicodeEncodeError is a ValueError
         made["Subject"] = message.parts["title"]
         made["From"] = sender
         made["To"] = message.address

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import time
@@ -43,6 +45,7 @@ _RELIEVE = text(
     "UPDATE workflow.duty SET until = clock_timestamp() WHERE facility = :facility AND duty = :duty"
     " AND code = :code AND username = :username AND (until IS NULL OR until > clock_timestamp())"
 )
+_MOBILE = re.compile(r"(?<!\d)(?:\+?(?:00)?86)?(1[3-9]\d{9})(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,14 @@ def _patient(connection: Connection, id_: UUID) -> tuple[str | None, str | None]
     row = current(connection, id_)
     if row is None:
         return None, "unknown_person"
-    return row["phone"], "deceased" if row["deceased"] else None
+    return mobile(row["phone"]), "deceased" if row["deceased"] else None
+
+
+def mobile(written: str | None) -> str | None:
+    """Return the first Chinese mobile number in what a desk wrote down; a landline takes no SMS."""
+    digits = unicodedata.normalize("NFKC", written or "").replace(" ", "").replace("-", "")
+    found = _MOBILE.search(digits)
+    return found[1] if found else None
 
 
 def current(connection: Connection, id_: UUID) -> search.Row | None:

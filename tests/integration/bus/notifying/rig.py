@@ -75,6 +75,8 @@ class Rig:
     kept: dict[Channel, Kept]
     ports: dict[Channel, Port]
     rules: Path
+    sms: str
+    """Address of the gateway's double."""
 
     def ask(self, *notices: Notice) -> list[bool]:
         """Ask in one transaction."""
@@ -176,7 +178,7 @@ def rig(url: str, *, honours: bool = True, asks: bool = False) -> Iterator[Rig]:
             Channel.WECHAT: WeChatPort(account, "s"),
             Channel.EMAIL: MailPort(MailServer(mail), "yilian@localhost", patience=2.0),
         }
-        made = Rig(url, engine, kept, ports, awake(Path(folder)))
+        made = Rig(url, engine, kept, ports, awake(Path(folder)), f"{sms}/send")
         made.contact(COORDINATOR)
         yield made
     engine.dispose()

@@ -19,8 +19,7 @@ from tests.integration.bus.notifying.rig import Rig, received, rig
 def kill_at(step: str, one: Rig) -> None:
     """Run a sender that is killed at a step."""
     port = one.ports[Channel.SMS]
-    address = port._url  # type: ignore[attr-defined] # the double's
-    arguments = (step, one.url, str(one.rules), address, str(port.keys_seconds / 3600))
+    arguments = (step, one.url, str(one.rules), one.sms, str(port.keys_seconds / 3600))
     command = (sys.executable, "-m", "tests.integration.bus.notifying.killed", *arguments)
     done = subprocess.run(command, cwd=CHECKOUT, env=dict(os.environ), capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from bus.notifying.running import Notifying, notifying
+from bus.notifying.sms import SmsPort
 from consortium.notifications.model import Channel
 from runtime.notified import ports
 from runtime.settings import Settings
@@ -14,7 +15,8 @@ from tests.integration.bus.notifying.rig import Rig, received, rig
 
 def working(one: Rig) -> Notifying:
     campuses = Settings().roster
-    return Notifying(one.url, one.rules, lambda: campuses.now, {Channel.SMS: one.ports[Channel.SMS]})
+    port = SmsPort(one.sms, "")
+    return Notifying(one.url, one.rules, lambda: campuses.now, {Channel.SMS: port})
 
 
 def people(one: Rig, count: int) -> None:
