@@ -142,12 +142,11 @@ def list_notifications(
     language: Annotated[Language | None, Query(description="without it as the caller prefers")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     before: Annotated[int, Query(ge=1, description="those older than this number")] = inbox.NEWEST,
-    after: Annotated[int, Query(ge=0, description="those newer than this number")] = 0,
 ) -> Notifications:
     """Return what is for the caller's account, for a duty that they have, or for them as a patient."""
     reason, reader = _own(caller), _reader(caller)
     with caller.parts.statements.connect() as connection:
-        found = inbox.page(connection, reader, unread=unread, limit=limit, before=before, after=after)
+        found = inbox.page(connection, reader, unread=unread, limit=limit, before=before)
         waiting = inbox.unread(connection, reader)
         chosen = language or contacts.preferences(connection, _party(caller)).language
         items = _said(caller, connection, found, chosen)
