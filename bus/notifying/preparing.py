@@ -12,7 +12,7 @@ from bus.delivery.decide import State
 from bus.notifying.current import CurrentBook, StoredNames
 from bus.notifying.port import Outgoing
 from bus.notifying.rows import Due, Rows
-from bus.notifying.spreading import NO_ADDRESS, NOBODY, REASONS, hand_over
+from bus.notifying.spreading import DECEASED, NO_ADDRESS, NOBODY, REASONS, hand_over
 from consortium.notifications import contacts
 from consortium.notifications.contacts import Contact
 from consortium.notifications.model import Channel
@@ -32,11 +32,6 @@ class NotNow:
     not_before: datetime | None = None
 
 
-GONE = {
-    "closed_account": "the account is closed, or there is none of that name",
-    "deceased": "the patient has died",
-    "unknown_person": "there is no such patient any more, or their numbers went to several people",
-}
 FORGOTTEN = (
     "it may have arrived, and the other side does not know its key any more: ask the provider or the"
     " recipient, then discard or resend"
@@ -79,8 +74,10 @@ class Preparing:
         return NotNow(State.PARKED, NOBODY, REASONS[NOBODY])
 
     def _withheld(self, known: Contact) -> NotNow | None:
+        if known.gone == DECEASED:
+            return NotNow(State.DISCARDED, DECEASED, "the patient has died")
         if known.gone is not None:
-            return NotNow(State.DISCARDED, known.gone, GONE[known.gone])
+            return NotNow(State.PARKED, known.gone, REASONS[known.gone])
         if not known.wants(self.channel):
             return NotNow(State.DISCARDED, "declined", "the recipient does not want to be told by it")
         if self.channel not in known.addresses:

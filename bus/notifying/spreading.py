@@ -1,7 +1,8 @@
 """From a request to a row for each person and channel, once, in one transaction.
 
 A row is made for every channel of the template that a person wants and has an address for. A patient without
-one gets a row all the same, and so does a duty that nobody has: it waits for a person, who can telephone.
+one gets a row all the same, and so do a duty that nobody has and an account that is closed: it waits for a
+person, who can telephone. Staff without an address read it in the application.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 
 from bus.notifying.rows import Due
 from consortium.notifications import contacts
-from consortium.notifications.contacts import Duty
+from consortium.notifications.contacts import Contact, Duty
 from consortium.notifications.model import PATIENT, STAFF, Channel, Party
 from consortium.notifications.templates import Book, Template
 
@@ -23,10 +24,15 @@ AT_ONCE = 100
 """Requests in one transaction."""
 NOBODY = "nobody_on_duty"
 NO_ADDRESS = "no_address"
+CLOSED, UNKNOWN = "closed_account", "unknown_person"
 REASONS = {
     NOBODY: "nobody has this duty: assign it; in the application it waits for whoever gets it",
     NO_ADDRESS: "there is no way to reach them: complete the record or contact, then resend; or telephone",
+    CLOSED: "the account is closed, or there is none of that name: tell whoever does their work",
+    UNKNOWN: "there is no such patient any more, or their numbers went to several people: find out who it is",
 }
+"""Why one waits for a person who finds out whom to tell."""
+DECEASED = "deceased"
 
 _WAITING = sa.text(
     "SELECT id, facility, duty, recipient, person_id, template, created_at, expires_at"
@@ -40,8 +46,6 @@ _INSERT = sa.text(
     " ON CONFLICT (notification_id, party, channel) DO NOTHING"
 )
 _SPREAD = sa.text("UPDATE workflow.notification SET spread_at = clock_timestamp() WHERE id = ANY(:ids)")
-
-
 _EXPIRE = sa.text(
     "UPDATE workflow.dispatch SET state = 'discarded', code = 'expired', done_at = clock_timestamp(),"
     " reason = 'it is of no use any more' WHERE done_at IS NULL AND state = 'queued'"
@@ -115,14 +119,20 @@ def _targets(connection: sa.Connection, row: Any, outward: Sequence[Channel]) ->
     if not parties:
         yield Target(Party.nobody(row.facility, row.duty, row.recipient), outward[0], NOBODY)
     for party in parties:
-        known = contacts.contact(connection, party)
-        wanted = [c for c in outward if known.wants(c) and c in known.addresses]
-        for channel in wanted:
-            yield Target(party, channel)
-        if not wanted and party.kind == "person" and known.gone is None:
-            declined = any(c in known.addresses for c in outward)
-            if not declined:
-                yield Target(party, outward[0], NO_ADDRESS)
+        yield from _of_party(party, contacts.contact(connection, party), outward)
+
+
+def _of_party(party: Party, known: Contact, outward: Sequence[Channel]) -> Iterator[Target]:
+    if known.gone is not None:
+        if known.gone != DECEASED:
+            yield Target(party, outward[0], known.gone)
+        return
+    wanted = [channel for channel in outward if known.wants(channel)]
+    reached = [channel for channel in wanted if channel in known.addresses]
+    for channel in reached:
+        yield Target(party, channel)
+    if wanted and not reached and party.kind == "person":
+        yield Target(party, wanted[0], NO_ADDRESS)
 
 
 def _parties(connection: sa.Connection, row: Any) -> list[Party]:

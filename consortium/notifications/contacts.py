@@ -33,8 +33,10 @@ _PREFER = text(
 )
 _ACCOUNT = text("SELECT disabled FROM access.account WHERE username = :username")
 _HOLDERS = text(
-    "SELECT username FROM workflow.duty WHERE facility = :facility AND duty = :duty AND code = :code"
-    " AND since <= clock_timestamp() AND (until IS NULL OR until > clock_timestamp()) ORDER BY username"
+    "SELECT d.username FROM workflow.duty d JOIN access.account a ON a.username = d.username"
+    " AND NOT a.disabled WHERE d.facility = :facility AND d.duty = :duty AND d.code = :code"
+    " AND d.since <= clock_timestamp() AND (d.until IS NULL OR d.until > clock_timestamp())"
+    " ORDER BY d.username"
 )
 _ASSIGN = text(
     "INSERT INTO workflow.duty (facility, duty, code, username) VALUES (:facility, :duty, :code, :username)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -86,10 +86,10 @@ class Rig:
     def spread(self) -> int:
         return spreading(self.engine, CurrentBook(self.rules))
 
-    def line(self, channel: Channel, rows: Callable[[sa.Engine, Channel], Rows] = Rows) -> Line:
+    def line(self, channel: Channel) -> Line:
         port = self.ports[channel]
         campuses = Settings().roster
-        made = rows(self.engine, channel)
+        made = Rows(self.engine, channel)
         preparing = Preparing(channel, made, CurrentBook(self.rules), lambda: campuses.now, port.keys_seconds)
         retry = Retry(first_seconds=30.0, longest_seconds=60.0)
         return Line(preparing, port, self.engine, retry=retry, chance=lambda: 0.0, ask_after=0.0)

@@ -141,9 +141,12 @@ def test_staff_without_an_address_read_it_in_the_application(told: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "code"), [({"deceased": True}, "deceased"), ({"active": False}, "unknown_person")]
+    ("more", "state", "code"),
+    [({"deceased": True}, "discarded", "deceased"), ({"active": False}, "parked", "unknown_person")],
 )
-def test_who_is_not_there_any_more_is_not_told(told: Rig, more: dict[str, bool], code: str) -> None:
+def test_who_is_not_there_any_more_is_not_told(
+    told: Rig, more: dict[str, bool], state: str, code: str
+) -> None:
     person = told.person(PHONE)
     told.ask(received(person_id=person))
     told.spread()
@@ -151,8 +154,22 @@ def test_who_is_not_there_any_more_is_not_told(told: Rig, more: dict[str, bool],
     with told.engine.begin() as connection:
         connection.execute(sa.text(f"UPDATE identity.person SET {column} = {value}"))  # noqa: S608 - constants
     told.line(Channel.SMS).once()
-    assert told.states() == [("discarded", code)]
+    assert told.states() == [(state, code)]
     assert told.kept[Channel.SMS].asked == 0
+    told.ask(received("again", person_id=person), received("typo", recipient="nobody.huangpu"))
+    told.spread()
+    parked = [("parked", code)] if state == "parked" else []
+    assert told.states()[1:] == [*parked, ("parked", "closed_account")]
+
+
+def test_a_patient_who_wants_a_channel_that_does_not_reach_them_waits_for_a_person(told: Rig) -> None:
+    wishes, silent = told.person(PHONE), told.person(PHONE)
+    with told.engine.begin() as connection:
+        contacts.prefer(connection, Party.person(wishes), Preferences(channels=["wechat"]), "p")
+        contacts.prefer(connection, Party.person(silent), Preferences(channels=[]), "p")
+    told.ask(received(person_id=wishes), received(person_id=silent))
+    told.spread()
+    assert told.rows() == [("wechat", f"person:{wishes}", "parked", "no_address", 0)]
 
 
 def test_a_closed_account_and_a_declined_channel_are_not_told(told: Rig) -> None:
@@ -165,7 +182,7 @@ def test_a_closed_account_and_a_declined_channel_are_not_told(told: Rig) -> None
         )
         contacts.prefer(connection, Party.staff(COORDINATOR), Preferences(channels=["email"]), COORDINATOR)
     told.line(Channel.SMS).once()
-    assert told.states() == [("discarded", "declined"), ("discarded", "closed_account")]
+    assert told.states() == [("discarded", "declined"), ("parked", "closed_account")]
 
 
 def test_a_refusal_waits_for_a_person_who_resends_or_discards(told: Rig) -> None:
