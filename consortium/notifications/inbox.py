@@ -12,26 +12,32 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-_MINE = (
-    " ((n.duty = 'staff' AND n.recipient = :username)"
-    " OR (n.duty = 'patient' AND n.person_id = CAST(:person_id AS uuid))"
-    " OR (n.duty NOT IN ('staff', 'patient') AND EXISTS (SELECT FROM workflow.duty d"
-    " WHERE d.username = :username AND d.facility = n.facility AND d.duty = n.duty"
-    " AND d.code IN ('', coalesce(n.recipient, ''))"
-    " AND d.since <= clock_timestamp() AND (d.until IS NULL OR d.until > clock_timestamp()))))"
-)
+_ROWS = "SELECT n.id FROM workflow.notification n"
+
+
+def _mine(which: str) -> str:
+    """Return the query of the ids of those that are for the reader: each part by an index of its own."""
+    return (
+        f"{_ROWS} WHERE n.duty = 'staff' AND n.recipient = :username AND {which}"  # noqa: S608 - constants
+        f" UNION {_ROWS} WHERE n.duty = 'patient' AND n.person_id = CAST(:person_id AS uuid) AND {which}"
+        " UNION SELECT n.id FROM workflow.duty d JOIN workflow.notification n ON n.facility = d.facility"
+        " AND n.duty = d.duty AND d.code IN ('', n.recipient) WHERE d.username = :username"
+        " AND d.since <= clock_timestamp() AND (d.until IS NULL OR d.until > clock_timestamp())"
+        f" AND {which}"
+    )
+
+
+_WANTED = "n.id < :before AND n.id > :after AND (NOT :unread OR n.read_at IS NULL)"
 _PAGE = text(
     "SELECT n.id, n.workflow_id, n.subject, n.subject_id, n.facility, n.duty, n.level, n.template,"  # noqa: S608 - constants
     " n.variables, n.created_at, n.expires_at, n.read_at, n.read_by FROM workflow.notification n"
-    f" WHERE {_MINE} AND n.id < :before AND n.id > :after AND (NOT :unread OR n.read_at IS NULL)"
-    " ORDER BY n.id DESC LIMIT :limit"
+    f" WHERE n.id IN ({_mine(_WANTED)}) ORDER BY n.id DESC LIMIT :limit"
 )
-_UNREAD = text(
-    f"SELECT count(*) FROM workflow.notification n WHERE {_MINE} AND n.read_at IS NULL"  # noqa: S608 - constants
-)
+_UNREAD = text(f"SELECT count(*) FROM ({_mine('n.read_at IS NULL')}) AS mine")  # noqa: S608 - constants
+_UNREAD_IDS = text(f"{_mine('n.read_at IS NULL')} ORDER BY 1 DESC LIMIT :limit")
 _READ = text(
     "UPDATE workflow.notification n SET read_at = coalesce(n.read_at, clock_timestamp()),"  # noqa: S608 - constants
-    f" read_by = coalesce(n.read_by, :username) WHERE n.id = :id AND {_MINE} RETURNING n.id"
+    f" read_by = coalesce(n.read_by, :username) WHERE n.id IN ({_mine('n.id = :id')}) RETURNING n.id"
 )
 NEWEST = 2**63 - 1
 
@@ -86,6 +92,11 @@ def unread(connection: Connection, reader: Reader) -> int:
     """Return how many wait to be read."""
     found: int = connection.execute(_UNREAD, _values(reader)).scalar_one()
     return found
+
+
+def unread_ids(connection: Connection, reader: Reader, limit: int) -> list[int]:
+    """Return the numbers of those that wait to be read, the newest first, `limit` at most."""
+    return list(connection.execute(_UNREAD_IDS, _values(reader) | {"limit": limit}).scalars())
 
 
 def mark_read(connection: Connection, reader: Reader, id_: int) -> bool:

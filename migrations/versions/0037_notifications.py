@@ -28,6 +28,7 @@ COMMENT ON COLUMN workflow.notification.recipient IS
 UPDATE workflow.notification SET spread_at = created_at;
 CREATE INDEX notification_unspread ON workflow.notification (id) WHERE spread_at IS NULL;
 CREATE INDEX notification_person ON workflow.notification (person_id, id) WHERE person_id IS NOT NULL;
+CREATE INDEX notification_duty ON workflow.notification (facility, duty, id);
 CREATE INDEX notification_staff ON workflow.notification (recipient, id) WHERE duty = 'staff';
 
 -- How somebody is reached, and wants to be. Patients' telephone numbers are the golden record's.
@@ -106,7 +107,8 @@ ALTER TABLE workflow.notification
   DROP COLUMN spread_at,
   ADD COLUMN channel text NOT NULL DEFAULT 'in_app',
   ADD CONSTRAINT notification_workflow_id_step_key UNIQUE (workflow_id, step);
-DROP INDEX IF EXISTS workflow.notification_staff;
+DROP INDEX workflow.notification_staff;
+DROP INDEX workflow.notification_duty;
 COMMENT ON COLUMN workflow.notification.recipient IS NULL;
 """
 
