@@ -78,8 +78,9 @@ def assign(caller: Keeper, facility: Facility, duty: Name, username: Username, c
         _of_staff(caller, connection, username)
         reason = caller.allow(Resource(facility)).reason
         contacts.assign(connection, wanted, username)
+        found = _holders(connection, wanted)
         caller.note_in(connection, reason, [], f"duty {facility}/{duty}/{code} to {username}")
-        return _holders(connection, wanted)
+    return found
 
 
 @router.delete("/duties/{facility}/{duty}/{username}", summary="Take a duty from an account")
@@ -90,8 +91,9 @@ def relieve(caller: Keeper, facility: Facility, duty: Name, username: Username, 
     with caller.parts.engine.begin() as connection:
         if not contacts.relieve(connection, wanted, username):
             raise not_found("duty of that account")
+        found = _holders(connection, wanted)
         caller.note_in(connection, reason, [], f"duty {facility}/{duty}/{code} from {username}")
-        return _holders(connection, wanted)
+    return found
 
 
 def _of_staff(caller: Caller, connection: sa.Connection, username: str) -> str:
