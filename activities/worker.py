@@ -21,9 +21,11 @@ from activities.dispatch import Dispatcher
 from activities.starts import TASK_QUEUE, deliveries
 from bus import heartbeat
 from bus.fulltext.worker import indexing
+from bus.notifying.running import notifying
 from bus.tending import tending
 from consortium.errors import RetryableError
 from runtime.contents import opened_store
+from runtime.notified import notified
 from runtime.settings import Settings
 from runtime.tended import tended
 from workflows.critical_value.workflow import CriticalValue
@@ -72,7 +74,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     beating = asyncio.create_task(heartbeat.beat(settings.database_url, "worker", lambda: state))
     database = engine(settings.database_url)
     try:
-        with tending(tended(settings)), indexing(settings.database_url, opened_store(settings)):
+        with (
+            tending(tended(settings)),
+            indexing(settings.database_url, opened_store(settings)),
+            notifying(notified(settings)),
+        ):
             client = await _unless(stop, ready(settings))
             if client is not None:
                 await _work(settings, client, database, state, stop)

@@ -7,7 +7,7 @@ from adapters.files import settings as files
 from adapters.tables import settings as tables
 from bus.campuses import lint as campuses
 from bus.ihe import affinity
-from bus.rules import calendars, recognition
+from bus.rules import calendars, notifications, recognition
 from bus.rules.lint import Check
 from runtime.settings import Settings
 
@@ -15,4 +15,4 @@ from runtime.settings import Settings
 def checks(settings: Settings) -> tuple[Check, ...]:
     """Return the checks, the same for the command and for the API."""
     others = (campuses.mistakes, files.mistakes, tables.mistakes, affinity.mistakes, recognition.mistakes)
-    return (*others, calendars.mistakes, own_doors.check(settings))
+    return (*others, calendars.mistakes, notifications.mistakes, own_doors.check(settings))

@@ -16,6 +16,7 @@ from adapters.ihe.counts import Counts
 from adapters.ihe.sources import Sources
 from bus.fhir.shapes import LOCAL
 from bus.forms import CurrentRules
+from bus.notifying.current import CurrentBook
 from bus.rules.versions.destinations import CurrentDestinations
 from bus.rules.versions.shelf import Shelf
 from bus.rules.versions.systems import CurrentSystems
@@ -60,6 +61,11 @@ class Platform:
     def destinations(self) -> CurrentDestinations:
         """Other systems, as the deployed rules describe them."""
         return CurrentDestinations(self.settings.rules_dir)
+
+    @cached_property
+    def notifications(self) -> CurrentBook:
+        """The templates of notifications, as the deployed rules have them."""
+        return CurrentBook(self.settings.rules_dir)
 
     @cached_property
     def systems(self) -> CurrentSystems:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from bus.delivery import figures
 from bus.delivery.figures import Figures
+from bus.notifying import figures as notifying
 
 RECENT = 1000
 """Messages over which the latency is told."""
@@ -128,6 +129,7 @@ class Gauges:
     outbox: Sequence[tuple[str, int, float]]
     """Destination, events not delivered, seconds that the oldest waits."""
     delivery: Figures
+    notifications: notifying.Figures
 
 
 def read(connection: sa.Connection) -> Gauges:
@@ -145,6 +147,7 @@ def read(connection: sa.Connection) -> Gauges:
         latency=list(zip(QUANTILES, quantiles or (), strict=False)),
         outbox=_rows(connection, OUTBOX),
         delivery=figures.read(connection),
+        notifications=notifying.read(connection),
     )
 
 

@@ -27,6 +27,7 @@ from bus.alerts.conditions import Limits
 from bus.delivery import figures
 from bus.master_data import standing
 from bus.repeating import repeating
+from bus.notifying import figures as notifying
 from bus.replay import run
 from bus.retention import run as retention
 from bus.retention.decide import Keep
@@ -109,6 +110,8 @@ class Watch:
             destinations=figures.standings(connection),
             subscribers=standing.unhanded(connection),
             store_away=gauges.store_away(connection),
+            notifications_stuck=notifying.stuck(connection),
+            notifications_late=notifying.late(connection),
             documents_used=_used_there(self._tended.documents),
         )
 

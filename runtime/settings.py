@@ -30,7 +30,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from runtime import documents, gateway, mllp
+from runtime import documents, gateway, mllp, notifications
 from runtime.campuses import Campus, Roster
 from runtime.pix import PixSettings
 from runtime.pix import check as check_pix
@@ -216,6 +216,11 @@ class Settings(BaseSettings):
         ge=0,
         description="parked and ambiguous deliveries of a destination: so many are too many",
     )
+    alert_notifications: float = Field(
+        default=1.0,
+        ge=0,
+        description="notifications of a channel that wait for a person: so many are too many",
+    )
     alert_breakers: bool = Field(
         default=True, description="whether a destination whose breaker is open raises an alert"
     )
@@ -246,6 +251,19 @@ class Settings(BaseSettings):
         description="where texts are handed over: https://…, or file:///path to see them instead of sending",
     )
     sms_token: str = Field(default="", repr=False, description="bearer token for the SMS gateway")
+    sms_shape: notifications.SmsShape = Field(
+        default=notifications.SmsShape(),
+        description="what the gateway wants and answers: see runtime/notifications.py",
+    )
+    sms_secret: str = Field(default="", repr=False, description="signs requests, where sms_shape says what")
+    # Notifications of workflows; SMS and e-mail as above.
+    notification_mail: notifications.MailHabits = Field(
+        default=notifications.MailHabits(), description="e-mail: see runtime/notifications.py"
+    )
+    wechat: notifications.WeChatAccount = Field(
+        default=notifications.WeChatAccount(), description="template messages: see runtime/notifications.py"
+    )
+    wechat_secret: str = Field(default="", repr=False, description="AppSecret of the official account")
     # Traces.
     otlp_endpoint: str = Field(
         default="",

@@ -11,6 +11,7 @@ from bus.delivery.figures import Standing
 from bus.gateways import Gateway
 from bus.gauges import StoreAway, Unmapped
 from bus.master_data.standing import Unhanded
+from bus.notifying.figures import Stuck
 
 EASED = 0.8
 """An alert is cleared at this share of its threshold, so that it does not come and go around it."""
@@ -42,6 +43,8 @@ class Limits:
     """
     stuck: float = 1.0
     """Deliveries of a destination that wait for a person: this many are too many."""
+    notifications: float = 1.0
+    """Notifications of a channel that wait for a person: this many are too many."""
     breakers: bool = True
     """Whether an open breaker is told."""
     store_seconds: float = 30.0
@@ -72,6 +75,9 @@ class State:
     subscribers: Sequence[Unhanded] = ()
     """Of master data, whose changes wait and are not queued."""
     store_away: StoreAway | None = None
+    notifications_stuck: Sequence[Stuck] = ()
+    notifications_late: Sequence[tuple[str, float]] = ()
+    """Channel, seconds that the oldest has been due."""
     documents_used: float | None = None
     """Share of the disk of the documents' folder, where that is not the home's."""
 
@@ -117,7 +123,7 @@ def readings(state: State, limits: Limits) -> list[Reading]:
     """Return a reading of everything that is watched."""
     watched = (
         *(_queue, _errors, _silence, _unmapped, _processes, _gateways),
-        *(_destinations, _subscribers, _store, _disk),
+        *(_destinations, _subscribers, _notifications, _store, _disk),
     )
     return [reading for watch in watched for reading in watch(state, limits) if reading.threshold > 0]
 
@@ -202,6 +208,23 @@ def _subscribers(state: State, limits: Limits) -> Iterator[Reading]:
             f" {one.destination}; ./yilian master subscribers says why"
         )
         yield Reading("subscriber_age", one.name, one.seconds, limits.destination_seconds, detail)
+
+
+def _notifications(state: State, limits: Limits) -> Iterator[Reading]:
+    for one in state.notifications_stuck:
+        detail = (
+            f"{one.stuck} notifications wait for a person, {one.ambiguous} of them may have arrived;"
+            " see /api/v1/notifications/dispatches"
+        )
+        yield Reading(
+            "notification_stuck", one.channel, one.stuck, limits.notifications, detail, inclusive=True
+        )
+    for channel, seconds in state.notifications_late:
+        detail = (
+            f"the oldest is due for {seconds:.0f} s; is the channel set (docs/notifications.md), and the"
+            " template deployed?"
+        )
+        yield Reading("notification_age", channel, seconds, limits.destination_seconds, detail)
 
 
 def _store(state: State, limits: Limits) -> Iterator[Reading]:

@@ -13,6 +13,7 @@ from bus.delivery.figures import Standing
 from bus.gateways import Gateway
 from bus.gauges import StoreAway, Unmapped
 from bus.master_data.standing import Unhanded
+from bus.notifying.figures import Stuck
 
 
 def gateway(silent: float = 3.0, spooled: int = 0, oldest: float = 0.0) -> Gateway:
@@ -32,6 +33,7 @@ WELL = State(
     destinations=[Standing("ward-b", oldest=3.0, open=False), Standing("old", mode=Mode.PAUSED)],
     subscribers=[Unhanded("his", "main-his", 9.0)],
     store_away=StoreAway(3.0, "full"),
+    notifications_late=[("sms", 30.0)],
     documents_used=0.5,
 )
 LIMITS = Limits(processes=("relay",), silence_of={"HY": 0})
@@ -65,6 +67,8 @@ def test_a_bus_that_is_well_raises_nothing() -> None:
         (replace(WELL, store_away=StoreAway(31.0, "full")), ("documents_store", "")),
         (replace(WELL, destinations=[Standing("ward-b", oldest=601.0)]), ("destination_age", "ward-b")),
         (replace(WELL, destinations=[Standing("ward-b", stuck=1)]), ("destination_stuck", "ward-b")),
+        (replace(WELL, notifications_stuck=[Stuck("sms", 1, 1)]), ("notification_stuck", "sms")),
+        (replace(WELL, notifications_late=[("sms", 601.0)]), ("notification_age", "sms")),
         (replace(WELL, destinations=[Standing("ward-b", open=True)]), ("destination_breaker", "ward-b")),
         (replace(WELL, subscribers=[Unhanded("his", "main-his", 601.0)]), ("subscriber_age", "his")),
     ],

@@ -65,6 +65,19 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.ABSENCE_RECORD: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
     Action.CALENDAR_CONFIRM: {("coordinator", "campus", "treatment")},
     Action.CALENDAR_MANAGE: {("coordinator", "campus", "treatment")},
+    Action.NOTIFICATION_READ: {
+        (role.value, "campus", purpose)
+        for role in set(Role) - {Role.PATIENT, Role.SYSTEM}
+        for purpose in ("treatment", "operations", "administration")
+    }
+    | {("patient", "self", "own")},
+    Action.CONTACT_WRITE: {("admin", where, "administration") for where in ("campus", "group")},
+    Action.DISPATCH_READ: {
+        (role, where, "operations") for role in ("admin", "engineer", "ops") for where in ("campus", "group")
+    },
+    Action.DISPATCH_DECIDE: {
+        (role, where, "operations") for role in ("engineer", "ops") for where in ("campus", "group")
+    },
     Action.RULES_READ: {(role, "shared", "operations") for role in ("engineer", "ops")},
     Action.RULES_DEPLOY: {("engineer", "campus", "operations")},
     Action.RULES_BACKTEST: {("engineer", "campus", "operations")},
