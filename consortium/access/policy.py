@@ -83,6 +83,20 @@ TABLE = (
         "doctors acknowledge the critical values of their campus",
     ),
     Line(
+        CLINICIANS,
+        frozenset({Action.REFERRAL_READ, Action.REFERRAL_WRITE, Action.REFERRAL_STEP}),
+        frozenset({Relation.CAMPUS}),
+        frozenset({Purpose.TREATMENT}),
+        "clinicians of the hospitals that send or receive a referral work on it",
+    ),
+    Line(
+        frozenset({Role.PATIENT}),
+        frozenset({Action.REFERRAL_READ, Action.REFERRAL_STEP}),
+        frozenset({Relation.SELF}),
+        frozenset({Purpose.OWN}),
+        "patients follow their own referral, and confirm or decline its time",
+    ),
+    Line(
         frozenset({Role.ENGINEER, Role.OPS, Role.ADMIN}),
         frozenset({Action.MESSAGE_READ}),
         frozenset({Relation.CAMPUS, Relation.GROUP, Relation.SHARED}),

@@ -56,6 +56,11 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.ALERT_ACKNOWLEDGE: {(role, "shared", "operations") for role in ("engineer", "ops")},
     Action.CRITICAL_VALUE_READ: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
     Action.CRITICAL_VALUE_ACKNOWLEDGE: {("doctor", "campus", "treatment")},
+    Action.REFERRAL_READ: {("doctor", "campus", "treatment"), ("coordinator", "campus", "treatment")}
+    | {("patient", "self", "own")},
+    Action.REFERRAL_WRITE: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
+    Action.REFERRAL_STEP: {("doctor", "campus", "treatment"), ("coordinator", "campus", "treatment")}
+    | {("patient", "self", "own")},
     Action.RULES_READ: {(role, "shared", "operations") for role in ("engineer", "ops")},
     Action.RULES_DEPLOY: {("engineer", "campus", "operations")},
     Action.RULES_BACKTEST: {("engineer", "campus", "operations")},
