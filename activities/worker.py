@@ -18,15 +18,18 @@ from activities.client import connect
 from activities.critical_values import CriticalValues
 from activities.database import engine
 from activities.dispatch import Dispatcher
+from activities.referrals import Referrals
 from activities.starts import TASK_QUEUE, deliveries
 from bus import heartbeat
 from bus.fulltext.worker import indexing
 from bus.tending import tending
 from consortium.errors import RetryableError
+from consortium.referral.deadlines import PlainCalendar
 from runtime.contents import opened_store
 from runtime.settings import Settings
 from runtime.tended import tended
 from workflows.critical_value.workflow import CriticalValue
+from workflows.referral.workflow import Referral
 
 log = structlog.get_logger("activities.worker")
 
@@ -40,11 +43,12 @@ PROBE = 5.0
 def worker(client: Client, database: Engine, threads: ThreadPoolExecutor) -> Worker:
     """Return the worker with every workflow and activity of the platform."""
     critical_values = CriticalValues(database)
+    referrals = Referrals(database, PlainCalendar())
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[CriticalValue],
-        activities=[*critical_values.activities],
+        workflows=[CriticalValue, Referral],
+        activities=[*critical_values.activities, *referrals.activities],
         activity_executor=threads,
         max_concurrent_activities=THREADS,
         graceful_shutdown_timeout=GRACE,

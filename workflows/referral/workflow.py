@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
+from math import ceil
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -26,6 +28,8 @@ with workflow.unsafe.imports_passed_through():
         Take,
     )
 
+REOPENING = timedelta(minutes=1)
+
 
 @workflow.defn(name="referral")
 class Referral:
@@ -45,6 +49,8 @@ class Referral:
     async def run(self, start: Start) -> Closing:
         """Wait for people; remind, escalate and lapse when they let a deadline pass."""
         self._show()
+        if start.stand.standing.final:
+            await self._reopened(start.stand.number)
         while not self._over:
             await self._something_happens()
             await self._note_arrivals()
@@ -65,7 +71,9 @@ class Referral:
 
     @take.validator
     def _may_take(self, request: Take) -> None:
-        self._refuse(request)
+        """Refuse at once, without a trace; while a step is under way, the handler decides after it."""
+        if not self._step.locked():
+            self._refuse(request)
 
     @workflow.signal
     def arrived(self, event: Arrived) -> None:
@@ -99,10 +107,16 @@ class Referral:
         update = workflow.current_update_info()
         return update.id if update else str(workflow.uuid4())
 
+    async def _reopened(self, number: int) -> None:
+        """Give whoever started a referral again that was over the time to reopen it."""
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._stand.number != number, timeout=REOPENING)
+
     async def _something_happens(self) -> None:
         """Wait until a step was taken, the patient came, or a moment of the deadline is there."""
         moment, number = self._moment(), self._stand.number
-        left = max(0.0, (moment - workflow.now()).total_seconds()) if moment else None
+        # Whole seconds: a server counts in milliseconds, and a timer that ends too soon would be set again.
+        left = max(0, ceil((moment - workflow.now()).total_seconds())) if moment else None
         try:
             await workflow.wait_condition(
                 lambda: self._over or bool(self._arrivals) or self._stand.number != number,
