@@ -54,6 +54,8 @@ class Failure:
     detail: str
     errors: Sequence[FieldError] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Members of a problem of this type (RFC 9457, 3.2)."""
 
 
 class FailureError(HTTPException):
@@ -92,6 +94,7 @@ def _problem(request: Request, failure: Failure) -> dict[str, Any]:
         "detail": failure.detail,
         "instance": f"urn:yilian:request:{_id(request)}",
         "request_id": _id(request),
+        **failure.more,
     }
     if failure.errors:
         body["errors"] = [{"field": error.field, "message": error.message} for error in failure.errors]
