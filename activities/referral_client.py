@@ -57,7 +57,7 @@ async def taken(client: Client, start: Start, take: Take, idempotency_key: str) 
             rpc_timeout=PATIENCE,
         )
     except WorkflowUpdateFailedError as failed:
-        raise _refused(start.referral_id, failed.cause) from failed
+        raise refused(start.referral_id, failed.cause) from failed
     except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError) as late:
         raise RetryableError(
             f"referral {start.referral_id}: no answer in {PATIENCE.total_seconds():.0f} s; ask again with the"
@@ -68,7 +68,8 @@ async def taken(client: Client, start: Start, take: Take, idempotency_key: str) 
     return stand
 
 
-def _refused(referral_id: UUID, cause: BaseException) -> ConflictError:
+def refused(referral_id: UUID, cause: BaseException) -> ConflictError:
+    """Return the error that an update failed with, as callers know it."""
     if not isinstance(cause, ApplicationError):
         return ConflictError(f"referral {referral_id}: the workflow refused it")
     if cause.type != "Refused":
