@@ -10,10 +10,12 @@ from sqlalchemy import Connection
 
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError
-from api.v1.referral_shapes import Attached, ChangedForm, ConsentGiven, Message, Written
+from api.v1.referral_shapes import Attached, ChangedForm, ConsentGiven, Criterion, Message, Written
 from api.v1.referrals import Key, found, named
 from consortium.access.model import Action
-from consortium.referral import applying
+from consortium.referral import applying, capabilities
+from consortium.referral.criteria import Checked, Question, check
+from consortium.referral.form import Form
 from consortium.referral.model import Party, Side
 
 router = APIRouter(prefix="/referrals", tags=["referrals"])
@@ -28,6 +30,24 @@ def change_form(caller: Writer, id: UUID, body: ChangedForm) -> None:  # noqa: A
         persons = _as_sender(caller, connection, id)
         applying.change_form(connection, id, body.version, body.form, body.criteria, caller.parts.now())
         caller.note_in(connection, "referral form changed", persons)
+
+
+@router.get("/{id}/criteria", summary="Check the criteria of referral")
+def criteria(caller: Reader, id: UUID) -> list[Criterion]:  # noqa: A002 - the path's name of it
+    """Return the four of the direction against the form and what both hospitals can do, with the reason; it
+    advises, and the doctors decide.
+    """
+    known = capabilities.load(caller.parts.settings.rules_dir)
+    with caller.parts.statements.connect() as connection:
+        row, _ = found(caller, connection, id)
+    question = Question(
+        form=Form.model_validate(row["form"]),
+        urgency=row["urgency"],
+        sending=known.get(row["sending_facility"]),
+        receiving=known.get(row["receiving_facility"]),
+    )
+    caller.note("criteria checked", [row["person_id"]] if row["person_id"] else [])
+    return [_criterion(one, row["criteria"]) for one in check(row["direction"], question)]
 
 
 @router.post("/{id}/consent", status_code=204, summary="Record the patient's consent, or its end")
@@ -85,6 +105,18 @@ def write(
         applying.write_message(connection, id, message_id, party, user, body.body, now)
         caller.note_in(connection, "message written", [row["person_id"]] if row["person_id"] else [])
     return Message(id=message_id, party=party, username=user, body=body.body, at=now)
+
+
+def _criterion(one: Checked, claimed: list[str]) -> Criterion:
+    return Criterion(
+        code=one.code,
+        title=one.title.en,
+        title_zh=one.title.zh,
+        claimed=one.code in claimed,
+        verdict=one.verdict,
+        reason=one.why.en,
+        reason_zh=one.why.zh,
+    )
 
 
 def _as_sender(caller: Caller, connection: Connection, id_: UUID) -> list[UUID]:

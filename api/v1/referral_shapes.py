@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from consortium.referral.form import Form
 from consortium.referral.model import Direction, Party, State, Step, Urgency
 
-Criterion = Literal[
+CriterionCode = Literal[
     "critical",
     "mass_casualty",
     "beyond_scope",
@@ -56,7 +56,7 @@ class Begin(Asked):
         default=None, description="outpatient or inpatient number of one's own hospital"
     )
     parent: UUID | None = Field(default=None, description="the referral that this one goes on from")
-    criteria: Annotated[list[Criterion], Field(max_length=4)] = []
+    criteria: Annotated[list[CriterionCode], Field(max_length=4)] = []
     documents: Annotated[list[UUID], Field(max_length=100)] = []
     form: Form = Form()
 
@@ -71,7 +71,7 @@ class ChangedForm(Asked):
 
     version: int = Field(description="the one that was read; another by now is refused")
     form: Form
-    criteria: Annotated[list[Criterion], Field(max_length=4)]
+    criteria: Annotated[list[CriterionCode], Field(max_length=4)]
 
 
 class ConsentGiven(Asked):
@@ -170,6 +170,18 @@ class Referrals(BaseModel):
     next: str | None = Field(description="give it as `after` for the next page; null at the end")
 
 
+class Criterion(BaseModel):
+    """One criterion of referral (转诊指征), checked."""
+
+    code: CriterionCode
+    title: str
+    title_zh: str
+    claimed: bool = Field(description="whether the sender gives it as the reason")
+    verdict: Literal["met", "not_met", "not_told"]
+    reason: str = Field(examples=["lacking at the sender: pci; it is at the receiver"])
+    reason_zh: str = Field(examples=["转出医院缺乏：pci；接收医院具备"])
+
+
 class Worklist(BaseModel):
     """One list: what waits for the caller's role in one state."""
 
@@ -203,7 +215,7 @@ class Message(BaseModel):
     at: datetime
 
 
-def _fitting(criteria: list[Criterion], direction: Direction) -> None:
+def _fitting(criteria: list[CriterionCode], direction: Direction) -> None:
     strangers = [one for one in criteria if (one in UPWARD) != (direction == "up")]
     if strangers:
         raise ValueError(f"not criteria of a referral {direction}: {', '.join(strangers)}")

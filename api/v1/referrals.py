@@ -15,7 +15,7 @@ from api.caller import Caller, gate
 from api.failures import Failure, FailureError
 from api.v1.referral_shapes import Begin, Document, Referrals, Shown, Summary, Taken, Worklist
 from consortium.access.model import GROUP, Action, Resource, Role
-from consortium.referral import applying, listing, store
+from consortium.referral import applying, capabilities, listing, store
 from consortium.referral.applying import Application
 from consortium.referral.decide import open_steps
 from consortium.referral.filling import Filled, fill
@@ -77,6 +77,7 @@ def begin(caller: Writer, body: Begin, idempotency_key: Key) -> Shown:
             form=_merged(filled.form, body.form),
             criteria=tuple(body.criteria),
             documents=(*filled.documents, *body.documents),
+            approval_needed=_demands_approval(caller, facility),
             created_by=caller.user.username,
         )
         begun = applying.begin(connection, application, now, caller.parts.calendar)
@@ -136,6 +137,11 @@ def show(caller: Reader, id: UUID) -> Shown:  # noqa: A002 - the path's name of 
         shown = _shown(connection, row, party)
     caller.note("referral shown", _persons([row]))
     return shown
+
+
+def _demands_approval(caller: Caller, facility: str) -> bool:
+    known = capabilities.load(caller.parts.settings.rules_dir).get(facility)
+    return known is not None and known.approval
 
 
 def _elsewhere(sending: str, receiving: str) -> None:

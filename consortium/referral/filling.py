@@ -82,6 +82,7 @@ def form_of(chart: Chart) -> Form:
         allergies=tuple(_unique(_named(row, "item") for row in active)),
         history=_joined(_named(row, "") for row in chart.history),
         preliminary_diagnosis=_joined(_named(row, "") for row in chart.diagnoses),
+        diagnosis_codes=tuple(_unique(row["code"] or "" for row in chart.diagnoses)),
         treatment=_joined(_named(row, "item") for row in treated),
         key_results=(*map(_value, key[:MOST]), *map(_conclusion, exams)),
         provenance={

@@ -53,9 +53,17 @@ class Form(Part):
     allergies: tuple[Short, ...] = ()
     history: Text = ""
     preliminary_diagnosis: Text = ""
+    diagnosis_codes: tuple[Short, ...] = ()
+    """ICD-10."""
     treatment: Text = ""
     key_results: Annotated[tuple[KeyResult, ...], Field(max_length=200)] = ()
     reason: Text = ""
+    subject: Short = ""
+    """Clinical subject that the patient needs (诊疗科目), a code of the national list."""
+    requires: tuple[Short, ...] = ()
+    """Equipment and techniques that the patient needs, by the codes of capabilities.yaml."""
+    casualties: Annotated[int, Field(ge=1)] | None = None
+    """How many came at once."""
     discharge_summary: Text = ""
     rehabilitation_plan: Text = ""
     provenance: dict[str, tuple[Source, ...]] = {}

@@ -1,4 +1,4 @@
-"""A referral from its draft over Temporal to its close and reopening, with real servers and a killed worker."""
+"""A referral over Temporal from draft to close and reopening, with real servers and a killed worker."""
 
 from __future__ import annotations
 
