@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities import attributes
+from activities.arrivals import watch_arrivals
 from activities.client import connect
 from activities.critical_values import CriticalValues
 from activities.database import engine
@@ -95,6 +96,7 @@ async def _work(
             tasks = [
                 asyncio.create_task(dispatcher.run()),
                 asyncio.create_task(_probe(client, dispatcher, state)),
+                asyncio.create_task(watch_arrivals(database)),
             ]
             stopping = asyncio.create_task(stop.wait())
             done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)

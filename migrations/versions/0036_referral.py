@@ -68,6 +68,8 @@ CREATE TABLE referral.referral (
 CREATE INDEX referral_owed ON referral.referral (owner_facility, owner, deadline_at) WHERE owner IS NOT NULL;
 CREATE INDEX referral_sent ON referral.referral (sending_facility, changed_at DESC);
 CREATE INDEX referral_received ON referral.referral (receiving_facility, changed_at DESC);
+CREATE INDEX referral_to_come ON referral.referral (patient_id)
+  WHERE state IN ('accepted', 'awaiting_slot', 'booked', 'rescheduled', 'no_show', 'cancel_requested');
 CREATE INDEX referral_patient ON referral.referral (patient_id);
 CREATE INDEX referral_parent ON referral.referral (parent_id) WHERE parent_id IS NOT NULL;
 
