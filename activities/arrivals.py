@@ -1,4 +1,4 @@
-"""Arrivals: a visit at the receiving hospital, as its ADT message recorded it, told to the referral's workflow.
+"""Arrivals: a visit at the receiving hospital, as its ADT message recorded it, told to the workflow.
 
 State is compared, not messages followed: whatever was recorded while this did not run is found when it does.
 """
@@ -20,7 +20,8 @@ PAUSE = 5.0
 # accepted, where both are known: a visit for another reason is none.
 _TELL = text(
     "INSERT INTO bus.outbox (destination, dedupe_key, payload)"
-    " SELECT 'workflow', 'referral-arrived:' || r.id || ':' || e.id, jsonb_build_object('encounter', e.number)"
+    " SELECT 'workflow', 'referral-arrived:' || r.id || ':' || e.id,"
+    " jsonb_build_object('encounter', e.number)"
     " FROM referral.referral r"
     " JOIN identity.link s ON s.source_patient_id = r.patient_id"
     " JOIN identity.link l ON l.person_id = s.person_id"

@@ -68,16 +68,18 @@ def _may(standing: Standing, line: Line, party: Party) -> bool:
 
 
 def _after(standing: Standing, line: Line, party: Party) -> Standing:
-    if line.to == "stays":
-        return standing
-    if line.to == "back":
-        assert standing.resume is not None  # noqa: S101 - request_cancel, the only way in, has set it
-        return Standing(standing.resume)
+    if not isinstance(line.to, State):
+        return standing if line.to == "stays" else _back(standing)
     place = Place(line.to, line.owner, line.deadline)
     if line.to is State.CANCEL_REQUESTED:
         side = Side.RECEIVING if party.side is Side.RECEIVING else Side.SENDING
         return Standing(place, standing.place, side)
     return Standing(place)
+
+
+def _back(standing: Standing) -> Standing:
+    assert standing.resume is not None  # noqa: S101 - request_cancel, the only way in, has set it
+    return Standing(standing.resume)
 
 
 def _not_from_here(standing: Standing, step: Step) -> Refusal:

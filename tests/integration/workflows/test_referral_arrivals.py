@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from consortium.referral.details import Details
 from consortium.referral.model import Party, Step
 from tests.integration.consortium.referral.applications import NOW, Case
 
+BORN = date(1949, 12, 31)
 ID_CARD = "11010519491231002X"
 
 
@@ -31,7 +32,7 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 def visit(engine: sa.Engine, facility: str, number: str, message: int, **said: Any) -> int:
     """Record a visit as an ADT message says it; returns the source patient's id."""
-    patient = Patient(number=f"P-{facility}", name="王珅", sex="male", id_card=ID_CARD)
+    patient = Patient(number=f"P-{facility}", name="王珅", sex="male", birth_date=BORN, id_card=ID_CARD)
     facts: dict[str, Any] = {
         "class_": "inpatient",
         "status": "arrived",
