@@ -62,7 +62,7 @@ async def take(
         Header(
             min_length=1,
             max_length=100,
-            description="the same again gives the first answer; without it, by user, step and number",
+            description="the same again takes it once; without it, by user, step and number",
         ),
     ] = None,
 ) -> Standing:

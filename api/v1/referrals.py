@@ -97,11 +97,12 @@ def list_referrals(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Referrals:
-    """Return the newest first. Each patient shown is audited."""
-    facility = caller.user.organisation
-    decision = caller.allow(Resource(organisation=facility))
+    """Return the newest first, to a patient their own. Each patient shown is audited."""
+    user = caller.user
+    decision = caller.allow(Resource(organisation=user.organisation, person_id=user.person_id))
+    whose = user.person_id or user.organisation
     with caller.parts.statements.connect() as connection:
-        page = listing.referrals(connection, facility, state or (), limit, after)
+        page = listing.referrals(connection, whose, state or (), limit, after)
     caller.note(decision.reason, _persons(page.rows))
     return Referrals(items=[_summary(row) for row in page.rows], next=page.after)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -45,15 +46,17 @@ def counts(connection: sa.Connection, facility: str, parties: Sequence[Party]) -
 
 
 def referrals(
-    connection: sa.Connection, facility: str, states: Sequence[State], limit: int, after: str | None
+    connection: sa.Connection,
+    whose: str | UUID,
+    states: Sequence[State],
+    limit: int,
+    after: str | None,
 ) -> Page:
-    """Return what a hospital sent and received, the newest first.
+    """Return what a hospital sent and received, or those of a golden person, the newest first.
 
     Raises BadCursorError.
     """
-    mine: list[sa.ColumnElement[bool]] = [
-        sa.or_(_C.sending_facility == facility, _C.receiving_facility == facility)
-    ]
+    mine = [_of(whose)]
     if states:
         mine.append(_C.state.in_([state.value for state in states]))
     if after is not None:
@@ -64,3 +67,9 @@ def referrals(
     kept = rows[:limit]
     more = len(rows) > limit and bool(kept)
     return Page(kept, cursor(kept[-1]["created_at"], kept[-1]["id"]) if more else None)
+
+
+def _of(whose: str | UUID) -> sa.ColumnElement[bool]:
+    if isinstance(whose, UUID):
+        return store.LINK.c.person_id == whose
+    return sa.or_(_C.sending_facility == whose, _C.receiving_facility == whose)

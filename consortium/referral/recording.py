@@ -20,7 +20,7 @@ from consortium.referral.decide import Move, Refusal, decide, open_steps
 from consortium.referral.details import Details
 from consortium.referral.errors import StepRefusedError
 from consortium.referral.form import Form, missing
-from consortium.referral.model import Need, Party, Side, Standing, Step, Words
+from consortium.referral.model import Kind, Need, Party, Side, Standing, Step, Words
 from consortium.referral.notices import Tell, audience, facility_of, notices
 from consortium.referral.store import Row
 from consortium.referral.words import PARTIES
@@ -71,10 +71,15 @@ def record(connection: sa.Connection, order: Order, calendar: Calendar, tell: Te
 
 
 def remind(connection: sa.Connection, referral_id: UUID, number: int, tell: Tell) -> Recorded:
-    """Remind whoever owes the next step, unless it was taken since. Raises UnknownReferralError."""
+    """Remind whoever owes the next step, and a patient of the booked time, unless a step was taken since.
+
+    Raises UnknownReferralError.
+    """
     row = store.lock(connection, referral_id)
     if row["number"] == number and row["owner"]:
-        for notice in notices(row, number, "remind", (Party(row["owner"]),), row["escalation_level"]):
+        booked = row["deadline_kind"] == Kind.ATTENDANCE
+        parties = (Party(row["owner"]), *([Party.PATIENT] if booked else []))
+        for notice in notices(row, number, "remind", parties, row["escalation_level"]):
             tell(connection, notice)
     return recorded(row)
 

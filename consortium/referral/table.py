@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from consortium.referral.model import Kind, Need, Party, Side, State, Step
+from consortium.referral.model import OPEN, Kind, Need, Party, Side, State, Step
 
 To = State | Literal["stays", "back"]
 """`stays`: the state does not change; `back`: to where it stood before the cancellation was asked for."""
@@ -62,16 +62,6 @@ EXPIRING = (
     State.ACCEPTED,
     State.AWAITING_SLOT,
     State.NO_SHOW,
-)
-ALL_OPEN = (
-    *EXPIRING,
-    State.BOOKED,
-    State.RESCHEDULED,
-    State.ARRIVED,
-    State.IN_CARE,
-    State.INTERIM_REPORTED,
-    State.OUTCOME_RETURNED,
-    State.CANCEL_REQUESTED,
 )
 CARE = (State.IN_CARE, State.INTERIM_REPORTED)
 APPLICATION = frozenset({Need.FORM, Need.CRITERION, Need.CONSENT, Need.APPROVAL})
@@ -221,12 +211,12 @@ TABLE: tuple[Line, ...] = (
     Line((State.EXPIRED,), Step.REOPEN, State.DRAFT, SENDERS, NOTE, _SD, Kind.DRAFT),
     Line((State.CLOSED,), Step.REOPEN, State.IN_CARE, SENDERS | RECEIVERS, NOTE, _RD, Kind.REPORT),
     Line(
-        ALL_OPEN,
+        OPEN,
         Step.DELEGATE,
         "stays",
         SENDERS | RECEIVERS,
         frozenset({Need.DELEGATE}),
         owners_side=True,
     ),
-    Line(ALL_OPEN, Step.ESCALATE, "stays", SYSTEM),
+    Line(OPEN, Step.ESCALATE, "stays", SYSTEM),
 )

@@ -214,6 +214,26 @@ async def test_both_sides_write_to_each_other_and_the_patient_does_not_read_it(u
     assert (await users.ask("patient.demo", "GET", path)).status_code == 403
 
 
+async def test_patients_see_their_own(users: Users) -> None:
+    await users.begin()
+    page = (await users.ask("patient.demo", "GET", "")).json()
+    assert [item["id"] for item in page["items"]] == [users.id]
+    assert (await users.ask("patient.demo", "GET", f"/{users.id}")).status_code == 200
+
+
+async def test_the_criteria_are_checked_against_what_both_hospitals_can_do(users: Users) -> None:
+    await users.begin(form={"reason": "需急诊介入", "requires": ["pci"]})
+    checked = (await users.ask("coordinator.main", "GET", f"/{users.id}/criteria")).json()
+    by_code = {one["code"]: (one["verdict"], one["claimed"]) for one in checked}
+    assert by_code == {
+        "critical": ("met", False),
+        "mass_casualty": ("not_told", False),
+        "beyond_scope": ("not_told", False),
+        "lacking_technique": ("met", True),
+    }
+    assert "接收医院具备" in checked[3]["reason_zh"]
+
+
 async def test_the_form_is_changed_by_the_sender_alone_and_never_over_another_change(users: Users) -> None:
     begun = await users.begin()
     change = {"version": 1, "form": begun["form"] | {"history": "糖尿病十年"}, "criteria": ["critical"]}

@@ -140,6 +140,14 @@ def test_a_reminder_tells_the_owner_unless_the_step_was_taken(case: Case) -> Non
     ]
 
 
+def test_a_patient_is_reminded_of_the_booked_time(case: Case) -> None:
+    after = case.accepted().take(Step.BOOK, RC, SLOT)
+    assert after.remind_at == SLOT.slot_end - timedelta(days=1)  # type: ignore[operator]
+    case.told.clear()
+    recording.remind(case.connection, case.id, after.number, case.tell)
+    assert {notice.duty for notice in case.told} == {"receiving_coordinator", "patient"}
+
+
 ACCOUNT = sa.text(
     "INSERT INTO access.account (username, display_name, role, organisation, permissions, password_hash)"
     " VALUES (:username, :username, :role, :organisation, '{}', 'x')"
