@@ -69,6 +69,24 @@ class Begin(Asked):
 class ChangedForm(Asked):
     """The form as it is to be."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "version": 1,
+                    "criteria": ["critical"],
+                    "form": {
+                        "name": "王珅",
+                        "sex": "male",
+                        "birth_date": "1949-12-31",
+                        "preliminary_diagnosis": "急性前壁心肌梗死",
+                        "reason": "本院不能开展急诊冠脉介入治疗",
+                    },
+                }
+            ]
+        }
+    )
+
     version: int = Field(description="the one that was read; another by now is refused")
     form: Form
     criteria: Annotated[list[CriterionCode], Field(max_length=4)]
@@ -89,11 +107,17 @@ class ConsentGiven(Asked):
 class Attached(Asked):
     """Documents of the records, by reference."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"documents": ["0b0f7c1e-6f3c-4d7e-9a44-3f1d6a1c2b5e"]}]}
+    )
+
     documents: Annotated[list[UUID], Field(min_length=1, max_length=100)]
 
 
 class Written(Asked):
     """Something to say to the other side."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"body": "请安排周五前入院，谢谢"}]})
 
     body: Annotated[str, Field(min_length=1, max_length=4000)]
 

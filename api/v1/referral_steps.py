@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Body, Depends, Header
+from fastapi.openapi.models import Example
 from starlette.concurrency import run_in_threadpool
 
 from activities.referrals import stand
@@ -42,6 +43,18 @@ REFUSED = {
     },
 }
 
+EXAMPLES: dict[str, Example] = {
+    "accept": {"summary": "接收", "value": {"department": "0101", "bed": "3-12"}},
+    "book": {
+        "summary": "预约",
+        "value": {"slot_start": "2026-11-27T09:00:00+08:00", "slot_end": "2026-11-27T09:30:00+08:00"},
+    },
+    "return_for_info": {"summary": "退回补充", "value": {"note": "请补充冠脉造影报告"}},
+    "refer_onward": {"summary": "转荐他院", "value": {"hospital": "HP", "note": "本院无空床"}},
+    "return_outcome": {"summary": "回传结果", "value": {"note": "已行 PCI，恢复良好，建议双抗治疗一年"}},
+    "delegate": {"summary": "委派", "value": {"delegate": "coordinator.second"}},
+}
+
 
 @router.post(
     "/{id}/steps/{step}",
@@ -56,7 +69,7 @@ async def take(
     caller: Actor,
     id: UUID,  # noqa: A002 - the path's name of it
     step: Step,
-    body: Details | None = None,
+    body: Annotated[Details | None, Body(openapi_examples=EXAMPLES)] = None,
     idempotency_key: Annotated[
         str | None,
         Header(
