@@ -34,6 +34,7 @@ from api.v1 import (
     master_data,
     messages,
     recognition,
+    referral_figures,
     referral_papers,
     referral_steps,
     referrals,
@@ -128,6 +129,7 @@ def create_app(settings: Settings) -> FastAPI:
         systems,
         retention,
         critical_values,
+        referral_figures,  # before referrals, which would take that word for an id
         referrals,
         referral_papers,
         referral_steps,

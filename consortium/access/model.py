@@ -47,6 +47,8 @@ class Action(enum.StrEnum):
     """Applying: the form, consent, what is attached, and writing to the other side."""
     REFERRAL_STEP = "referral.step"
     """Taking a step; which one, the table of referrals says (consortium/referral/table.py)."""
+    REFERRAL_FIGURES_READ = "referral-figures.read"
+    """How many referrals come how far, and how long it takes: no patient."""
     PATIENT_READ = "patient.read"
     PATIENT_QUERY = "patient.query"
     """Asking who somebody is and which numbers they have elsewhere: PIX and PDQ in every form."""

@@ -97,6 +97,13 @@ TABLE = (
         "patients follow their own referral, and confirm or decline its time",
     ),
     Line(
+        frozenset({Role.COORDINATOR, Role.MANAGER}),
+        frozenset({Action.REFERRAL_FIGURES_READ}),
+        frozenset({Relation.CAMPUS, Relation.GROUP}),
+        frozenset({Purpose.TREATMENT, Purpose.OPERATIONS}),
+        "coordinators and managers see how the referrals of their hospital, or of all, fare",
+    ),
+    Line(
         frozenset({Role.ENGINEER, Role.OPS, Role.ADMIN}),
         frozenset({Action.MESSAGE_READ}),
         frozenset({Relation.CAMPUS, Relation.GROUP, Relation.SHARED}),

@@ -256,6 +256,27 @@ async def test_a_hospital_that_is_not_integrated_applies_by_form(users: Users) -
     assert (begun["person_id"], begun["missing"]) == (None, ["preliminary_diagnosis"])
 
 
+async def test_figures_are_for_coordinators_and_managers_of_their_hospital(users: Users) -> None:
+    await users.begin()
+    await users.consent()
+    for user, step, body in (
+        ("doctor.huangpu", "submit", None),
+        ("coordinator.main", "take", None),
+        ("coordinator.main", "accept", {"department": "0101"}),
+    ):
+        await users.step(user, step, body)
+    path = "/figures?since=2020-01-01T00:00:00Z&before=2100-01-01T00:00:00Z"
+    for user in ("coordinator.main", "manager.huangpu", "manager.group"):
+        found = (await users.ask(user, "GET", path)).json()
+        assert (found["begun"], found["acceptance"], found["closed_loops"]) == (1, 1.0, 0.0), user
+        assert found["reasons"] == {"lacking_technique": 1}
+        assert set(found["time_in_state"]) == {"draft", "submitted", "under_review"}
+    huiya = (await users.ask("coordinator.huiya", "GET", path)).json()
+    assert (huiya["begun"], huiya["acceptance"]) == (0, None)
+    assert (await users.ask("coordinator.huiya", "GET", f"{path}&facility=HP")).status_code == 403
+    assert (await users.ask("doctor.main", "GET", path)).status_code == 403
+
+
 async def test_criteria_belong_to_the_direction(users: Users) -> None:
     answer = await users.ask("doctor.huangpu", "POST", "", BEGIN | {"criteria": ["hospice"]}, "begin")
     assert answer.status_code == 422
