@@ -51,14 +51,14 @@ class Referral:
         self._show()
         if start.stand.standing.final:
             await self._reopened(start.stand.number)
-        while not self._over:
+        while not self._over():
             await self._something_happens()
             await self._note_arrivals()
             if self._due():
                 await self._deadline_passed()
             if self._long_enough:
                 await workflow.wait_condition(workflow.all_handlers_finished)
-                if not self._over and not self._arrivals:
+                if not self._over() and not self._arrivals:
                     workflow.continue_as_new(self._go_on(start))
         return Closing(state=self._stand.standing.state, number=self._stand.number)
 
@@ -80,7 +80,6 @@ class Referral:
         """Hear that the patient is there; noted by the main line, in turn."""
         self._arrivals.append(event)
 
-    @property
     def _over(self) -> bool:
         """Whether nobody owes anything, and nobody is waiting for an answer."""
         return self._stand.standing.final and workflow.all_handlers_finished()
@@ -119,7 +118,7 @@ class Referral:
         left = max(0, ceil((moment - workflow.now()).total_seconds())) if moment else None
         try:
             await workflow.wait_condition(
-                lambda: self._over or bool(self._arrivals) or self._stand.number != number,
+                lambda: self._over() or bool(self._arrivals) or self._stand.number != number,
                 timeout=left,
                 timeout_summary=f"{self._stand.standing.place.deadline} of step {number}",
             )

@@ -74,6 +74,7 @@ class Explorer(RuleBasedStateMachine):
         if line.to == "stays":
             assert after == before
         elif line.to == "back":
+            assert before.resume is not None
             assert after == Standing(before.resume)
         else:
             assert after.place == Place(line.to, line.owner, line.deadline)

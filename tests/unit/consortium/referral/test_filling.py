@@ -12,8 +12,8 @@ from consortium.referral.form import Form, missing
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 
 
-def row(number: int, facility: str = "HP", **columns: Any) -> dict[str, Any]:
-    return {"id": UUID(int=number), "facility": facility, "at": AT, **columns}
+def row(id_: int, facility: str = "HP", **columns: Any) -> dict[str, Any]:
+    return {"id": UUID(int=id_), "facility": facility, "at": AT, **columns}
 
 
 def item(number: int, name: str, **columns: Any) -> dict[str, Any]:
