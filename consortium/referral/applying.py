@@ -77,7 +77,7 @@ def begin(connection: sa.Connection, application: Application, now: datetime, ca
         "changed_at": now,
     } | store.columns(BEGINNING)
     written = insert(store.REFERRAL).values(**values).on_conflict_do_nothing(index_elements=["id"])
-    if connection.execute(written).rowcount == 0:
+    if connection.execute(written.returning(store.REFERRAL.c.id)).first() is None:
         return False
     attach(connection, a.id, a.documents, a.created_by, now)
     return True
