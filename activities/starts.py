@@ -21,6 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from workflows import attributes
 from workflows.critical_value.model import Start, Withdrawn, workflow_id
+from workflows.referral import model as referral
 
 TASK_QUEUE = "yilian"
 PATIENCE = timedelta(seconds=5)
@@ -35,6 +36,8 @@ def deliveries(critical_value_minutes: tuple[float, ...]) -> Mapping[str, Delive
     return {
         "critical": partial(start_critical_value, minutes=critical_value_minutes),
         "critical-withdrawn": withdraw_critical_value,
+        "referral": start_referral,
+        "referral-arrived": tell_arrival,
     }
 
 
@@ -76,6 +79,41 @@ async def withdraw_critical_value(client: Client, subject: str, payload: Mapping
     event = Withdrawn.model_validate(payload)
     try:
         await client.get_workflow_handle(workflow).signal("withdrawn", event, rpc_timeout=PATIENCE)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+    return workflow
+
+
+async def start_referral(client: Client, subject: str, payload: Mapping[str, Any]) -> str:
+    """Start the workflow of a referral; one that runs or ran goes its own way."""
+    start = referral.Start.model_validate(payload)
+    workflow = referral.workflow_id(UUID(subject))
+    with suppress(
+        WorkflowAlreadyStartedError
+    ):  # a step came first and started it, or it was delivered before
+        await client.start_workflow(
+            "referral",
+            start,
+            id=workflow,
+            task_queue=TASK_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary="referral",
+            rpc_timeout=PATIENCE,
+        )
+    return workflow
+
+
+async def tell_arrival(client: Client, subject: str, payload: Mapping[str, Any]) -> str:
+    """Signal that the patient of a referral is at the receiving hospital; one that is over needs no signal.
+
+    The subject is the referral's id, a colon, and the visit's number.
+    """
+    workflow = referral.workflow_id(UUID(subject.partition(":")[0]))
+    event = referral.Arrived.model_validate(payload)
+    try:
+        await client.get_workflow_handle(workflow).signal("arrived", event, rpc_timeout=PATIENCE)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise

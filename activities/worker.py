@@ -14,21 +14,25 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities import attributes
+from activities.arrivals import watch_arrivals
 from activities.client import connect
 from activities.critical_values import CriticalValues
 from activities.database import engine
 from activities.dispatch import Dispatcher
+from activities.referrals import Referrals
 from activities.starts import TASK_QUEUE, deliveries
 from bus import heartbeat
 from bus.fulltext.worker import indexing
 from bus.notifying.running import notifying
 from bus.tending import tending
 from consortium.errors import RetryableError
+from consortium.referral.deadlines import PlainCalendar
 from runtime.contents import opened_store
 from runtime.notified import notified
 from runtime.settings import Settings
 from runtime.tended import tended
 from workflows.critical_value.workflow import CriticalValue
+from workflows.referral.workflow import Referral
 
 log = structlog.get_logger("activities.worker")
 
@@ -42,11 +46,12 @@ PROBE = 5.0
 def worker(client: Client, database: Engine, threads: ThreadPoolExecutor) -> Worker:
     """Return the worker with every workflow and activity of the platform."""
     critical_values = CriticalValues(database)
+    referrals = Referrals(database, PlainCalendar())
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[CriticalValue],
-        activities=[*critical_values.activities],
+        workflows=[CriticalValue, Referral],
+        activities=[*critical_values.activities, *referrals.activities],
         activity_executor=threads,
         max_concurrent_activities=THREADS,
         graceful_shutdown_timeout=GRACE,
@@ -97,6 +102,7 @@ async def _work(
             tasks = [
                 asyncio.create_task(dispatcher.run()),
                 asyncio.create_task(_probe(client, dispatcher, state)),
+                asyncio.create_task(watch_arrivals(database)),
             ]
             stopping = asyncio.create_task(stop.wait())
             done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from api.failures import Failure, FailureError, FieldError, response
 from consortium.access.errors import ForbiddenError, LockedOutError, NotSignedInError
 from consortium.errors import ConflictError, PermanentError, RetryableError
+from consortium.referral.errors import StepRefusedError, UnknownReferralError
 
 _AWAY = Failure(
     503, "unavailable", "a service of the platform does not answer; try again", headers={"Retry-After": "5"}
@@ -65,6 +66,22 @@ def _conflict(request: Request, error: Exception) -> Response:
     return response(request, Failure(409, "conflict", str(error), members=members))
 
 
+def _step_refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StepRefusedError)  # noqa: S101 - narrows; registered for it
+    more = {
+        "detail_zh": error.zh,
+        "state": error.state.value,
+        "open_steps": [step.value for step in error.steps],
+        "missing": [need.value for need in error.refusal.missing],
+    }
+    status = 403 if error.refusal.code == "not-yours" else 409
+    return response(request, Failure(status, error.refusal.code, str(error), members=more))
+
+
+def _unknown_referral(request: Request, error: Exception) -> Response:
+    return response(request, Failure(404, "not-found", str(error)))
+
+
 def _permanent(request: Request, error: Exception) -> Response:
     """What the rooms below refuse for good: a search that is too broad, a cursor that is none."""
     code = str(getattr(error, "code", "refused")).replace("_", "-")
@@ -95,6 +112,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LockedOutError, _locked_out)
     app.add_exception_handler(ForbiddenError, _forbidden)
     app.add_exception_handler(ConflictError, _conflict)
+    app.add_exception_handler(StepRefusedError, _step_refused)
+    app.add_exception_handler(UnknownReferralError, _unknown_referral)
     app.add_exception_handler(PermanentError, _permanent)
     app.add_exception_handler(RetryableError, _retryable)
     app.add_exception_handler(DataError, _unstorable)

@@ -12,6 +12,7 @@ from fastapi import Request
 from sqlalchemy import Engine
 
 from activities.client import acknowledge_critical_value
+from activities.referral_client import take_step
 from adapters.ihe.counts import Counts
 from adapters.ihe.sources import Sources
 from bus.fhir.shapes import LOCAL
@@ -24,12 +25,17 @@ from consortium.access.sign_in import Remembered
 from consortium.documents import affinity
 from consortium.documents.content import ContentStore
 from consortium.documents.service import Registry
+from consortium.referral.deadlines import Calendar, PlainCalendar
 from runtime.contents import opened_store
 from runtime.settings import Settings
 from workflows.critical_value.model import Acknowledged
+from workflows.referral.model import Stand, Start, Take
 
 Acknowledge = Callable[[Settings, UUID, str, str, str], Awaitable[Acknowledged]]
 """As `activities.client.acknowledge_critical_value`: critical value, user, note, idempotency key."""
+
+TakeStep = Callable[[Settings, Start, Take, str], Awaitable[Stand]]
+"""As `activities.referral_client.take_step`: what to start where nothing runs, the step, idempotency key."""
 
 
 def _now() -> datetime:
@@ -45,6 +51,9 @@ class Platform:
     now: Callable[[], datetime] = _now
     remembered: Remembered = field(default_factory=Remembered)
     acknowledge: Acknowledge = acknowledge_critical_value
+    take_step: TakeStep = take_step
+    calendar: Calendar = field(default_factory=PlainCalendar)
+    """Working time, for the deadlines of referrals."""
     ihe_counts: Counts = field(default_factory=Counts)
     """What came to the SOAP doors of IHE, for the heartbeat."""
 

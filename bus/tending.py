@@ -26,8 +26,8 @@ from bus.alerts.channel import Channel
 from bus.alerts.conditions import Limits
 from bus.delivery import figures
 from bus.master_data import standing
-from bus.repeating import repeating
 from bus.notifying import figures as notifying
+from bus.repeating import repeating
 from bus.replay import run
 from bus.retention import run as retention
 from bus.retention.decide import Keep

@@ -19,6 +19,7 @@ from bus.rules.spec import CONVERTERS_MEAN, LEAF_MODELS, ON_MISS_MEANS, ORDER_ME
 from bus.rules.systems import SystemsFile
 from bus.rules.target import target_of
 from consortium.records.model import Change
+from consortium.referral.capabilities import Capabilities
 from consortium.scheduling.calendar_file import CalendarFile
 from runtime.campuses import Campus
 
@@ -29,6 +30,7 @@ FILES: Mapping[str, str] = {
     "systems": "systems.schema.json",
     "campus": "campus.schema.json",
     "calendar": "calendar.schema.json",
+    "capabilities": "capabilities.schema.json",
 }
 """Where each schema lies in the folder of the rules."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -37,7 +39,7 @@ LEAF = {"$ref": "#/$defs/Leaf"}
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """Return the schema `rule`, `shared`, `destination`, `campus`, `systems` or `calendar`."""
+    """Return the schema of that name in `FILES`."""
     made = {
         "rule": rule_schema,
         "shared": shared_schema,
@@ -45,6 +47,7 @@ def schema_of(name: str) -> dict[str, Any]:
         "systems": systems_schema,
         "campus": campus_schema,
         "calendar": calendar_schema,
+        "capabilities": capabilities_schema,
     }
     return made[name]()
 
@@ -69,6 +72,15 @@ def calendar_schema() -> dict[str, Any]:
         "$schema": DIALECT,
         **CalendarFile.model_json_schema(),
         "title": "A working calendar of Yilian",
+    }
+
+
+def capabilities_schema() -> dict[str, Any]:
+    """Return the schema of a `rules/campuses/<name>/capabilities.yaml`."""
+    return {
+        "$schema": DIALECT,
+        **Capabilities.model_json_schema(),
+        "title": "What a campus of Yilian is registered and equipped for",
     }
 
 

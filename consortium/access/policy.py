@@ -111,6 +111,27 @@ TABLE = (
         "coordinators offer the times of their campus and confirm who has them",
     ),
     Line(
+        CLINICIANS,
+        frozenset({Action.REFERRAL_READ, Action.REFERRAL_WRITE, Action.REFERRAL_STEP}),
+        frozenset({Relation.CAMPUS}),
+        frozenset({Purpose.TREATMENT}),
+        "clinicians of the hospitals that send or receive a referral work on it",
+    ),
+    Line(
+        frozenset({Role.PATIENT}),
+        frozenset({Action.REFERRAL_READ, Action.REFERRAL_STEP}),
+        frozenset({Relation.SELF}),
+        frozenset({Purpose.OWN}),
+        "patients follow their own referral, and confirm or decline its time",
+    ),
+    Line(
+        frozenset({Role.COORDINATOR, Role.MANAGER}),
+        frozenset({Action.REFERRAL_FIGURES_READ}),
+        frozenset({Relation.CAMPUS, Relation.GROUP}),
+        frozenset({Purpose.TREATMENT, Purpose.OPERATIONS}),
+        "coordinators and managers see how the referrals of their hospital, or of all, fare",
+    ),
+    Line(
         frozenset({Role.ENGINEER, Role.OPS, Role.ADMIN}),
         frozenset({Action.MESSAGE_READ}),
         frozenset({Relation.CAMPUS, Relation.GROUP, Relation.SHARED}),

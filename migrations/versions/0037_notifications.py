@@ -8,7 +8,7 @@ to. Neither holds an address: telephone numbers and mailboxes are read when it i
 from alembic import op
 
 revision = "0037_notifications"
-down_revision = "0033_vip"
+down_revision = "0036_referral"
 branch_labels = None
 depends_on = None
 

@@ -78,6 +78,17 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.DISPATCH_DECIDE: {
         (role, where, "operations") for role in ("engineer", "ops") for where in ("campus", "group")
     },
+    Action.REFERRAL_READ: {("doctor", "campus", "treatment"), ("coordinator", "campus", "treatment")}
+    | {("patient", "self", "own")},
+    Action.REFERRAL_WRITE: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
+    Action.REFERRAL_STEP: {("doctor", "campus", "treatment"), ("coordinator", "campus", "treatment")}
+    | {("patient", "self", "own")},
+    Action.REFERRAL_FIGURES_READ: {
+        (role, where, purpose)
+        for role in ("coordinator", "manager")
+        for where in ("campus", "group")
+        for purpose in ("treatment", "operations")
+    },
     Action.RULES_READ: {(role, "shared", "operations") for role in ("engineer", "ops")},
     Action.RULES_DEPLOY: {("engineer", "campus", "operations")},
     Action.RULES_BACKTEST: {("engineer", "campus", "operations")},

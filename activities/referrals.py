@@ -1,0 +1,108 @@
+"""The side effects of the referral workflow: the projection with its notices and audit.
+
+Each is one transaction. A step that is tried again finds what it wrote and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities import notification
+from consortium.errors import PermanentError
+from consortium.referral import recording
+from consortium.referral.deadlines import Calendar
+from consortium.referral.errors import StepRefusedError
+from consortium.referral.notices import Notice, Tell
+from consortium.referral.recording import Order, Recorded
+from workflows.referral import steps
+from workflows.referral.model import Recording, Reminding, Stand
+
+
+def in_app(connection: Connection, notice: Notice) -> None:
+    """Tell through the in-app channel."""
+    notification.write(
+        connection,
+        notification.Notification(
+            workflow_id=notice.workflow_id,
+            step=notice.step,
+            subject=notice.subject,
+            subject_id=notice.subject_id,
+            facility=notice.facility,
+            duty=notice.duty,
+            recipient=notice.recipient,
+            level=notice.level,
+        ),
+    )
+
+
+class Referrals:
+    """The activities, over one pool of connections."""
+
+    def __init__(self, engine: Engine, calendar: Calendar, tell: Tell = in_app) -> None:
+        """Work through that engine; `calendar` knows working time, `tell` writes notices."""
+        self._engine = engine
+        self._calendar = calendar
+        self._tell = tell
+
+    @property
+    def activities(self) -> tuple[Callable[..., Any], ...]:
+        """What a worker offers."""
+        return self.record, self.remind
+
+    @activity.defn(name=steps.RECORD)
+    def record(self, order: Recording) -> Stand:
+        """Record a step; refused where the records do not hold what it needs."""
+        with self._transaction() as connection:
+            wanted = Order(
+                referral_id=order.referral_id,
+                key=order.key,
+                step=order.step,
+                party=order.party,
+                username=order.user,
+                details=order.details,
+                at=order.at,
+            )
+            return stand(recording.record(connection, wanted, self._calendar, self._tell))
+
+    @activity.defn(name=steps.REMIND)
+    def remind(self, order: Reminding) -> Stand:
+        """Remind whoever owes the next step."""
+        with self._transaction() as connection:
+            return stand(recording.remind(connection, order.referral_id, order.number, self._tell))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """Commit at the end; what no repetition can mend ends the step at once."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except StepRefusedError as error:
+            raise ApplicationError(
+                str(error),
+                error.zh,
+                error.state.value,
+                [step.value for step in error.steps],
+                error.refusal.code,
+                type="Refused",
+                non_retryable=True,
+            ) from error
+        except PermanentError as error:
+            raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
+
+
+def stand(recorded: Recorded) -> Stand:
+    """Return how a referral stands, as its workflow knows it."""
+    return Stand(
+        standing=recorded.standing,
+        number=recorded.number,
+        owner_facility=recorded.owner_facility,
+        remind_at=recorded.remind_at,
+        deadline_at=recorded.deadline_at,
+        level=recorded.level,
+    )

@@ -1,0 +1,230 @@
+"""One step into the projection: its event, how the referral stands then, who is told, and the audit.
+
+All in the caller's transaction, once by the step's key. The table decides again here, on what is committed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from consortium.access import accounts, audit
+from consortium.access.model import Action, Purpose, Role
+from consortium.referral import store
+from consortium.referral.deadlines import Calendar, due
+from consortium.referral.decide import Move, Refusal, decide, open_steps
+from consortium.referral.details import Details
+from consortium.referral.errors import StepRefusedError
+from consortium.referral.form import Form, missing
+from consortium.referral.model import Kind, Need, Party, Side, Standing, Step, Words
+from consortium.referral.notices import Tell, audience, facility_of, notices
+from consortium.referral.store import Row
+from consortium.referral.words import PARTIES
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One step to be recorded."""
+
+    referral_id: UUID
+    key: str
+    step: Step
+    party: Party
+    username: str | None
+    """None: the system."""
+    details: Details
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How a referral stands after a step."""
+
+    standing: Standing
+    number: int
+    owner_facility: str | None
+    remind_at: datetime | None
+    deadline_at: datetime | None
+    level: int
+
+
+def record(connection: sa.Connection, order: Order, calendar: Calendar, tell: Tell) -> Recorded:
+    """Record a step, or find that it was recorded before.
+
+    Raises UnknownReferralError, StepRefusedError.
+    """
+    row = store.lock(connection, order.referral_id)
+    if store.known(connection, order.referral_id, order.key):
+        return recorded(row)
+    move = _decided(connection, row, order)
+    changed = row | _changes(row, order, move, calendar)
+    _write(connection, row, changed, order)
+    parties = audience(order.step, order.party, move.after)
+    for notice in notices(changed, changed["number"], order.step.value, parties, changed["escalation_level"]):
+        tell(connection, notice)
+    _audit(connection, changed, row["state"], order)
+    return recorded(changed)
+
+
+def remind(connection: sa.Connection, referral_id: UUID, number: int, tell: Tell) -> Recorded:
+    """Remind whoever owes the next step, and a patient of the booked time, unless a step was taken since.
+
+    Raises UnknownReferralError.
+    """
+    row = store.lock(connection, referral_id)
+    if row["number"] == number and row["owner"]:
+        booked = row["deadline_kind"] == Kind.ATTENDANCE
+        parties = (Party(row["owner"]), *([Party.PATIENT] if booked else []))
+        for notice in notices(row, number, "remind", parties, row["escalation_level"]):
+            tell(connection, notice)
+    return recorded(row)
+
+
+def recorded(row: Row) -> Recorded:
+    """Return how the referral of a row stands."""
+    return Recorded(
+        standing=store.standing(row),
+        number=row["number"],
+        owner_facility=row["owner_facility"],
+        remind_at=row["remind_at"],
+        deadline_at=row["deadline_at"],
+        level=row["escalation_level"],
+    )
+
+
+def facts(connection: sa.Connection, row: Row, details: Details) -> frozenset[Need]:
+    """Return which needs are met, by the step itself and by what is recorded of the referral."""
+    met = {
+        Need.FORM: not missing(Form.model_validate(row["form"]), row["direction"]),
+        Need.CRITERION: bool(row["criteria"]),
+        Need.CONSENT: store.consented(connection, row["id"]),
+        Need.APPROVAL: row["approved"] or not row["approval_needed"],
+    }
+    return details.has() | frozenset(need for need, there in met.items() if there)
+
+
+def _decided(connection: sa.Connection, row: Row, order: Order) -> Move:
+    standing = store.standing(row)
+    answer = decide(standing, order.step, order.party, facts(connection, row, order.details))
+    if isinstance(answer, Move) and order.step is Step.DELEGATE:
+        answer = _delegable(connection, row, order, answer)
+    if isinstance(answer, Refusal):
+        raise StepRefusedError(answer, standing.state, open_steps(standing, order.party))
+    return answer
+
+
+def _delegable(connection: sa.Connection, row: Row, order: Order, move: Move) -> Move | Refusal:
+    """Refuse a delegate who could not act: unknown, closed, of another hospital or role."""
+    account = accounts.find(connection, order.details.delegate or "")
+    owner = Party(row["owner"])
+    role = Role(owner.value.rpartition("_")[2])
+    if (
+        account is not None
+        and not account.disabled
+        and ((account.user.organisation, account.user.role) == (row["owner_facility"], role))
+    ):
+        return move
+    return Refusal(
+        "something-missing",
+        Words(
+            f"nobody of that username is a {role.value} of {row['owner_facility']}; name one who is",
+            f"{row['owner_facility']}没有该用户名的{PARTIES[owner].zh}，请另选",
+        ),
+        (Need.DELEGATE,),
+    )
+
+
+def _changes(row: Row, order: Order, move: Move, calendar: Calendar) -> Row:
+    changes: Row = {"number": row["number"] + 1, "changed_at": order.at}
+    changes |= _decided_columns(order)
+    if move.line.to != "stays":
+        changes |= store.columns(move.after) | {"escalation_level": 0}
+        changes |= _ownership(row, order, move.after)
+    if move.line.to != "stays" or order.step is Step.ESCALATE:
+        changes |= _deadline(row | changes, move.after, order.at, calendar)
+    if order.step is Step.ESCALATE:
+        changes["escalation_level"] = row["escalation_level"] + 1
+    return changes
+
+
+def _ownership(row: Row, order: Order, after: Standing) -> Row:
+    owner = after.place.owner
+    if owner is None:
+        return {"owner_user": None, "owner_facility": None}
+    back_to_sender = row["created_by"] if owner is Party.SENDING_DOCTOR else None
+    user = order.username if owner is order.party else back_to_sender
+    return {"owner_user": user, "owner_facility": facility_of(row, owner)}
+
+
+def _deadline(row: Row, after: Standing, at: datetime, calendar: Calendar) -> Row:
+    kind = after.place.deadline
+    if kind is None:
+        return {"remind_at": None, "deadline_at": None}
+    ends = due(calendar, kind, row["urgency"], row["owner_facility"], at, row["slot_end"])
+    return {"remind_at": ends.remind_at, "deadline_at": ends.at}
+
+
+def _decided_columns(order: Order) -> Row:
+    """Return what the step itself decides."""
+    given = order.details
+    match order.step:
+        case Step.APPROVE:
+            return {"approved": True}
+        case Step.ACCEPT:
+            return {"department": given.department, "bed": given.bed}
+        case Step.BOOK | Step.RESCHEDULE:
+            return {"slot_id": given.slot_id, "slot_start": given.slot_start, "slot_end": given.slot_end}
+        case Step.DECLINE | Step.MISS:
+            return {"slot_id": None, "slot_start": None, "slot_end": None}
+        case Step.REFER_ONWARD:
+            return {"onward_facility": given.hospital}
+        case Step.ARRIVE:
+            return {"arrival_encounter": given.encounter}
+        case Step.RETURN_OUTCOME:
+            return {"outcome": given.note}
+        case Step.DELEGATE:
+            return {"owner_user": given.delegate}
+        case _:
+            return {}
+
+
+def _write(connection: sa.Connection, before: Row, after: Row, order: Order) -> None:
+    columns = {name: value for name, value in after.items() if name != "person_id"}
+    store.update(connection, order.referral_id, _differing(before, columns))
+    values: dict[str, Any] = {
+        "referral_id": order.referral_id,
+        "number": after["number"],
+        "key": order.key,
+        "step": order.step.value,
+        "from_state": before["state"],
+        "to_state": after["state"],
+        "party": order.party.value,
+        "username": order.username,
+        "note": order.details.note,
+        "details": order.details.model_dump(mode="json", exclude_none=True, exclude={"note"}),
+        "at": order.at,
+    }
+    connection.execute(sa.insert(store.EVENT).values(**values))
+
+
+def _differing(before: Row, after: Row) -> Row:
+    return {name: value for name, value in after.items() if value != before[name]}
+
+
+def _audit(connection: sa.Connection, row: Row, before: str, order: Order) -> None:
+    account = accounts.find(connection, order.username) if order.username else None
+    entry = audit.entry(
+        account.user if account else None,
+        Action.REFERRAL_STEP,
+        Purpose.OWN if order.party.side is Side.PATIENT else Purpose.TREATMENT,
+        f"referral {order.referral_id}",
+        "allowed",
+        f"{order.step}: {before} → {row['state']}",
+        request_id=f"referral-{order.referral_id}",
+        persons=[row["person_id"]] if row["person_id"] else [],
+    )
+    audit.append(connection, entry)
