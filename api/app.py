@@ -21,6 +21,8 @@ from api.fhir.mhd import router as mhd
 from api.limits import ORDINARY, RULE_SETS, BodyLimit
 from api.pixpdq import routes as pixpdq
 from api.platform import Platform
+from api.temporal_door import PREFIX as CODEC
+from api.temporal_door import UiDoor, ui_origin
 from api.v1 import (
     alerts,
     audit,
@@ -41,6 +43,7 @@ from api.v1 import (
     sign_in,
     subscribers,
     systems,
+    temporal_codec,
 )
 from api.xds import routes as xds
 from bus.campuses.following import following
@@ -71,6 +74,10 @@ TAGS = [
     {"name": "systems", "description": "服务注册: who sends what, and whether they still do"},
     {"name": "alerts", "description": "告警: what is wrong with the bus"},
     {"name": "critical values", "description": "危急值: what must be known at once, and who took note"},
+    {
+        "name": "workflows",
+        "description": "工作流: what runs, and what it carries, for the Temporal UI",
+    },
     {"name": "documents", "description": "共享文档: clinical documents as pages, and found by their text"},
     {"name": "identity", "description": "患者主索引: who is who, reviews, ledger, register once"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
@@ -124,6 +131,7 @@ def create_app(settings: Settings) -> FastAPI:
         systems,
         retention,
         critical_values,
+        temporal_codec,
         documents,
         recognition,
         identity,
@@ -144,6 +152,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/xds", xds.create_app(parts))
     pixpdq.mount(app, parts)
     app.add_middleware(BodyLimit, limit=lambda path: _limit(path, settings))
+    app.add_middleware(UiDoor, origin=ui_origin(settings))
     app.add_middleware(Edge)
     return app
 
@@ -154,6 +163,8 @@ def _limit(path: str, settings: Settings) -> int | None:
         return None
     if path.startswith(FILES):
         return LARGEST_FILE
+    if path.startswith(f"{CODEC}/"):
+        return temporal_codec.LARGEST
     if path == mhd.BASE:
         return settings.documents_limit
     if path.startswith("/fhir") and not path.endswith("/_search"):

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from activities.client import acknowledge_critical_value
 from adapters.ihe.counts import Counts
 from adapters.ihe.sources import Sources
+from api.rates import Allowance
 from bus.forms import CurrentRules
 from bus.rules.versions.destinations import CurrentDestinations
 from bus.rules.versions.shelf import Shelf
@@ -50,6 +51,11 @@ class Platform:
     def rules(self) -> CurrentRules:
         """The rules as they are now, for looking at what they would do."""
         return CurrentRules(self.settings.rules_dir)
+
+    @cached_property
+    def codec_allowance(self) -> Allowance:
+        """How many payloads of workflows each user may have decoded."""
+        return Allowance(self.settings.temporal_codec_per_minute)
 
     @cached_property
     def destinations(self) -> CurrentDestinations:

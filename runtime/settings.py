@@ -304,6 +304,16 @@ class Settings(BaseSettings):
         " the ward or department is told, then with them before the duty officer of medical affairs is",
     )
 
+    temporal_ui_origin: str = Field(
+        default="",
+        pattern=r"^(https?://[^/]+)?$",
+        description="scheme, host and port at which people open the Temporal UI, as https://temporal.example;"
+        " empty: our own on loopback. Pages of that origin alone may decode",
+    )
+    temporal_codec_per_minute: int = Field(
+        default=6000, ge=1, description="payloads that one user may have decoded or encoded in a minute"
+    )
+
     # The consortium.
     consortium_oid: str = "1.2.156.10011.99.0"
     mllp_endpoints: tuple[mllp.MllpEndpoint, ...] = Field(
