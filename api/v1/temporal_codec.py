@@ -117,8 +117,9 @@ def _allowed(caller: Caller, namespace: str, stated: str | None) -> None:
 def _decode(caller: Caller, body: bytes) -> Response:
     payloads = parse(body)
     _take(caller, len(payloads))
+    opener = codec(caller.parts.settings)
     try:
-        found = decoded(codec(caller.parts.settings), payloads)
+        found = decoded(opener, payloads)
     except SecurityError as error:
         caller.note_failure("a payload did not open")
         raise FailureError(Failure(422, "payload-refused", str(error))) from error
