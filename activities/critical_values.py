@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DataError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -131,6 +132,9 @@ class CriticalValues:
                 yield connection
         except PermanentError as error:
             raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
+        except DataError as error:  # such as a note with a character that PostgreSQL does not store
+            refused = "the database cannot store what was written; write it without special characters"
+            raise ApplicationError(refused, type="DataError", non_retryable=True) from error
 
 
 def _conflict(reason: str) -> ApplicationError:

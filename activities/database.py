@@ -16,6 +16,7 @@ def engine(database_url: str) -> Engine:
         pool_size=4,
         max_overflow=4,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={
             "connect_timeout": 5,
             "application_name": "activities",

@@ -65,7 +65,12 @@ class Acknowledgement(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"note": "已通知值班医生，复查血钾"}]}
     )
 
-    note: str = Field(default="", max_length=2000)
+    note: str = Field(
+        default="",
+        max_length=2000,
+        pattern=r"^[^\x00]*$",
+        description="any text that PostgreSQL stores: no NUL",
+    )
 
 
 class Acknowledged(BaseModel):

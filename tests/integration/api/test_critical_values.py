@@ -138,3 +138,12 @@ async def test_a_coordinator_looks_and_does_not_take_note(client: httpx.AsyncCli
 async def test_one_that_is_not_there_is_not_found(client: httpx.AsyncClient, as_: As) -> None:
     answer = await client.get(f"{PATH}/{UUID(int=1)}", headers=as_("doctor.main"))
     assert answer.status_code == 404
+
+
+async def test_a_note_that_postgresql_does_not_store_is_refused_before_the_workflow(
+    client: httpx.AsyncClient, as_: As
+) -> None:
+    answer = await client.post(
+        f"{PATH}/{uuid.uuid4()}/acknowledge", json={"note": "已补钾\0"}, headers=as_("doctor.main")
+    )
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:yilian:problem:validation")

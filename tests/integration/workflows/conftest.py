@@ -82,17 +82,17 @@ POTASSIUM = Result(item=Coded(code="K", name="钾"), value="7.1", unit="mmol/L",
 CORRECTED = POTASSIUM.model_copy(update={"value": "4.1", "flag": "normal", "status": "corrected"})
 
 
-def critical_potassium(database_url: str, number: str = "R1") -> UUID:
-    """Record a report with a critical potassium; returns the critical value."""
-    (key,) = record(database_url, POTASSIUM, number)
+def critical_potassium(database_url: str, number: str = "R1", name: str = "张珅") -> UUID:
+    """Record a report with a critical potassium of a patient of that name; returns the critical value."""
+    (key,) = record(database_url, POTASSIUM, number, name)
     return UUID(key.removeprefix("critical:"))
 
 
-def record(database_url: str, result: Result, number: str = "R1") -> list[str]:
+def record(database_url: str, result: Result, number: str = "R1", name: str = "张珅") -> list[str]:
     """Record a report as the router does, effects and outbox in one transaction; returns its events."""
     change = Change(
         kind=Kind.REPORT,
-        patient=Patient(number="M1", name="张珅"),
+        patient=Patient(number="M1", name=name),
         reports=(
             Report(
                 number=number,

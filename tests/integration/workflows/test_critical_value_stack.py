@@ -130,3 +130,14 @@ def test_what_temporal_keeps_is_encrypted(
     log = (tmp_path / "worker.log").read_text()
     assert "张珅" not in log
     assert "worker_ready" in log
+
+
+def test_a_note_that_cannot_be_stored_is_refused_and_holds_up_no_escalation(
+    settings: Settings, tmp_path: Path, reader: Reader, acknowledge: Acknowledge
+) -> None:
+    identifier = critical_potassium(settings.database_url)
+    with temporal_server(settings, tmp_path), worker(tmp_path):
+        assert until(lambda: reader.told() == EVERYBODY[:1], 30)
+        with pytest.raises(ConflictError, match="cannot store"):
+            acknowledge(identifier, "doctor.main", "已补钾\0", "key-1")
+        assert until(lambda: reader.told() == EVERYBODY, 60)
