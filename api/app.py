@@ -44,6 +44,7 @@ from api.v1 import (
     subscribers,
     systems,
     temporal_codec,
+    workflows,
 )
 from api.xds import routes as xds
 from bus.campuses.following import following
@@ -132,6 +133,7 @@ def create_app(settings: Settings) -> FastAPI:
         retention,
         critical_values,
         temporal_codec,
+        workflows,
         documents,
         recognition,
         identity,

@@ -29,6 +29,7 @@ VERBS = (
     "alerts",
     "systems",
     "identity",
+    "workflows",
     "gateway",
     "bench",
 )

@@ -144,6 +144,6 @@ async def test_a_note_that_postgresql_does_not_store_is_refused_before_the_workf
     client: httpx.AsyncClient, as_: As
 ) -> None:
     answer = await client.post(
-        f"{PATH}/{uuid.uuid4()}/acknowledge", json={"note": "已补钾\0"}, headers=as_("doctor.main")
+        f"{PATH}/{UUID(int=1)}/acknowledge", json={"note": "已补钾\0"}, headers=as_("doctor.main")
     )
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:yilian:problem:validation")
