@@ -1,4 +1,4 @@
-"""`yilian workflows list|show`: what runs, until when, and what holds it up. No patient."""
+"""`yilian workflows list|show|schedules`: what runs, until when, and what holds it up. No patient."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from activities import overview, projections
 from activities.client import connect
 from activities.overview import Details, Standing, Wanted
 from activities.projections import Recorded, Step
+from activities.schedules import Planned, planned
 from bus.terminal import show_json, show_table, takes_json, with_database, write
 from runtime import settings
 from runtime.settings import Settings
@@ -45,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     lists.add_argument("--limit", type=int, default=50, help=words("how many at most", "最多显示多少个"))
     shows = commands.add_parser("show", help=words("one, and what holds it up", "一个工作流及其阻塞原因"))
     shows.add_argument("id", help=words("workflow id", "工作流标识"))
-    for one in (lists, shows):
+    plans = commands.add_parser("schedules", help=words("what starts by the clock", "定时启动的工作流"))
+    for one in (lists, shows, plans):
         takes_json(one)
     return parser
 
@@ -54,6 +56,8 @@ def _run(engine: sa.Engine, options: argparse.Namespace) -> int:
     known = settings.load()
     if options.command == "list":
         return _list(asyncio.run(_listed(known, options)), options)
+    if options.command == "schedules":
+        return _schedules(asyncio.run(_planned(known)), options)
     found = asyncio.run(_shown(known, options.id))
     with engine.connect() as connection:
         recorded = projections.recorded(connection, options.id)
@@ -75,6 +79,22 @@ async def _listed(known: Settings, options: argparse.Namespace) -> tuple[Standin
 
 async def _shown(known: Settings, workflow_id: str) -> Details:
     return await overview.shown(await connect(known), workflow_id)
+
+
+async def _planned(known: Settings) -> list[Planned]:
+    return await planned(await connect(known))
+
+
+def _schedules(found: Sequence[Planned], options: argparse.Namespace) -> int:
+    if options.json:
+        return show_json({"schedules": [dataclasses.asdict(one) for one in found]})
+    if not found:
+        write(words("no workflow starts by the clock", "没有定时启动的工作流"))
+        return 0
+    columns = words("schedule,workflow,next,last,", "计划,工作流,下次,上次,").split(",")
+    paused = words("paused", "已暂停")
+    rows = [(p.name, p.workflow, _time(p.next), _time(p.last), paused * p.paused) for p in found]
+    return show_table(columns, rows)
 
 
 def _list(found: Sequence[Standing], options: argparse.Namespace) -> int:

@@ -105,6 +105,7 @@ class Watch:
             destinations=figures.standings(connection),
             subscribers=standing.unhanded(connection),
             store_away=gauges.store_away(connection),
+            schedule_to_start=gauges.schedule_to_start(connection),
             documents_used=_used_there(self._tended.documents),
         )
 

@@ -78,4 +78,5 @@ def limits(settings: Settings) -> Limits:
         stuck=settings.alert_stuck,
         breakers=settings.alert_breakers,
         store_seconds=settings.alert_store_seconds,
+        workflow_seconds=settings.alert_workflow_seconds,
     )

@@ -32,6 +32,7 @@ WELL = State(
     destinations=[Standing("ward-b", oldest=3.0, open=False), Standing("old", mode=Mode.PAUSED)],
     subscribers=[Unhanded("his", "main-his", 9.0)],
     store_away=StoreAway(3.0, "full"),
+    schedule_to_start=[("yilian workflow", 0.1), ("yilian-campus activity", 9.0)],
     documents_used=0.5,
 )
 LIMITS = Limits(processes=("relay",), silence_of={"HY": 0})
@@ -49,6 +50,10 @@ def test_a_bus_that_is_well_raises_nothing() -> None:
     ("state", "raised"),
     [
         (replace(WELL, queue_age=121.0), ("queue_age", "")),
+        (
+            replace(WELL, schedule_to_start=[("yilian workflow", 10.1)]),
+            ("workflow_wait", "yilian workflow"),
+        ),
         (replace(WELL, errors=[("MAIN", 100, 21, 0)]), ("error_rate", "MAIN")),
         (replace(WELL, errors=[("MAIN", 90, 11, 10)]), ("error_rate", "MAIN")),
         (replace(WELL, errors=[("MAIN", 0, 0, 20)]), ("error_rate", "MAIN")),
