@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +45,13 @@ def settings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for name, value in chosen.items():
         monkeypatch.setenv(f"YILIAN_{name}", value)
     return Settings()
+
+
+async def holds(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until it holds, a minute at most."""
+    async with asyncio.timeout(60):
+        while not await condition():  # noqa: ASYNC110 - the condition is another process's state
+            await asyncio.sleep(0.1)
 
 
 def _answers(settings: Settings) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -37,7 +36,13 @@ from runtime.waiting import until
 from tests.canary import files_hold, rabbitmq_holds, sightings, temporal_holds
 from tests.conftest import name_of
 from tests.integration.bus.clinic import hl7, rows, store
-from tests.integration.workflows.conftest import Reader, critical_potassium, temporal_server, worker
+from tests.integration.workflows.conftest import (
+    Reader,
+    critical_potassium,
+    holds,
+    temporal_server,
+    worker,
+)
 from workflows import attributes
 from workflows.critical_value.model import Acknowledged, workflow_id
 
@@ -51,13 +56,6 @@ TELLTALE = (
 )
 """A database that quotes in its error what was to be written, as databases do."""
 CURED = "DROP TRIGGER telltale ON records.critical_value"
-
-
-async def holds(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until it holds."""
-    async with asyncio.timeout(60):
-        while not await condition():  # noqa: ASYNC110 - the condition is another process's state
-            await asyncio.sleep(0.05)
 
 
 def execute(url: str, statement: str) -> None:

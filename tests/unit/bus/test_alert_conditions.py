@@ -89,8 +89,11 @@ def test_a_threshold_of_nothing_is_not_watched() -> None:
         [gateway(9e9)],
         [Standing("ward-b", 9e9, 99, open=True)],
         [Unhanded("his", "main-his", 9e9)],
+        schedule_to_start=[("yilian workflow", 9e9)],
     )
-    off = Limits(0, 0, 0, {}, 0, 0, ("relay",), 0, 0, 0, 0, breakers=False, store_seconds=0)
+    off = Limits(
+        0, 0, 0, {}, 0, 0, ("relay",), 0, 0, 0, 0, breakers=False, store_seconds=0, workflow_seconds=0
+    )
     assert readings(trouble, off) == []
 
 
