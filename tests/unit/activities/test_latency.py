@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from temporalio.runtime import BUFFERED_METRIC_KIND_HISTOGRAM, BufferedMetricKind
+
 from activities.latency import WINDOW, Latencies
 
 ACTIVITY = "temporal_activity_schedule_to_start_latency"
@@ -18,7 +20,7 @@ class Metric:
     name: str
     description: str | None = None
     unit: str | None = None
-    kind: int = 2
+    kind: BufferedMetricKind = BUFFERED_METRIC_KIND_HISTOGRAM
 
 
 @dataclass

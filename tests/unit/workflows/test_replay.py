@@ -107,7 +107,7 @@ async def test_a_workflow_started_after_the_patch_needs_it_for_as_long_as_it_is_
         await environment.sleep(timedelta(seconds=30))
         assert ward.told == []
         await environment.sleep(timedelta(seconds=40))
-        await handle.execute_update(CriticalValue.acknowledge, Acknowledge(user="doctor.main"), id="key-1")
+        await handle.execute_update(Patched.acknowledge, Acknowledge(user="doctor.main"), id="key-1")
         assert (await handle.result()).state == "acknowledged"
         done = await handle.fetch_history()
     await replayer("test key", Patched).replay_workflow(done)
