@@ -18,6 +18,7 @@ VERBS = (
     "logs",
     "down",
     "token",
+    "access",
     "rules",
     "documents",
     "rebuild",
