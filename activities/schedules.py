@@ -1,7 +1,7 @@
 """Temporal Schedules made to be as the reviewed settings say, each time the worker starts.
 
 What is right already is left alone, a pause by a person in the Temporal UI too. Whether it is right is told
-by a digest of the settings in the schedule's note. Schedules of others are never touched.
+by a digest of the settings in the id of the workflows that it starts. Schedules of others are never touched.
 """
 
 from __future__ import annotations
@@ -68,18 +68,19 @@ class Planned:
     last: datetime | None
 
 
-def note(wanted: WorkflowSchedule) -> str:
-    """Return what the schedule's note says while it is as these settings have it."""
-    return f"settings {hashlib.sha256(wanted.model_dump_json().encode()).hexdigest()[:16]}"
+def run_id(wanted: WorkflowSchedule) -> str:
+    """Return how runs are called, before Temporal adds the time; other settings give another."""
+    digest = hashlib.sha256(wanted.model_dump_json().encode()).hexdigest()[:8]
+    return f"schedule-{wanted.name}-{digest}"
 
 
 def schedule(wanted: WorkflowSchedule) -> Schedule:
-    """Return the schedule that settings describe. Runs are called schedule-<name>-<time>."""
+    """Return the schedule that settings describe."""
     return Schedule(
         action=ScheduleActionStartWorkflow(
             wanted.workflow,
             dict(wanted.argument),
-            id=f"schedule-{wanted.name}",
+            id=run_id(wanted),
             task_queue=Queue.WORKFLOWS,
             static_summary=f"scheduled: {wanted.name}",
         ),
@@ -87,7 +88,7 @@ def schedule(wanted: WorkflowSchedule) -> Schedule:
         policy=SchedulePolicy(
             overlap=_OVERLAP[wanted.overlap], catchup_window=timedelta(minutes=wanted.catch_up_minutes)
         ),
-        state=ScheduleState(note=note(wanted), paused=wanted.paused),
+        state=ScheduleState(note="made from the setting workflow_schedules", paused=wanted.paused),
     )
 
 
@@ -123,7 +124,8 @@ async def _settle(client: Client, wanted: WorkflowSchedule, done: Applied) -> No
             raise
         await _create(client, handle, wanted, done)
         return
-    if found.schedule.state.note != note(wanted):
+    action = found.schedule.action
+    if not isinstance(action, ScheduleActionStartWorkflow) or action.id != run_id(wanted):
         await _update(handle, wanted, done)
 
 

@@ -16,7 +16,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.codec import data_converter
 from activities.queues import Queue
-from activities.schedules import Applied, apply, planned
+from activities.schedules import Applied, apply, planned, run_id
 from runtime.schedules import WorkflowSchedule
 from runtime.settings import Settings
 from tests.integration.workflows.conftest import holds, temporal_server
@@ -67,7 +67,7 @@ def test_applied_twice_it_is_there_once_and_left_alone(running: Running) -> None
         assert await apply(client, [DAILY], KNOWN) == Applied(created=["daily"])
         handle = client.get_schedule_handle("yilian-daily")
         first = (await handle.describe()).info.created_at
-        await handle.pause(note=(await handle.describe()).schedule.state.note)
+        await handle.pause(note="a person paused it")
         assert await apply(client, [DAILY], KNOWN) == Applied()
         found = await handle.describe()
         assert found.schedule.state.paused, "a person paused it"
@@ -159,7 +159,7 @@ def test_it_starts_its_workflow_on_the_workflows_queue(running: Running) -> None
 
             await holds(triggered)
             started = (await handle.describe()).info.recent_actions[0].action
-            assert started.workflow_id.startswith("schedule-daily-")
+            assert started.workflow_id.startswith(f"{run_id(DAILY)}-")
             assert await client.get_workflow_handle(started.workflow_id).result() == "MAIN"
         [one] = await planned(client)
         assert (one.workflow, one.paused) == ("follow_up", False)
