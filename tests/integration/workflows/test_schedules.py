@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 from temporalio import workflow
-from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow, ScheduleSpec, ScheduleState
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionExecutionStartWorkflow,
+    ScheduleActionStartWorkflow,
+    ScheduleSpec,
+    ScheduleState,
+)
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.codec import data_converter
@@ -159,6 +166,7 @@ def test_it_starts_its_workflow_on_the_workflows_queue(running: Running) -> None
 
             await holds(triggered)
             started = (await handle.describe()).info.recent_actions[0].action
+            assert isinstance(started, ScheduleActionExecutionStartWorkflow)
             assert started.workflow_id.startswith(f"{run_id(DAILY)}-")
             assert await client.get_workflow_handle(started.workflow_id).result() == "MAIN"
         [one] = await planned(client)
