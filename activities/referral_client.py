@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from activities.client import PATIENCE, connect
-from activities.starts import TASK_QUEUE
+from activities.queues import Queue
 from consortium.errors import ConflictError, RetryableError
 from consortium.referral.decide import Refusal
 from consortium.referral.errors import StepRefusedError
@@ -42,7 +42,7 @@ async def taken(client: Client, start: Start, take: Take, idempotency_key: str) 
         "referral",
         start,
         id=workflow_id(start.referral_id),
-        task_queue=TASK_QUEUE,
+        task_queue=Queue.WORKFLOWS,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         static_summary="referral",

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Engine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities import notification
 from consortium.errors import PermanentError
+from consortium.notifications import model as notifications
+from consortium.notifications import queue
 from consortium.referral import recording
 from consortium.referral.deadlines import Calendar
 from consortium.referral.errors import StepRefusedError
@@ -26,16 +27,19 @@ from workflows.referral.model import Recording, Reminding, Stand
 
 def in_app(connection: Connection, notice: Notice) -> None:
     """Tell through the in-app channel."""
-    notification.write(
+    named = notice.recipient is not None
+    duty = "" if named or notice.person_id is not None else notice.duty
+    queue.ask(
         connection,
-        notification.Notification(
+        notifications.Notice(
             workflow_id=notice.workflow_id,
             step=notice.step,
             subject=notice.subject,
             subject_id=notice.subject_id,
             facility=notice.facility,
-            duty=notice.duty,
+            duty=duty,
             recipient=notice.recipient,
+            person_id=notice.person_id,
             level=notice.level,
         ),
     )

@@ -19,11 +19,11 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.queues import Queue
 from workflows import attributes
 from workflows.critical_value.model import Start, Withdrawn, workflow_id
 from workflows.referral import model as referral
 
-TASK_QUEUE = "yilian"
 PATIENCE = timedelta(seconds=5)
 """How long one call to Temporal may take."""
 
@@ -59,7 +59,7 @@ async def start_critical_value(
             "critical_value",
             start,
             id=workflow,
-            task_queue=TASK_QUEUE,
+            task_queue=Queue.WORKFLOWS,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             memo={"critical_value_id": str(start.critical_value_id)},
@@ -96,7 +96,7 @@ async def start_referral(client: Client, subject: str, payload: Mapping[str, Any
             "referral",
             start,
             id=workflow,
-            task_queue=TASK_QUEUE,
+            task_queue=Queue.WORKFLOWS,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             static_summary="referral",

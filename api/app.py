@@ -21,6 +21,8 @@ from api.fhir.mhd import router as mhd
 from api.limits import ORDINARY, RULE_SETS, BodyLimit
 from api.pixpdq import routes as pixpdq
 from api.platform import Platform
+from api.temporal_door import PREFIX as CODEC
+from api.temporal_door import UiDoor, ui_origin
 from api.v1 import (
     absences,
     alerts,
@@ -52,6 +54,8 @@ from api.v1 import (
     sign_in,
     subscribers,
     systems,
+    temporal_codec,
+    workflows,
 )
 from api.xds import routes as xds
 from bus.campuses.following import following
@@ -88,6 +92,10 @@ TAGS = [
     },
     {"name": "notifications", "description": "通知: what is for me, and what did not reach people"},
     {"name": "referrals", "description": "双向转诊: apply, assess, book, carry through, return the outcome"},
+    {
+        "name": "workflows",
+        "description": "工作流: what runs, and what it carries, for the Temporal UI",
+    },
     {"name": "documents", "description": "共享文档: clinical documents as pages, and found by their text"},
     {"name": "identity", "description": "患者主索引: who is who, reviews, ledger, register once"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
@@ -152,6 +160,8 @@ def create_app(settings: Settings) -> FastAPI:
         referrals,
         referral_papers,
         referral_steps,
+        temporal_codec,
+        workflows,
         documents,
         recognition,
         identity,
@@ -173,6 +183,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/xds", xds.create_app(parts))
     pixpdq.mount(app, parts)
     app.add_middleware(BodyLimit, limit=lambda path: _limit(path, settings))
+    app.add_middleware(UiDoor, origin=ui_origin(settings))
     app.add_middleware(Edge)
     return app
 
@@ -183,6 +194,8 @@ def _limit(path: str, settings: Settings) -> int | None:
         return None
     if path.startswith(FILES):
         return LARGEST_FILE
+    if path.startswith(f"{CODEC}/"):
+        return temporal_codec.LARGEST
     if path == mhd.BASE:
         return settings.documents_limit
     if path.startswith("/fhir") and not path.endswith("/_search"):

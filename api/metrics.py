@@ -118,6 +118,9 @@ class _Numbers(Collector):
         yield _family("yilian_outbox", "Events not delivered yet", ("destination",), waiting)
         ages = [(destination, age) for destination, _, age in g.outbox]
         yield _family("yilian_outbox_age_seconds", "Oldest event not delivered", ("destination",), ages)
+        waits = [(*name.rsplit(" ", 1), seconds) for name, seconds in g.schedule_to_start]
+        wait = "95th percentile of the last 5 minutes: scheduled to taken by a worker"
+        yield _family("yilian_workflow_schedule_to_start_seconds", wait, ("queue", "kind"), waits)
         yield from _delivery(g.delivery)
         yield from _notifications(g.notifications)
 

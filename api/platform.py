@@ -15,6 +15,7 @@ from activities.client import acknowledge_critical_value
 from activities.referral_client import take_step
 from adapters.ihe.counts import Counts
 from adapters.ihe.sources import Sources
+from api.rates import Allowance
 from bus.fhir.shapes import LOCAL
 from bus.forms import CurrentRules
 from bus.notifying.current import CurrentBook
@@ -65,6 +66,11 @@ class Platform:
     def rules(self) -> CurrentRules:
         """The rules as they are now, for looking at what they would do."""
         return CurrentRules(self.settings.rules_dir)
+
+    @cached_property
+    def codec_allowance(self) -> Allowance:
+        """How many payloads of workflows each user may have decoded."""
+        return Allowance(self.settings.temporal_codec_per_minute)
 
     @cached_property
     def destinations(self) -> CurrentDestinations:

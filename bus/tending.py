@@ -112,6 +112,7 @@ class Watch:
             store_away=gauges.store_away(connection),
             notifications_stuck=notifying.stuck(connection),
             notifications_late=notifying.late(connection),
+            schedule_to_start=gauges.schedule_to_start(connection),
             documents_used=_used_there(self._tended.documents),
         )
 

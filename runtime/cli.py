@@ -18,6 +18,7 @@ VERBS = (
     "logs",
     "down",
     "token",
+    "access",
     "rules",
     "documents",
     "rebuild",
@@ -29,6 +30,7 @@ VERBS = (
     "alerts",
     "systems",
     "identity",
+    "workflows",
     "gateway",
     "bench",
 )

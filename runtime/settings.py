@@ -30,10 +30,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from runtime import documents, gateway, mllp, notifications
+from runtime import documents, gateway, mllp, notifications, schedules
 from runtime.campuses import Campus, Roster
 from runtime.pix import PixSettings
 from runtime.pix import check as check_pix
+from runtime.worker import WorkerSettings
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -227,6 +228,9 @@ class Settings(BaseSettings):
     alert_store_seconds: float = Field(
         default=30.0, ge=0, description="how long the documents' store may be away, or full"
     )
+    alert_workflow_seconds: float = Field(
+        default=10.0, ge=0, description="how long tasks of workflows wait in their queue for a worker"
+    )
     alert_webhook: str = Field(default="", description="URL that alerts are posted to as JSON")
     alert_webhook_token: str = Field(default="", repr=False, description="bearer token for the webhook")
     alert_mail_to: tuple[str, ...] = Field(default=(), description="addresses that alerts are mailed to")
@@ -322,6 +326,23 @@ class Settings(BaseSettings):
         " the ward or department is told, then with them before the duty officer of medical affairs is",
     )
 
+    worker: WorkerSettings = Field(
+        default=WorkerSettings(),
+        description="how much a worker process does at a time: see runtime/worker.py",
+    )
+    workflow_schedules: tuple[schedules.WorkflowSchedule, ...] = Field(
+        default=(), description="workflows that start by the clock: see runtime/schedules.py"
+    )
+    temporal_ui_origin: str = Field(
+        default="",
+        pattern=r"^(https?://[^/]+)?$",
+        description="scheme, host and port at which people open the Temporal UI, as https://temporal.example;"
+        " empty: our own on loopback. Pages of that origin alone may decode",
+    )
+    temporal_codec_per_minute: int = Field(
+        default=6000, ge=1, description="payloads that one user may have decoded or encoded in a minute"
+    )
+
     # The consortium.
     consortium_oid: str = "1.2.156.10011.99.0"
     mllp_endpoints: tuple[mllp.MllpEndpoint, ...] = Field(
@@ -370,6 +391,14 @@ class Settings(BaseSettings):
     ) -> tuple[mllp.MllpEndpoint, ...]:
         mllp.check(endpoints, info.data.get("mllp_port", 0))
         return endpoints
+
+    @field_validator("workflow_schedules")
+    @classmethod
+    def _named_once(
+        cls, told: tuple[schedules.WorkflowSchedule, ...]
+    ) -> tuple[schedules.WorkflowSchedule, ...]:
+        schedules.check(told)
+        return told
 
     @field_validator("pix")
     @classmethod

@@ -79,4 +79,5 @@ def limits(settings: Settings) -> Limits:
         notifications=settings.alert_notifications,
         breakers=settings.alert_breakers,
         store_seconds=settings.alert_store_seconds,
+        workflow_seconds=settings.alert_workflow_seconds,
     )

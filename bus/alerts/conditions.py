@@ -49,6 +49,8 @@ class Limits:
     """Whether an open breaker is told."""
     store_seconds: float = 30.0
     """How long the documents' store may be away."""
+    workflow_seconds: float = 10.0
+    """How long tasks of workflows may wait in their queue."""
 
     def patience(self, facility: str) -> float:
         """Return how many seconds a campus may be silent; 0: forever."""
@@ -78,6 +80,8 @@ class State:
     notifications_stuck: Sequence[Stuck] = ()
     notifications_late: Sequence[tuple[str, float]] = ()
     """Channel, seconds that the oldest has been due."""
+    schedule_to_start: Sequence[tuple[str, float]] = ()
+    """Task queue of Temporal with the kind of task, and how long such tasks wait there, in seconds."""
     documents_used: float | None = None
     """Share of the disk of the documents' folder, where that is not the home's."""
 
@@ -88,7 +92,7 @@ class Reading:
 
     name: str
     subject: str
-    """A campus, a process, a gateway, a destination or a subscriber; "" for the whole platform."""
+    """A campus, process, gateway, destination, subscriber or task queue; "" for the whole platform."""
     value: float
     threshold: float
     detail: str
@@ -123,7 +127,7 @@ def readings(state: State, limits: Limits) -> list[Reading]:
     """Return a reading of everything that is watched."""
     watched = (
         *(_queue, _errors, _silence, _unmapped, _processes, _gateways),
-        *(_destinations, _subscribers, _notifications, _store, _disk),
+        *(_destinations, _subscribers, _notifications, _store, _workflows, _disk),
     )
     return [reading for watch in watched for reading in watch(state, limits) if reading.threshold > 0]
 
@@ -235,6 +239,15 @@ def _store(state: State, limits: Limits) -> Iterator[Reading]:
         " in by themselves when it takes them again"
     )
     yield Reading("documents_store", "", seconds, limits.store_seconds, detail)
+
+
+def _workflows(state: State, limits: Limits) -> Iterator[Reading]:
+    for queue, seconds in state.schedule_to_start:
+        detail = (
+            f"of the tasks of the last 5 minutes one in twenty waited {seconds:.1f} s or longer for a worker:"
+            " start another worker process, or raise its sizes (setting worker)"
+        )
+        yield Reading("workflow_wait", queue, seconds, limits.workflow_seconds, detail)
 
 
 def _disk(state: State, limits: Limits) -> Iterator[Reading]:

@@ -110,6 +110,12 @@ class Action(enum.StrEnum):
     """Saying that two numbers are one person, or are not, and taking that back."""
     IDENTITY_FIGURES_READ = "identity-figures.read"
     """How many duplicates there are, and how fast campuses hear of new people: no patient."""
+    WORKFLOW_READ = "workflow.read"
+    """Which workflows run, in which state, until when: no patient."""
+    WORKFLOW_PAYLOAD_READ = "workflow-payload.read"
+    """What workflows are told and tell, decrypted for the Temporal UI."""
+    WORKFLOW_PAYLOAD_WRITE = "workflow-payload.write"
+    """Encrypting for the Temporal UI, which workflows then take for the platform's own word."""
     AUDIT_READ = "audit.read"
     UPLOAD = "upload"
 
@@ -137,6 +143,10 @@ class Permission(enum.StrEnum):
     """Finds VIPs by their name, birth date, ID card, telephone; others need their number."""
     PATIENT_QUERY = "patient-query"
     """A campus's program asks about patients of all campuses (PIX, PDQ)."""
+    WORKFLOW_PAYLOAD = "workflow-payload"
+    """Sees in the Temporal UI what workflows carry, decrypted."""
+    WORKFLOW_PAYLOAD_WRITE = "workflow-payload-write"
+    """Starts, signals and updates workflows from the Temporal UI, past the API's own checks."""
 
 
 class Relation(enum.StrEnum):

@@ -26,7 +26,13 @@ class Sample:
 
 SAMPLE_USERS = (
     Sample("admin", "系统管理员", Role.ADMIN, GROUP),
-    Sample("engineer", "集成工程师", Role.ENGINEER, GROUP, (Permission.MESSAGE_BODY,)),
+    Sample(
+        "engineer",
+        "集成工程师",
+        Role.ENGINEER,
+        GROUP,
+        (Permission.MESSAGE_BODY, Permission.WORKFLOW_PAYLOAD),
+    ),
     Sample("ops", "运维值班员", Role.OPS, GROUP),
     Sample("coordinator.main", "院本部协调员", Role.COORDINATOR, "MAIN"),
     Sample("coordinator.huangpu", "黄埔院区协调员", Role.COORDINATOR, "HP"),

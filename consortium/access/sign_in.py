@@ -65,9 +65,9 @@ def by_name(engine: Engine, username: str) -> User:
     return account.user
 
 
-def by_token(engine: Engine, token: str, key: str) -> User:
+def by_token(engine: Engine, token: str, key: str, kind: str = tokens.TYPE) -> User:
     """Return the user a token was issued to, with role and permissions as of now. Raises NotSignedInError."""
-    return by_name(engine, tokens.verify(token, key))
+    return by_name(engine, tokens.verify(token, key, kind))
 
 
 class Remembered:

@@ -26,6 +26,8 @@ OPEN = {
     ("GET", "/docs/assets/start.js"),
     ("GET", "/docs/assets/{name}"),
     ("GET", "/openapi.json"),
+    ("GET", "/temporal"),
+    ("GET", "/temporal/sign-in.js"),
     ("GET", "/api/v1/health"),
     ("POST", "/api/v1/sign-in"),
     ("GET", "/api/v1/calendars/feeds/{name}.ics"),

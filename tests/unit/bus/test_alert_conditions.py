@@ -34,6 +34,7 @@ WELL = State(
     subscribers=[Unhanded("his", "main-his", 9.0)],
     store_away=StoreAway(3.0, "full"),
     notifications_late=[("sms", 30.0)],
+    schedule_to_start=[("yilian workflow", 0.1), ("yilian-campus activity", 9.0)],
     documents_used=0.5,
 )
 LIMITS = Limits(processes=("relay",), silence_of={"HY": 0})
@@ -51,6 +52,10 @@ def test_a_bus_that_is_well_raises_nothing() -> None:
     ("state", "raised"),
     [
         (replace(WELL, queue_age=121.0), ("queue_age", "")),
+        (
+            replace(WELL, schedule_to_start=[("yilian workflow", 10.1)]),
+            ("workflow_wait", "yilian workflow"),
+        ),
         (replace(WELL, errors=[("MAIN", 100, 21, 0)]), ("error_rate", "MAIN")),
         (replace(WELL, errors=[("MAIN", 90, 11, 10)]), ("error_rate", "MAIN")),
         (replace(WELL, errors=[("MAIN", 0, 0, 20)]), ("error_rate", "MAIN")),
@@ -88,8 +93,11 @@ def test_a_threshold_of_nothing_is_not_watched() -> None:
         [gateway(9e9)],
         [Standing("ward-b", 9e9, 99, open=True)],
         [Unhanded("his", "main-his", 9e9)],
+        schedule_to_start=[("yilian workflow", 9e9)],
     )
-    off = Limits(0, 0, 0, {}, 0, 0, ("relay",), 0, 0, 0, 0, breakers=False, store_seconds=0)
+    off = Limits(
+        0, 0, 0, {}, 0, 0, ("relay",), 0, 0, 0, 0, breakers=False, store_seconds=0, workflow_seconds=0
+    )
     assert readings(trouble, off) == []
 
 

@@ -138,6 +138,13 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
         for where in ("campus", "group", "shared")
         for purpose in ("administration", "operations")
     },
+    Action.WORKFLOW_READ: {
+        (role, where, "operations")
+        for role in ("admin", "engineer", "ops")
+        for where in ("campus", "group", "shared")
+    },
+    Action.WORKFLOW_PAYLOAD_READ: set(),
+    Action.WORKFLOW_PAYLOAD_WRITE: set(),
     Action.AUDIT_READ: {("admin", "shared", "audit")},
     Action.UPLOAD: {("system", "campus", "operations")},
     Action.RECORD_EXPORT: {
@@ -212,6 +219,19 @@ def test_vips_are_found_by_clinicians_with_a_permission_given_by_name(role: Role
             and purpose is Purpose.TREATMENT
         )
         assert decide(who, Action.VIP_FIND, WHERE[where], purpose).allow is expected
+
+
+@pytest.mark.parametrize("role", Role)
+def test_what_workflows_carry_needs_a_permission_given_by_name(role: Role) -> None:
+    for where, purpose in itertools.product(Relation, Purpose):
+        operating = where is Relation.CAMPUS and purpose is Purpose.OPERATIONS
+        reader = user(role, where, Permission.WORKFLOW_PAYLOAD)
+        allowed = decide(reader, Action.WORKFLOW_PAYLOAD_READ, WHERE[where], purpose).allow
+        assert allowed is (operating and role in (Role.ENGINEER, Role.OPS))
+        assert not decide(reader, Action.WORKFLOW_PAYLOAD_WRITE, WHERE[where], purpose).allow
+        writer = user(role, where, Permission.WORKFLOW_PAYLOAD_WRITE)
+        allowed = decide(writer, Action.WORKFLOW_PAYLOAD_WRITE, WHERE[where], purpose).allow
+        assert allowed is (operating and role is Role.ENGINEER)
 
 
 @pytest.mark.parametrize("where", [Relation.CAMPUS, Relation.OTHER, Relation.SHARED])
