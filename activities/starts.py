@@ -21,6 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from workflows import attributes
 from workflows.critical_value.model import Start, Withdrawn, workflow_id
+from workflows.teleconsult.model import VideoEvent, consultation_workflow_id
 
 TASK_QUEUE = "yilian"
 PATIENCE = timedelta(seconds=5)
@@ -35,6 +36,7 @@ def deliveries(critical_value_minutes: tuple[float, ...]) -> Mapping[str, Delive
     return {
         "critical": partial(start_critical_value, minutes=critical_value_minutes),
         "critical-withdrawn": withdraw_critical_value,
+        "consultation-video": report_video,
     }
 
 
@@ -76,6 +78,21 @@ async def withdraw_critical_value(client: Client, subject: str, payload: Mapping
     event = Withdrawn.model_validate(payload)
     try:
         await client.get_workflow_handle(workflow).signal("withdrawn", event, rpc_timeout=PATIENCE)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+    return workflow
+
+
+async def report_video(client: Client, subject: str, payload: Mapping[str, Any]) -> str:
+    """Signal to a consultation what the video server told, by the event's id.
+
+    A consultation without a workflow, or with one that is over, needs no signal: it is all in PostgreSQL.
+    """
+    event = VideoEvent.model_validate({**payload, "event_id": subject})
+    workflow = consultation_workflow_id(event.consultation_id)
+    try:
+        await client.get_workflow_handle(workflow).signal("video", event, rpc_timeout=PATIENCE)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise

@@ -84,6 +84,10 @@ class Action(enum.StrEnum):
     """Saying that two numbers are one person, or are not, and taking that back."""
     IDENTITY_FIGURES_READ = "identity-figures.read"
     """How many duplicates there are, and how fast campuses hear of new people: no patient."""
+    VIDEO_JOIN = "video.join"
+    """Entering the room of a consultation; who is booked for it is the room's own decision."""
+    VIDEO_MANAGE = "video.manage"
+    """Seeing who is there, letting in, sending out, inviting by link, ending."""
     AUDIT_READ = "audit.read"
     UPLOAD = "upload"
 

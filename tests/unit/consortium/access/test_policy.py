@@ -56,6 +56,13 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.ALERT_ACKNOWLEDGE: {(role, "shared", "operations") for role in ("engineer", "ops")},
     Action.CRITICAL_VALUE_READ: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
     Action.CRITICAL_VALUE_ACKNOWLEDGE: {("doctor", "campus", "treatment")},
+    Action.VIDEO_JOIN: {
+        (role, where, "treatment") for role in ("doctor", "coordinator") for where in ("campus", "other")
+    }
+    | {("patient", "self", "own")},
+    Action.VIDEO_MANAGE: {
+        (role, where, "treatment") for role in ("doctor", "coordinator") for where in ("campus", "other")
+    },
     Action.RULES_READ: {(role, "shared", "operations") for role in ("engineer", "ops")},
     Action.RULES_DEPLOY: {("engineer", "campus", "operations")},
     Action.RULES_BACKTEST: {("engineer", "campus", "operations")},
