@@ -1,0 +1,61 @@
+"""Rooms whose time is over are closed, and who may not be in one is sent out, whatever failed before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+
+from api.platform import Platform
+from consortium.teleconsult.rooms import store
+from consortium.teleconsult.rooms.errors import VideoAwayError
+from consortium.teleconsult.rooms.livekit import VideoServer
+
+log = structlog.get_logger("api.video")
+
+LOOK = 5.0
+"""Seconds between looks."""
+
+
+@asynccontextmanager
+async def closing(parts: Platform) -> AsyncIterator[None]:
+    """Look again and again inside the `async with` block; nothing where there is no video."""
+    if parts.video is None:
+        yield
+        return
+    task = asyncio.create_task(_forever(parts, parts.video), name="video-closing")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _forever(parts: Platform, video: VideoServer) -> None:
+    failing = False
+    while True:
+        try:
+            await look(parts, video)
+            failing = False
+        except (SQLAlchemyError, VideoAwayError) as error:
+            if not failing:
+                log.warning("video_closing_interrupted", error=type(error).__name__)
+            failing = True
+        await asyncio.sleep(LOOK)
+
+
+async def look(parts: Platform, video: VideoServer) -> None:
+    """Close and send out what is due now. Raises VideoAwayError, SQLAlchemyError: look again later."""
+    with parts.statements.connect() as connection:
+        rooms = await run_in_threadpool(store.to_close, connection, parts.now())
+        people = await run_in_threadpool(store.to_send_out, connection, parts.now())
+        for consultation in rooms:
+            await video.close_room(consultation)
+            await run_in_threadpool(store.closed, connection, consultation, parts.now())
+        for consultation, participant in people:
+            await video.send_out(consultation, participant)
+            await run_in_threadpool(store.gone, connection, participant, parts.now())
