@@ -21,8 +21,9 @@ SUM = "h1:HWfxfKvi5k1czMVqLV/htGmPgEBhrqHMxpfyMvfhyVo="
 OLDEST_GO = (1, 26)
 """What the module's go.mod asks for."""
 _POLITE = ("nice", "-n", "19")
-_BUILD = ("-p", "1", "-mod=readonly", "-trimpath", "-ldflags=-s -w")
+_ALONE = ("-p", "1")
 """One compilation at a time, at the lowest priority: the machine stays usable."""
+_BUILD = ("-mod=readonly", "-trimpath", "-ldflags=-s -w")
 
 
 def target() -> Path:
@@ -30,24 +31,28 @@ def target() -> Path:
     return home() / "livekit" / f"livekit-server-{VERSION}"
 
 
-def build(report: Report, log: Path) -> Path:
-    """Build the program unless it is there; return it. Some minutes of one CPU, once. Raises `SetupError`."""
+def build(report: Report, log: Path, *, waited_for: bool = False) -> Path:
+    """Build the program unless it is there; return it. Some minutes of one CPU, once. Raises `SetupError`.
+
+    `waited_for`: somebody waits for it, so it takes what CPU it can get.
+    """
     program = target()
     video_tools.folder()
     with (program.parent / "build.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not program.exists():
-            _build(program, report, log)
+            _build(program, report, log, waited_for=waited_for)
     return program
 
 
-def _build(program: Path, report: Report, log: Path) -> None:
+def _build(program: Path, report: Report, log: Path, *, waited_for: bool) -> None:
     go = str(video_tools.program("go", new_enough, report, log))
     report(f"fetching the source of LiveKit {VERSION} by Go's module proxy")
     source = _fetched(go, program.parent, log)
     report(f"building LiveKit {VERSION} from its source, once: some minutes of one CPU")
     aside = program.with_suffix(".new")
-    if _run((*_POLITE, go, "build", *_BUILD, "-o", str(aside), "./cmd/server"), source, log) is None:
+    command = (go, "build", *(() if waited_for else _ALONE), *_BUILD, "-o", str(aside), "./cmd/server")
+    if _run(command if waited_for else (*_POLITE, *command), source, log) is None:
         raise SetupError("LiveKit could not be built", f"read the log; or {CHOICES}", log)
     aside.rename(program)
 
