@@ -34,7 +34,7 @@ class Video:
 
 @pytest.fixture(scope="session")
 def livekit_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """LiveKit's program: `YILIAN_TEST_LIVEKIT`, that of the machine, or built now, which takes minutes once."""
+    """LiveKit's program: `YILIAN_TEST_LIVEKIT`, the machine's, or built now, which takes minutes once."""
     if given := os.environ.get("YILIAN_TEST_LIVEKIT"):
         return Path(given)
     if found := livekit.locate():

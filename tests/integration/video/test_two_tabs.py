@@ -45,6 +45,7 @@ def count(video: Video, question: str, **given: Any) -> int:
         return int(connection.execute(sa.text(question), given).scalar_one())
 
 
+NOT_BOOKED = {"您不在本次会诊的参加人员之列。", "You are not booked for this consultation."}
 STILL_THERE = (
     "SELECT count(*) FROM teleconsult.attendance a JOIN teleconsult.participant p ON p.id = a.participant_id"
     " WHERE p.consultation_id = :id AND (:open = (a.left_at IS NULL))"
