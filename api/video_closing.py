@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
+from uuid import UUID
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
@@ -50,12 +53,20 @@ async def _forever(parts: Platform, video: VideoServer) -> None:
 
 async def look(parts: Platform, video: VideoServer) -> None:
     """Close and send out what is due now. Raises VideoAwayError, SQLAlchemyError: look again later."""
+    rooms, people = await run_in_threadpool(_due, parts)
+    for consultation in rooms:
+        await video.close_room(consultation)
+        await run_in_threadpool(_note, parts, store.closed, consultation)
+    for consultation, participant in people:
+        await video.send_out(consultation, participant)
+        await run_in_threadpool(_note, parts, store.gone, participant)
+
+
+def _due(parts: Platform) -> tuple[list[UUID], list[tuple[UUID, UUID]]]:
     with parts.statements.connect() as connection:
-        rooms = await run_in_threadpool(store.to_close, connection, parts.now())
-        people = await run_in_threadpool(store.to_send_out, connection, parts.now())
-        for consultation in rooms:
-            await video.close_room(consultation)
-            await run_in_threadpool(store.closed, connection, consultation, parts.now())
-        for consultation, participant in people:
-            await video.send_out(consultation, participant)
-            await run_in_threadpool(store.gone, connection, participant, parts.now())
+        return store.to_close(connection, parts.now()), store.to_send_out(connection, parts.now())
+
+
+def _note(parts: Platform, done: Callable[[Connection, UUID, datetime], None], which: UUID) -> None:
+    with parts.statements.connect() as connection:
+        done(connection, which, parts.now())

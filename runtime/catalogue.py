@@ -139,9 +139,8 @@ def _livekit(settings: Settings, theirs: bool) -> Service:
             raise
 
     def start() -> Command:
-        return Command(
-            process.python("runtime.services.livekit_run"), {"PYTHONPATH": str(CHECKOUT)}, cwd=CHECKOUT
-        )
+        argv = process.python("runtime.services.livekit_run")
+        return Command(argv, {"PYTHONPATH": str(CHECKOUT)}, cwd=CHECKOUT, grace=livekit.GRACE)
 
     return Service(
         "livekit",

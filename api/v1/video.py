@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -38,8 +38,9 @@ from consortium.teleconsult.rooms.service import Room
 router = APIRouter(prefix="/video", tags=["video"])
 Joiner = Annotated[Caller, Depends(gate(Action.VIDEO_JOIN))]
 Doorkeeper = Annotated[Caller, Depends(gate(Action.VIDEO_MANAGE))]
-_REFUSED = {403: {"description": "not booked, not now, ended, sent out, or not this link: see `type`"}}
-_AWAY = {503: {"description": "the video server does not answer; send the same again"}}
+_Answers = dict[int | str, dict[str, Any]]
+_REFUSED: _Answers = {403: {"description": "not booked, not now, ended, sent out, or not this link: see `type`"}}
+_AWAY: _Answers = {503: {"description": "the video server does not answer; send the same again"}}
 
 
 @router.post("/invited/join", summary="Enter a consultation by a link", responses=_REFUSED | _AWAY)

@@ -22,6 +22,8 @@ from runtime.waiting import until
 
 WEBHOOK = "/api/v1/video/webhook"
 """Where LiveKit tells of joins and leaves, below the API's origin."""
+GRACE = 5.0
+"""Seconds until it is told again to stop: at the first word it waits for people to leave."""
 _NO_STUN = "127.0.0.1:9"
 """Without any, LiveKit would have browsers ask public servers abroad; on loopback nobody needs one."""
 
@@ -87,7 +89,7 @@ class Server:
 
     def command(self, program: Path) -> Command:
         """Return how the server is started."""
-        return Command((str(program), "--config", str(self.create())), {"GOGC": "50"}, cwd=self.folder)
+        return Command((str(program), "--config", str(self.create())), {"GOGC": "50"}, cwd=self.folder, grace=GRACE)
 
 
 def server(settings: Settings) -> Server:

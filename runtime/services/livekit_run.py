@@ -20,7 +20,7 @@ AGAIN = 600.0
 
 
 def standing() -> str:
-    """Return what it does or why it cannot; empty before it ever ran."""
+    """Return what it does or why it cannot; empty once the server is on its way."""
     try:
         return _standing().read_text(encoding="utf-8").strip()
     except FileNotFoundError:
@@ -58,7 +58,7 @@ def main() -> None:
         except SetupError as error:
             _tell(" ".join(str(error).split()))
             time.sleep(AGAIN)
-    _tell(f"starting {found.name}")
+    _standing().unlink(missing_ok=True)
     command = livekit.server(settings).command(found)
     os.execve(command.argv[0], command.argv, process.environment(command.environment))  # noqa: S606 - no shell
 

@@ -83,10 +83,13 @@ class VideoServer:
             await asked.room.delete_room(api.DeleteRoomRequest(room=str(room)))
 
     async def send_out(self, room: UUID, participant: UUID) -> None:
-        """End somebody's connection; who is not there is out. Raises VideoAwayError."""
-        wanted = api.RoomParticipantIdentity(room=str(room), identity=str(participant))
+        """End somebody's connections; who is not there is out. Raises VideoAwayError."""
         async with self._asked() as asked:
-            await asked.room.remove_participant(wanted)
+            there = await asked.room.list_participants(api.ListParticipantsRequest(room=str(room)))
+            for one in there.participants:
+                if _person(one.identity) == participant:
+                    out = api.RoomParticipantIdentity(room=str(room), identity=one.identity)
+                    await asked.room.remove_participant(out)
 
     @asynccontextmanager
     async def _asked(self) -> AsyncIterator[Any]:
@@ -125,10 +128,15 @@ def _event(told: WebhookEvent) -> Event:
         kind=told.event,
         at=datetime.fromtimestamp(told.created_at, UTC),
         room=_uuid(told.room.name),
-        participant=_uuid(person.identity),
+        participant=_person(person.identity),
         connection=person.sid,
         joined_at=datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None,
     )
+
+
+def _person(identity: str) -> UUID | None:
+    """Return whose identity it is: a second connection that only sends has `#…` behind the person's."""
+    return _uuid(identity.partition("#")[0])
 
 
 def _uuid(text: str) -> UUID | None:

@@ -29,8 +29,9 @@ _ONCE = text(
 # The room may be over by the word of an event that came first; its time is in whole seconds.
 _JOINED = text(
     "INSERT INTO teleconsult.attendance (connection, participant_id, joined_at, left_at)"
-    " SELECT :connection, p.id, :joined_at, (SELECT greatest(min(e.at), :joined_at)"
-    "  FROM teleconsult.webhook_event e WHERE e.consultation_id = :room AND e.kind = 'room_finished'"
+    " SELECT :connection, p.id, :joined_at, (SELECT CASE WHEN count(*) > 0"
+    "  THEN greatest(min(e.at), :joined_at) END FROM teleconsult.webhook_event e"
+    "  WHERE e.consultation_id = :room AND e.kind = 'room_finished'"
     "  AND e.at >= date_trunc('second', CAST(:joined_at AS timestamptz)))"
     " FROM teleconsult.participant p WHERE p.id = :participant AND p.consultation_id = :room"
     " ON CONFLICT (connection) DO NOTHING"
