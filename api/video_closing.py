@@ -1,8 +1,9 @@
-"""Rooms whose time is over are closed, and who may not be in one is sent out, whatever failed before."""
+"""Rooms whose time is over are closed, who may not be in is sent out, attendance is counted again."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -14,14 +15,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from api.platform import Platform
-from consortium.teleconsult.rooms import store
+from consortium.teleconsult.rooms import store, told
 from consortium.teleconsult.rooms.errors import VideoAwayError
-from consortium.teleconsult.rooms.livekit import VideoServer
+from consortium.teleconsult.rooms.livekit import There, VideoServer
 
 log = structlog.get_logger("api.video")
 
 LOOK = 5.0
 """Seconds between looks."""
+RECOUNT = 6
+"""Looks from one count of who is there to the next."""
 
 
 @asynccontextmanager
@@ -40,9 +43,11 @@ async def closing(parts: Platform) -> AsyncIterator[None]:
 
 async def _forever(parts: Platform, video: VideoServer) -> None:
     failing = False
-    while True:
+    for turn in itertools.count():
         try:
             await look(parts, video)
+            if turn % RECOUNT == 0:
+                await recount(parts, video)
             failing = False
         except (SQLAlchemyError, VideoAwayError) as error:
             if not failing:
@@ -60,6 +65,24 @@ async def look(parts: Platform, video: VideoServer) -> None:
     for consultation, participant in people:
         await video.send_out(consultation, participant)
         await run_in_threadpool(_note, parts, store.gone, participant)
+
+
+async def recount(parts: Platform, video: VideoServer) -> None:
+    """Mend the attendance of rooms that are open. Raises VideoAwayError, SQLAlchemyError: again later."""
+    for consultation in await run_in_threadpool(_open, parts):
+        at = parts.now()
+        there = await video.there(consultation)
+        await run_in_threadpool(_recounted, parts, consultation, there, at)
+
+
+def _open(parts: Platform) -> list[UUID]:
+    with parts.statements.connect() as connection:
+        return store.open_now(connection, parts.now())
+
+
+def _recounted(parts: Platform, consultation: UUID, there: list[There], at: datetime) -> None:
+    with parts.engine.begin() as connection:
+        told.recount(connection, consultation, there, at)
 
 
 def _due(parts: Platform) -> tuple[list[UUID], list[tuple[UUID, UUID]]]:

@@ -47,6 +47,15 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class There:
+    """Somebody who is in a room now."""
+
+    participant: UUID
+    connection: str
+    joined_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class VideoServer:
     """Where it is, and the key it shares with us."""
 
@@ -91,6 +100,17 @@ class VideoServer:
                     out = api.RoomParticipantIdentity(room=str(room), identity=one.identity)
                     await asked.room.remove_participant(out)
 
+    async def there(self, room: UUID) -> list[There]:
+        """Return who is in a room, nobody where there is none. Raises VideoAwayError."""
+        found: list[There] = []
+        async with self._asked() as asked:
+            listed = await asked.room.list_participants(api.ListParticipantsRequest(room=str(room)))
+            for one in listed.participants:
+                who, since = _person(one.identity), _joined(one)
+                if who is not None and since is not None:
+                    found.append(There(who, one.sid, since))
+        return found
+
     @asynccontextmanager
     async def _asked(self) -> AsyncIterator[Any]:
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
@@ -122,7 +142,6 @@ class VideoServer:
 
 def _event(told: WebhookEvent) -> Event:
     person = told.participant
-    milliseconds = person.joined_at_ms or person.joined_at * 1000
     return Event(
         id=told.id,
         kind=told.event,
@@ -130,8 +149,13 @@ def _event(told: WebhookEvent) -> Event:
         room=_uuid(told.room.name),
         participant=_person(person.identity),
         connection=person.sid,
-        joined_at=datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None,
+        joined_at=_joined(person),
     )
+
+
+def _joined(person: api.ParticipantInfo) -> datetime | None:
+    milliseconds = person.joined_at_ms or person.joined_at * 1000
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
 
 
 def _person(identity: str) -> UUID | None:

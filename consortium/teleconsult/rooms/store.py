@@ -88,6 +88,10 @@ _TO_CLOSE = text(
     " WHERE room_closed_at IS NULL AND (ended_at IS NOT NULL OR closes_at <= :now)"
     " ORDER BY closes_at LIMIT 100"
 )
+_OPEN = text(
+    "SELECT consultation_id FROM teleconsult.session"
+    " WHERE room_closed_at IS NULL AND ended_at IS NULL AND opens_at <= :now AND closes_at > :now"
+)
 _CLOSED = text(
     "UPDATE teleconsult.session SET room_closed_at = :now, ended_at = coalesce(ended_at, :now)"
     " WHERE consultation_id = :id"
@@ -212,6 +216,11 @@ def end(connection: Connection, consultation: UUID, by: str, now: datetime) -> b
 def to_close(connection: Connection, now: datetime) -> list[UUID]:
     """Return whose rooms the video server still has to close."""
     return list(connection.execute(_TO_CLOSE, {"now": now}).scalars())
+
+
+def open_now(connection: Connection, now: datetime) -> list[UUID]:
+    """Return whose rooms may have people in them."""
+    return list(connection.execute(_OPEN, {"now": now}).scalars())
 
 
 def closed(connection: Connection, consultation: UUID, now: datetime) -> None:

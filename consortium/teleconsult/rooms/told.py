@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from consortium.teleconsult.rooms import decide, store
 from consortium.teleconsult.rooms.errors import RoomRefusedError
-from consortium.teleconsult.rooms.livekit import Event
+from consortium.teleconsult.rooms.livekit import Event, There
 
 JOINED, LEFT, ABORTED, FINISHED = (
     "participant_joined",
@@ -47,6 +48,13 @@ _FINISHED = text(
     " FROM teleconsult.participant p WHERE p.id = a.participant_id AND p.consultation_id = :room"
     " AND a.left_at IS NULL AND date_trunc('second', a.joined_at) <= :at"
 )
+_NOT_THERE = text(
+    "UPDATE teleconsult.attendance a SET left_at = greatest(a.joined_at, :at)"
+    " FROM teleconsult.participant p WHERE p.id = a.participant_id AND p.consultation_id = :room"
+    " AND a.left_at IS NULL AND NOT a.connection = ANY(:there) AND a.joined_at < :settled"
+)
+SETTLED = timedelta(seconds=10)
+"""Whoever joined later than so long ago may not be in the video server's list yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,17 @@ def record(connection: Connection, event: Event, now: datetime) -> Recorded | No
         return Recorded(None, report=False)
     _attend(connection, event)
     return Recorded(event.room, event.kind in REPORTED, _intruder(connection, event, now))
+
+
+def recount(connection: Connection, room: UUID, there: Sequence[There], at: datetime) -> None:
+    """Mend the attendance by who is in a room at a time: an event that never came says nothing."""
+    for one in there:
+        values = {"room": room, "participant": one.participant, "connection": one.connection}
+        connection.execute(_JOINED, {**values, "joined_at": one.joined_at})
+    connections = [one.connection for one in there]
+    connection.execute(
+        _NOT_THERE, {"room": room, "there": connections, "at": at, "settled": at - SETTLED}
+    )
 
 
 def _attend(connection: Connection, event: Event) -> None:

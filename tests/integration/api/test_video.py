@@ -16,10 +16,11 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.platform import Platform
-from api.video_closing import look
+from api.video_closing import look, recount
 from consortium.access import audit
 from consortium.teleconsult.rooms import service
 from consortium.teleconsult.rooms.errors import NotBookableError, VideoAwayError
+from consortium.teleconsult.rooms.livekit import There
 from consortium.teleconsult.rooms.model import Place, RoomRole
 from tests.integration.api.conftest import As, settings_for
 from tests.integration.api.video import KEY, URL, Consultation, Remembering, booked, event, remembering
@@ -340,6 +341,30 @@ async def test_what_failed_while_the_video_server_was_away_is_done_when_it_is_ba
     await look(parts, server)
     assert server.asked == [("send out", one.id, one.expert)]
     assert (await shown(client, as_, one))[str(one.expert)]["present"][0]["until"] is not None
+
+
+async def test_attendance_is_mended_by_who_is_there(
+    app: FastAPI, client: httpx.AsyncClient, as_: As, one: Consultation, server: Remembering
+) -> None:
+    long_ago = NOW - timedelta(minutes=4)
+    for id_, who in (("A", one.host), ("B", one.expert)):
+        joined = event("participant_joined", one.id, id_=id_, at=long_ago, who=who, connection=id_)
+        await tell(client, joined)
+    there = [There(one.host, "A", long_ago), There(one.patient, "C", long_ago)]
+    server.inside[one.id] = [*there, There(uuid4(), "X", long_ago)]
+    for _ in range(2):
+        await recount(app.state.platform, server)
+    people = await shown(client, as_, one)
+    assert {name: person["where"] for name, person in people.items()} == {
+        str(one.host): "inside",
+        str(one.expert): "absent",
+        str(one.patient): "inside",
+    }
+    assert people[str(one.expert)]["present"][0]["until"] is not None
+    fresh = event("participant_joined", one.id, id_="D", at=datetime.now(UTC), who=one.expert, connection="D")
+    await tell(client, fresh)
+    await recount(app.state.platform, server)
+    assert (await shown(client, as_, one))[str(one.expert)]["where"] == "inside", "not in the list yet"
 
 
 async def test_a_room_whose_time_is_over_is_closed_once(

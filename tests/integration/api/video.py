@@ -16,7 +16,7 @@ from livekit import api as livekit
 
 from consortium.teleconsult.rooms import service
 from consortium.teleconsult.rooms.errors import VideoAwayError
-from consortium.teleconsult.rooms.livekit import VideoServer
+from consortium.teleconsult.rooms.livekit import There, VideoServer
 from consortium.teleconsult.rooms.model import Booking, Place, RoomRole
 
 KEY = "a key of the video server for tests only"
@@ -27,6 +27,7 @@ class Remembering(VideoServer):
     """Signs as the real one; what it is asked to do is kept."""
 
     asked: list[tuple[str, UUID, UUID | None]]
+    inside: dict[UUID, list[There]]
     away: bool
 
     async def open_room(self, room: UUID) -> None:
@@ -38,6 +39,11 @@ class Remembering(VideoServer):
     async def send_out(self, room: UUID, participant: UUID) -> None:
         self._ask("send out", room, participant)
 
+    async def there(self, room: UUID) -> list[There]:
+        if self.away:
+            raise VideoAwayError("the video server does not answer; try again")
+        return self.inside.get(room, [])
+
     def _ask(self, what: str, room: UUID, participant: UUID | None) -> None:
         if self.away:
             raise VideoAwayError("the video server does not answer; try again")
@@ -47,6 +53,7 @@ class Remembering(VideoServer):
 def remembering() -> Remembering:
     server = Remembering(URL, "http://127.0.0.1:7880", "yilian", KEY)
     object.__setattr__(server, "asked", [])
+    object.__setattr__(server, "inside", {})
     object.__setattr__(server, "away", False)
     return server
 
