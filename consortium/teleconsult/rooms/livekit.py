@@ -14,7 +14,13 @@ import aiohttp
 from google.protobuf.json_format import ParseError
 from jwt import InvalidTokenError
 from livekit import api
-from livekit.api.twirp_client import ServerError, ServerErrorCode
+from livekit.protocol.models import ParticipantInfo
+from livekit.protocol.room import (
+    CreateRoomRequest,
+    DeleteRoomRequest,
+    ListParticipantsRequest,
+    RoomParticipantIdentity,
+)
 from livekit.protocol.webhook import WebhookEvent
 
 from consortium.errors import SecurityError
@@ -82,29 +88,29 @@ class VideoServer:
 
     async def open_room(self, room: UUID) -> None:
         """Make the room unless it is there. Raises VideoAwayError."""
-        wanted = api.CreateRoomRequest(name=str(room), empty_timeout=EMPTY, departure_timeout=EMPTY)
+        wanted = CreateRoomRequest(name=str(room), empty_timeout=EMPTY, departure_timeout=EMPTY)
         async with self._asked() as asked:
             await asked.room.create_room(wanted)
 
     async def close_room(self, room: UUID) -> None:
         """Send everybody out and end the room; one that is not there is closed. Raises VideoAwayError."""
         async with self._asked() as asked:
-            await asked.room.delete_room(api.DeleteRoomRequest(room=str(room)))
+            await asked.room.delete_room(DeleteRoomRequest(room=str(room)))
 
     async def send_out(self, room: UUID, participant: UUID) -> None:
         """End somebody's connections; who is not there is out. Raises VideoAwayError."""
         async with self._asked() as asked:
-            there = await asked.room.list_participants(api.ListParticipantsRequest(room=str(room)))
+            there = await asked.room.list_participants(ListParticipantsRequest(room=str(room)))
             for one in there.participants:
                 if _person(one.identity) == participant:
-                    out = api.RoomParticipantIdentity(room=str(room), identity=one.identity)
+                    out = RoomParticipantIdentity(room=str(room), identity=one.identity)
                     await asked.room.remove_participant(out)
 
     async def there(self, room: UUID) -> list[There]:
         """Return who is in a room, nobody where there is none. Raises VideoAwayError."""
         found: list[There] = []
         async with self._asked() as asked:
-            listed = await asked.room.list_participants(api.ListParticipantsRequest(room=str(room)))
+            listed = await asked.room.list_participants(ListParticipantsRequest(room=str(room)))
             for one in listed.participants:
                 who, since = _person(one.identity), _joined(one)
                 if who is not None and since is not None:
@@ -119,8 +125,8 @@ class VideoServer:
                 self.api_url, self.key_name, self.key, timeout=timeout, failover=False
             ) as asked:
                 yield asked
-        except ServerError as error:
-            if error.code != ServerErrorCode.NOT_FOUND:
+        except api.ServerError as error:
+            if error.code != api.ServerErrorCode.NOT_FOUND:
                 raise VideoAwayError(f"the video server refused: {error.code}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise VideoAwayError("the video server does not answer; try again") from error
@@ -153,7 +159,7 @@ def _event(told: WebhookEvent) -> Event:
     )
 
 
-def _joined(person: api.ParticipantInfo) -> datetime | None:
+def _joined(person: ParticipantInfo) -> datetime | None:
     milliseconds = person.joined_at_ms or person.joined_at * 1000
     return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
 
