@@ -146,6 +146,7 @@ async function goIn(admission, turn) {
   room.on(RoomEvent.TrackSubscribed, (track, _, who) => attach(track, who.identity));
   room.on(RoomEvent.TrackUnsubscribed, (track) => track.detach().forEach((element) => element.remove()));
   room.on(RoomEvent.ParticipantDisconnected, (who) => figure(who.identity).remove());
+  room.on(RoomEvent.AudioPlaybackStatusChanged, () => (at("sound").hidden = room.canPlaybackAudio));
   room.on(RoomEvent.Reconnecting, () => say("reconnecting"));
   room.on(RoomEvent.Reconnected, () => say("inside"));
   room.on(RoomEvent.Disconnected, () => over(room));
@@ -227,6 +228,7 @@ function waiting(people) {
   list.replaceChildren(...rows);
   at("waiting").hidden = !people.length;
   if (people.length > before) say("someoneWaits");
+  else if (!people.length) say("inside");
 }
 
 async function letIn(event) {
@@ -283,6 +285,7 @@ function start() {
   at("devices").addEventListener("submit", enter);
   at("camera").addEventListener("change", () => preview(at("camera").value).catch(() => complain(new Problem("no-devices"))));
   at("waiting").addEventListener("click", letIn);
+  at("sound").addEventListener("click", () => state.room && state.room.startAudio());
   at("again").addEventListener("click", chooseDevices);
   for (const id of ["mute", "blind"]) at(id).addEventListener("click", () => turnOff(id, at(id).getAttribute("aria-pressed") !== "true"));
   for (const one of document.querySelectorAll(".leave")) one.addEventListener("click", leave);
