@@ -39,7 +39,9 @@ router = APIRouter(prefix="/video", tags=["video"])
 Joiner = Annotated[Caller, Depends(gate(Action.VIDEO_JOIN))]
 Doorkeeper = Annotated[Caller, Depends(gate(Action.VIDEO_MANAGE))]
 _Answers = dict[int | str, dict[str, Any]]
-_REFUSED: _Answers = {403: {"description": "not booked, not now, ended, sent out, or not this link: see `type`"}}
+_REFUSED: _Answers = {
+    403: {"description": "not booked, not now, ended, sent out, or not this link: see `type`"}
+}
 _AWAY: _Answers = {503: {"description": "the video server does not answer; send the same again"}}
 
 

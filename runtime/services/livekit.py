@@ -89,7 +89,9 @@ class Server:
 
     def command(self, program: Path) -> Command:
         """Return how the server is started."""
-        return Command((str(program), "--config", str(self.create())), {"GOGC": "50"}, cwd=self.folder, grace=GRACE)
+        return Command(
+            (str(program), "--config", str(self.create())), {"GOGC": "50"}, cwd=self.folder, grace=GRACE
+        )
 
 
 def server(settings: Settings) -> Server:

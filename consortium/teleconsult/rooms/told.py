@@ -86,9 +86,7 @@ def recount(connection: Connection, room: UUID, there: Sequence[There], at: date
         values = {"room": room, "participant": one.participant, "connection": one.connection}
         connection.execute(_JOINED, {**values, "joined_at": one.joined_at})
     connections = [one.connection for one in there]
-    connection.execute(
-        _NOT_THERE, {"room": room, "there": connections, "at": at, "settled": at - SETTLED}
-    )
+    connection.execute(_NOT_THERE, {"room": room, "there": connections, "at": at, "settled": at - SETTLED})
 
 
 def _attend(connection: Connection, event: Event) -> None:

@@ -41,7 +41,7 @@ class Workflows:
 
 
 def client(workflows: Workflows) -> Client:
-    return cast(Client, workflows)
+    return cast("Client", workflows)
 
 
 async def test_an_event_is_signalled_with_the_id_by_which_it_is_known_again() -> None:
