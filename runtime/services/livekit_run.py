@@ -51,10 +51,10 @@ def program(settings: Settings) -> Path:
 def main() -> None:
     """See to the program, however often that has to be tried, then become the server."""
     settings = load()
-    while True:
+    found: Path | None = None
+    while found is None:
         try:
             found = program(settings)
-            break
         except SetupError as error:
             _tell(" ".join(str(error).split()))
             time.sleep(AGAIN)

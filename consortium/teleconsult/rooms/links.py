@@ -41,16 +41,14 @@ def sign(link: Link, key: str, now: datetime, expires_at: datetime) -> str:
 
 def read(secret: str, key: str, now: datetime) -> Link:
     """Return what a link says. Raises RoomRefusedError when it is not ours, was changed, or is too old."""
-    # The times are judged by the given clock.
-    unjudged = {"verify_exp": False, "verify_iat": False}
-    try:
+    try:  # the times are judged by the given clock, below
         claims = jwt.decode(
             secret,
             checked_key(key),
             algorithms=[ALGORITHM],
             audience=AUDIENCE,
             issuer=ISSUER,
-            options={"require": list(_CLAIMS), **unjudged},
+            options={"require": list(_CLAIMS), "verify_exp": False, "verify_iat": False},
         )
         link = Link(uuid.UUID(claims["jti"]), uuid.UUID(claims["sub"]))
         fits, expires = claims["typ"] == TYPE, float(claims["exp"])

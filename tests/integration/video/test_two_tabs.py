@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from consortium.access import tokens
 from consortium.teleconsult.rooms.livekit import VideoServer
 from consortium.teleconsult.rooms.model import RoomRole
+from runtime.plan import UnhealthyError
 from runtime.services import livekit
 from tests.integration.api.conftest import PASSWORD, TOKEN_KEY
 from tests.integration.api.video import Consultation, booked
@@ -130,5 +131,5 @@ async def test_the_video_server_itself_refuses_what_we_did_not_open(video: Video
 async def test_our_check_asks_with_our_key(video: Video) -> None:
     url = livekit.api_url(video.server.url)
     assert "0 rooms" in livekit.check(url, video.server.key_name, video.server.key)
-    with pytest.raises(livekit.UnhealthyError, match="refuses livekit_key_name and livekit_key"):
+    with pytest.raises(UnhealthyError, match="refuses livekit_key_name and livekit_key"):
         livekit.check(url, video.server.key_name, "f" * 64)
