@@ -23,6 +23,7 @@ from activities.queues import Queue
 from workflows import attributes
 from workflows.critical_value.model import Start, Withdrawn, workflow_id
 from workflows.referral import model as referral
+from workflows.teleconsult.model import VideoEvent, consultation_workflow_id
 
 PATIENCE = timedelta(seconds=5)
 """How long one call to Temporal may take."""
@@ -38,6 +39,7 @@ def deliveries(critical_value_minutes: tuple[float, ...]) -> Mapping[str, Delive
         "critical-withdrawn": withdraw_critical_value,
         "referral": start_referral,
         "referral-arrived": tell_arrival,
+        "consultation-video": report_video,
     }
 
 
@@ -114,6 +116,21 @@ async def tell_arrival(client: Client, subject: str, payload: Mapping[str, Any])
     event = referral.Arrived.model_validate(payload)
     try:
         await client.get_workflow_handle(workflow).signal("arrived", event, rpc_timeout=PATIENCE)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+    return workflow
+
+
+async def report_video(client: Client, subject: str, payload: Mapping[str, Any]) -> str:
+    """Signal to a consultation what the video server told, by the event's id.
+
+    A consultation without a workflow, or with one that is over, needs no signal: it is all in PostgreSQL.
+    """
+    event = VideoEvent.model_validate({**payload, "event_id": subject})
+    workflow = consultation_workflow_id(event.consultation_id)
+    try:
+        await client.get_workflow_handle(workflow).signal("video", event, rpc_timeout=PATIENCE)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise

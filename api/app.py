@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import Lifespan
 
-from api import docs, handlers, metrics, uploads
+from api import docs, handlers, metrics, uploads, video_page
 from api.database import engine
 from api.edge import Edge
 from api.fhir import feed, match, pix, schedules, terminology, validating
@@ -55,8 +55,11 @@ from api.v1 import (
     subscribers,
     systems,
     temporal_codec,
+    video,
+    video_webhook,
     workflows,
 )
+from api.video_closing import closing
 from api.xds import routes as xds
 from bus.campuses.following import following
 from bus.heartbeat import beat
@@ -98,6 +101,7 @@ TAGS = [
     },
     {"name": "documents", "description": "共享文档: clinical documents as pages, and found by their text"},
     {"name": "identity", "description": "患者主索引: who is who, reviews, ledger, register once"},
+    {"name": "video", "description": "远程会诊视频: rooms, the waiting room, links, who was there"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
     {
         "name": "upload",
@@ -132,6 +136,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = metrics.Kept()
     handlers.install(app)
     app.include_router(docs.router)
+    app.include_router(video_page.router)
     # subscribers before master_data, which would take that word for a kind
     v1 = (
         health,
@@ -166,6 +171,8 @@ def create_app(settings: Settings) -> FastAPI:
         recognition,
         identity,
         audit,
+        video_webhook,
+        video,
     )
     for part in v1:
         app.include_router(part.router, prefix="/api/v1")
@@ -218,7 +225,7 @@ def _lifespan(parts: Platform, doorway: uploads.Doorway) -> Lifespan[FastAPI]:
                 tending(tended(parts.settings)),
                 exporting(parts.settings),
             ):
-                async with uploads.opened(parts, doorway):
+                async with uploads.opened(parts, doorway), closing(parts):
                     yield
         finally:
             beating.cancel()

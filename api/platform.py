@@ -27,7 +27,9 @@ from consortium.documents import affinity
 from consortium.documents.content import ContentStore
 from consortium.documents.service import Registry
 from consortium.referral.deadlines import Calendar, PlainCalendar
+from consortium.teleconsult.rooms.livekit import VideoServer
 from runtime.contents import opened_store
+from runtime.services.livekit import api_url
 from runtime.settings import Settings
 from workflows.critical_value.model import Acknowledged
 from workflows.referral.model import Stand, Start, Take
@@ -102,6 +104,15 @@ class Platform:
     def sources(self) -> Sources:
         """Campuses' own repositories."""
         return Sources(self.settings.document_sources, self.settings.documents_limit)
+
+    @cached_property
+    def video(self) -> VideoServer | None:
+        """The video server; None where there is none."""
+        settings = self.settings
+        if settings.video == "off" or not settings.livekit_url or not settings.livekit_key:
+            return None
+        api = settings.livekit_api_url or api_url(settings.livekit_url)
+        return VideoServer(settings.livekit_url, api, settings.livekit_key_name, settings.livekit_key)
 
     @cached_property
     def deployed(self) -> Shelf:

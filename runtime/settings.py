@@ -11,7 +11,7 @@ import os
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -83,6 +83,21 @@ class Settings(BaseSettings):
     airflow_database_url: str = Field(default="", description="PostgreSQL of Airflow's metadata")
     postgres_bin: Path | None = Field(default=None, description="folder of initdb and postgres, 15 or newer")
     rabbitmq_server: Path | None = Field(default=None, description="the script that starts RabbitMQ")
+    video: Literal["on", "off"] = Field(
+        default="on", description="whether LiveKit runs for teleconsultations; what else there is needs none"
+    )
+    livekit_url: str = Field(
+        default="",
+        pattern=r"^(wss?://.+)?$",
+        description="LiveKit as browsers reach it, ws://host:port or wss://…",
+    )
+    livekit_api_url: str = Field(
+        default="",
+        pattern=r"^(https?://.+)?$",
+        description="the same LiveKit as this platform reaches it, http(s)://…; empty: as livekit_url",
+    )
+    livekit_bin: Path | None = Field(default=None, description="LiveKit's server program")
+    livekit_key_name: str = Field(default="yilian", description="name of the API key that LiveKit knows")
     temporal_bin: Path | None = Field(default=None, description="the temporal program")
 
     # Listeners, all on loopback unless said otherwise.
@@ -101,6 +116,8 @@ class Settings(BaseSettings):
     rabbitmq_prometheus_port: Port = 15692
     rabbitmq_dist_port: Port = 25672
     epmd_port: Port = 4370
+    livekit_port: Port = 7880
+    livekit_media_port: Port = 7881
 
     reached_as: tuple[str, ...] = Field(
         default=(),
@@ -116,6 +133,9 @@ class Settings(BaseSettings):
     payload_key: str = Field(default="", repr=False, description="encrypts what Temporal stores")
     payload_keys_retired: tuple[str, ...] = Field(
         default=(), repr=False, description="earlier payload keys, kept to read what they encrypted"
+    )
+    livekit_key: str = Field(
+        default="", repr=False, description="signs tokens for video rooms; LiveKit's own"
     )
     postgres_password: str = Field(default="", repr=False)
     amqp_password: str = Field(default="", repr=False)

@@ -116,6 +116,10 @@ class Action(enum.StrEnum):
     """What workflows are told and tell, decrypted for the Temporal UI."""
     WORKFLOW_PAYLOAD_WRITE = "workflow-payload.write"
     """Encrypting for the Temporal UI, which workflows then take for the platform's own word."""
+    VIDEO_JOIN = "video.join"
+    """Entering the room of a consultation; who is booked for it is the room's own decision."""
+    VIDEO_MANAGE = "video.manage"
+    """Seeing who is there, letting in, sending out, inviting by link, ending."""
     AUDIT_READ = "audit.read"
     UPLOAD = "upload"
 

@@ -76,6 +76,20 @@ TABLE = (
         "clinicians see the critical values of their campus",
     ),
     Line(
+        CLINICIANS,
+        frozenset({Action.VIDEO_JOIN, Action.VIDEO_MANAGE}),
+        frozenset({Relation.CAMPUS, Relation.OTHER}),
+        frozenset({Purpose.TREATMENT}),
+        "clinicians enter the consultations that they are booked for, and look after their rooms",
+    ),
+    Line(
+        frozenset({Role.PATIENT}),
+        frozenset({Action.VIDEO_JOIN}),
+        frozenset({Relation.SELF}),
+        frozenset({Purpose.OWN}),
+        "patients enter their own consultations",
+    ),
+    Line(
         frozenset({Role.DOCTOR}),
         frozenset({Action.CRITICAL_VALUE_ACKNOWLEDGE}),
         frozenset({Relation.CAMPUS}),

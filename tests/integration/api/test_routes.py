@@ -31,8 +31,12 @@ OPEN = {
     ("GET", "/api/v1/health"),
     ("POST", "/api/v1/sign-in"),
     ("GET", "/api/v1/calendars/feeds/{name}.ics"),
+    ("GET", "/video"),
+    ("GET", "/video/assets/{name}"),
+    ("POST", "/api/v1/video/invited/join"),
+    ("POST", "/api/v1/video/webhook"),
 }
-"""What needs no sign-in: it carries nobody's data, or is asked by a signed address (calendar feeds)."""
+"""What needs no sign-in: it carries nobody's data, or a signature of its own (feeds, links, the video server)."""
 UPLOADS = "/api/v1/upload/"
 USERS = {
     Role.ADMIN: "admin",

@@ -89,6 +89,13 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
         for where in ("campus", "group")
         for purpose in ("treatment", "operations")
     },
+    Action.VIDEO_JOIN: {
+        (role, where, "treatment") for role in ("doctor", "coordinator") for where in ("campus", "other")
+    }
+    | {("patient", "self", "own")},
+    Action.VIDEO_MANAGE: {
+        (role, where, "treatment") for role in ("doctor", "coordinator") for where in ("campus", "other")
+    },
     Action.RULES_READ: {(role, "shared", "operations") for role in ("engineer", "ops")},
     Action.RULES_DEPLOY: {("engineer", "campus", "operations")},
     Action.RULES_BACKTEST: {("engineer", "campus", "operations")},
