@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import replace_path
 from tests.integration.bus.clinic import rows
-from tests.integration.test_migration_0009 import alembic
+from tests.integration.migrations import alembic
 
 REVISION, BEFORE = "0037_notifications", "0037_notifications-1"
 TOLD = (

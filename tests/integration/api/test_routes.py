@@ -36,7 +36,7 @@ OPEN = {
     ("POST", "/api/v1/video/invited/join"),
     ("POST", "/api/v1/video/webhook"),
 }
-"""What needs no sign-in: it carries nobody's data, or a signature of its own (feeds, links, the video server)."""
+"""What needs no sign-in: it carries nobody's data, or its own signature (feeds, links, video server)."""
 UPLOADS = "/api/v1/upload/"
 USERS = {
     Role.ADMIN: "admin",

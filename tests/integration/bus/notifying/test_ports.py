@@ -42,7 +42,7 @@ def port(kind: str, kept: Kept, patience: float = 5.0) -> Iterator[Port]:
         made: Port = (
             SmsPort(url, "t0ken", SmsShape(status_address=f"{url}/status/{{key}}"), patience=patience)
             if kind == "sms"
-            else WeChatPort(WeChatAccount(address=url, **ACCOUNT), "secret")  # type: ignore[arg-type] # spread
+            else WeChatPort(WeChatAccount(address=url, **ACCOUNT), "secret")
         )
         yield made
 
@@ -163,7 +163,7 @@ def test_an_access_token_is_fetched_once_and_renewed_when_it_is_none_any_more() 
 
     now = [0.0]
     with serving(Counting, kept) as url:
-        way = WeChatPort(WeChatAccount(address=url, **ACCOUNT), "s", lambda: now[0])  # type: ignore[arg-type] # spread
+        way = WeChatPort(WeChatAccount(address=url, **ACCOUNT), "s", lambda: now[0])
         way.send(text("wechat", "a"))
         way.send(text("wechat", "b"))
         assert len(fetched) == 1

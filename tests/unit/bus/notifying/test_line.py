@@ -37,7 +37,7 @@ DUE = Due(
     facility="HP",
     duty="staff",
     recipient="chen",
-)  # type: ignore[arg-type] # spread
+)
 TAKEN = Answered(Answer(Verdict.TAKEN, "200", f'{{"to": "{NUMBER}"}}'.encode()), "r1")
 
 
