@@ -13,6 +13,7 @@ from api import docs, handlers, metrics, uploads, video_page
 from api.database import engine
 from api.edge import Edge
 from api.fhir import feed, match, pix, schedules, terminology, validating
+from api.fhir import referrals as fhir_referrals
 from api.fhir import router as fhir
 from api.fhir import write_router as fhir_writes
 from api.fhir.export import routes as export
@@ -186,6 +187,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(mhd.router)
     app.include_router(terminology.router)
     app.include_router(schedules.router)
+    app.include_router(fhir_referrals.router)
     uploads.mount(app, parts, doorway)
     app.mount("/xds", xds.create_app(parts))
     pixpdq.mount(app, parts)

@@ -303,6 +303,8 @@ async def test_the_capability_statement_names_what_is_served(doctor: Doctor) -> 
         "ValueSet",
         "Schedule",
         "Slot",
+        "Task",
+        "Communication",
     }
     assert statement["fhirVersion"] == "4.0.1"
 
