@@ -44,6 +44,7 @@ from api.v1 import (
     notification_stream,
     notifications,
     recognition,
+    referral_attachments,
     referral_figures,
     referral_papers,
     referral_steps,
@@ -66,6 +67,7 @@ from bus.campuses.following import following
 from bus.heartbeat import beat
 from bus.tending import tending
 from consortium.access.tokens import checked_key
+from consortium.referral import attachments
 from runtime.settings import Settings
 from runtime.tended import tended
 
@@ -116,6 +118,7 @@ FILES = "/api/v1/master-data/"
 """Where people send whole files."""
 LARGEST_FILE = 16 * 1024 * 1024
 """Bytes."""
+REFERRALS = "/api/v1/referrals/"
 UPLOADS = ("/soap/", "/api/v1/upload/", "/xds/", "/pix/", "/pdq/")
 """Where the adapters hold the body to their own limit, and answer by what they refuse."""
 
@@ -164,6 +167,7 @@ def create_app(settings: Settings) -> FastAPI:
         notification_stream,
         referral_figures,  # before referrals, which would take that word for an id
         referrals,
+        referral_attachments,
         referral_papers,
         referral_steps,
         temporal_codec,
@@ -205,6 +209,8 @@ def _limit(path: str, settings: Settings) -> int | None:
         return LARGEST_FILE
     if path.startswith(f"{CODEC}/"):
         return temporal_codec.LARGEST
+    if path.startswith(REFERRALS) and path.endswith("/attachments"):
+        return attachments.LARGEST
     if path == mhd.BASE:
         return settings.documents_limit
     if path.startswith("/fhir") and not path.endswith("/_search"):

@@ -40,6 +40,8 @@ SAMPLE_USERS = (
     Sample("doctor.main", "院本部医生", Role.DOCTOR, "MAIN"),
     Sample("doctor.huangpu", "黄埔院区医生", Role.DOCTOR, "HP"),
     Sample("doctor.huiya", "惠亚院区医生", Role.DOCTOR, "HY"),
+    Sample("coordinator.lianmeng", "联盟医院协调员", Role.COORDINATOR, "LM"),
+    Sample("doctor.lianmeng", "联盟医院医生", Role.DOCTOR, "LM"),
     Sample("manager.group", "集团管理者", Role.MANAGER, GROUP, (Permission.DOCUMENT_SEARCH,)),
     Sample("manager.huangpu", "黄埔院区管理者", Role.MANAGER, "HP"),
     Sample("patient.demo", "示例患者", Role.PATIENT, GROUP),
