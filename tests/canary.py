@@ -112,5 +112,5 @@ def _messages(amqp: str, queue: str) -> Iterator[Place]:
         left = channel.queue_declare(queue, passive=True).method.message_count
         for number in range(left):
             frame, properties, body = next(channel.consume(queue, inactivity_timeout=30))
-            assert frame is not None, f"{queue} gave {number} of {left} messages"
+            assert body is not None, f"{queue} gave {number} of {left} messages"
             yield f"RabbitMQ: message in {queue}", repr((frame, properties)).encode() + body
