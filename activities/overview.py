@@ -178,5 +178,8 @@ def _pending(one: PendingActivityInfo) -> Pending:
 def _kind(one: PendingActivityInfo) -> str | None:
     if not one.HasField("last_failure"):
         return None
-    which = one.last_failure.WhichOneof("failure_info") or "failure"
-    return one.last_failure.application_failure_info.type or which.removesuffix("_info")
+    told = one.last_failure
+    if told.HasField("server_failure_info") and told.HasField("cause"):
+        told = told.cause  # a long failure is cut short by the server, and wrapped
+    which = told.WhichOneof("failure_info") or "failure"
+    return told.application_failure_info.type or which.removesuffix("_info")

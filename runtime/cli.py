@@ -9,6 +9,7 @@ from importlib import import_module
 from types import ModuleType
 
 from consortium.errors import YilianError
+from runtime.ending import READER_LEFT, end
 from runtime.words import complain, words
 
 VERBS = (
@@ -80,11 +81,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:  # the reader of our output went away (| head)
         sys.stderr.close()
-        return 141
+        return READER_LEFT
     except KeyboardInterrupt:
         complain(words("interrupted", "已中断"))
         return 130
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

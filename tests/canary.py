@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 from google.protobuf.message import Message
+from pika import BlockingConnection, URLParameters
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeScheduleRequest
 from temporalio.client import Client
@@ -87,22 +88,29 @@ def files_hold(folder: Path) -> Iterator[Place]:
             yield str(path.relative_to(folder)), path.read_bytes()
 
 
-def rabbitmq_holds(management: str, vhost: str) -> Iterator[Place]:
+def rabbitmq_holds(management: str, amqp: str) -> Iterator[Place]:
     """Give queues, exchanges, bindings and consumers of a vhost, the messages in it, and all connections."""
-    parts = urlsplit(management)
+    parts, vhost = urlsplit(management), urlsplit(amqp).path.removeprefix("/")
     base, who = f"http://{parts.hostname}:{parts.port}/api", (parts.username or "", parts.password or "")
     with httpx.Client(auth=who, timeout=30, trust_env=False) as client:
         for kind in ("queues", "exchanges", "bindings", "consumers"):
-            answer = client.get(f"{base}/{kind}/{quote(vhost, safe='')}")
+            answer = client.get(f"{base}/{kind}/{vhost}")
             yield f"RabbitMQ: {kind}", answer.raise_for_status().content
-        for queue in client.get(f"{base}/queues/{quote(vhost, safe='')}").json():
-            yield from _messages(client, f"{base}/queues/{quote(vhost, safe='')}/{quote(queue['name'])}/get")
+        queues = [one["name"] for one in client.get(f"{base}/queues/{vhost}").raise_for_status().json()]
         yield "RabbitMQ: connections", client.get(f"{base}/connections").raise_for_status().content
+    for queue in queues:
+        yield from _messages(amqp, queue)
 
 
-def _messages(client: httpx.Client, address: str) -> Iterator[Place]:
-    """Give each message in a queue, with its properties; they stay there."""
-    wanted = {"count": 1000, "ackmode": "ack_requeue_true", "encoding": "base64"}
-    for one in client.post(address, json=wanted).raise_for_status().json():
-        held = json.dumps(one, ensure_ascii=False).encode() + base64.b64decode(one["payload"])
-        yield f"RabbitMQ: message in {one['routing_key']}", held
+def _messages(amqp: str, queue: str) -> Iterator[Place]:
+    """Give each message in a queue without a consumer, with its properties; they stay there.
+
+    They are consumed, as a queue with a single active consumer gives none to who asks for one.
+    """
+    with BlockingConnection(URLParameters(amqp)) as connection:
+        channel = connection.channel()
+        left = channel.queue_declare(queue, passive=True).method.message_count
+        for number in range(left):
+            frame, properties, body = next(channel.consume(queue, inactivity_timeout=30))
+            assert body is not None, f"{queue} gave {number} of {left} messages"
+            yield f"RabbitMQ: message in {queue}", repr((frame, properties)).encode() + body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def _install(name: str, report: Report, log: Path) -> None:
     report(f"installing {name} from the package index, to set video up with")
     tools = str(folder() / "tools")
     steps = (
-        (uv, "venv", "--quiet", "--clear", tools),
+        (uv, "venv", "--quiet", "--clear", "--python", sys.executable, tools),
         (uv, "pip", "install", "--quiet", "--python", tools, "--require-hashes", "-r", str(LOCK)),
     )
     with log.open("ab") as out:

@@ -14,12 +14,14 @@ import sqlalchemy as sa
 from api.app import create_app
 from runtime import ports
 from runtime.failure import SetupError
-from runtime.services import livekit, livekit_build, room_script
+from runtime.services import livekit, livekit_build, room_script, video_tools
 from runtime.services.install import ensure
 from tests.integration.api.conftest import connected, seeded_database, seeded_url, settings_for
+from tests.interop.node_peers import install
 from tests.serving import served
 
 __all__ = ["seeded_database", "seeded_url"]
+NODE = Path(__file__).parent / "node"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,19 @@ def page_script(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return room_script.ensure(print, tmp_path_factory.mktemp("script") / "log")
     except SetupError as error:
         pytest.skip(f"LiveKit's script cannot be had: {error}")
+
+
+@pytest.fixture(scope="session")
+def tabs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What drives the tabs, with its packages, by the machine's Node or the one that video is set up with."""
+    log = tmp_path_factory.mktemp("node") / "log"
+    try:
+        folder = video_tools.program("npm", Path.exists, print, log).parent
+    except SetupError as error:
+        pytest.skip(f"the tabs are driven by Node: {error}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", os.pathsep.join((os.environ["PATH"], str(folder))))
+        yield install(NODE)
 
 
 @pytest.fixture

@@ -34,7 +34,6 @@ from consortium.errors import RetryableError
 from runtime.settings import Settings
 from runtime.waiting import until
 from tests.canary import files_hold, rabbitmq_holds, sightings, temporal_holds
-from tests.conftest import name_of
 from tests.integration.bus.clinic import hl7, rows, store
 from tests.integration.workflows.conftest import (
     Reader,
@@ -117,7 +116,7 @@ async def test_the_brokers_queues_and_what_rings_in_them_name_nobody(
 
     try:
         await holds(published)
-        places = await asyncio.to_thread(lambda: [*rabbitmq_holds(amqp_server[1], name_of(amqp_url))])
+        places = await asyncio.to_thread(lambda: [*rabbitmq_holds(amqp_server[1], amqp_url)])
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):

@@ -98,7 +98,7 @@ def test_what_holds_a_workflow_up_is_shown(settings: Settings, tmp_path: Path, r
 
             assert until(lambda: bool(failing()), 30, interval=0.2)
             [one] = failing()
-            assert (one["activity"], one["failure"]) == ("critical_value.notify", "DatabaseError")
+            assert (one["activity"], one["failure"]) == ("critical_value.notify", "ProgrammingError")
             assert one["attempt"] >= 2
             assert "refused for now" not in yilian("show", identifier), "its words may quote a row"
             database.execute("DROP TRIGGER refuse ON workflow.notification")
