@@ -32,6 +32,7 @@ VERBS = (
     "identity",
     "workflows",
     "gateway",
+    "demo",
     "bench",
 )
 

@@ -20,7 +20,8 @@ from tests.integration.api.records import ID_CARD, person_of_three_campuses
 
 NAMES = {
     "admin", "engineer", "ops", "coordinator.main", "coordinator.huangpu", "coordinator.huiya", "doctor.main",
-    "doctor.huangpu", "doctor.huiya", "manager.group", "manager.huangpu", "patient.demo", "system.huangpu",
+    "doctor.huangpu", "doctor.huiya", "manager.group", "manager.huangpu", "patient.demo", "patient.referral",
+    "system.huangpu",
 }  # fmt: skip
 
 
