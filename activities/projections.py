@@ -13,6 +13,8 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from consortium.records import critical
+from consortium.referral import store
+from consortium.referral.errors import UnknownReferralError
 
 _STEPS = text(
     "SELECT step, subject, duty, level, created_at FROM workflow.notification"
@@ -51,7 +53,16 @@ def critical_value(connection: Connection, id_: UUID) -> Recorded | None:
     return None if row is None else Recorded(row["state"], row["facility"], row["escalation_level"])
 
 
-RECORDED: Mapping[str, Projection] = {"critical-value": critical_value}
+def referral(connection: Connection, id_: UUID) -> Recorded | None:
+    """Return the state of a referral, with the hospital that owes the next step; at its end the receiver."""
+    try:
+        row = store.get(connection, id_)
+    except UnknownReferralError:
+        return None
+    return Recorded(row["state"], row["owner_facility"] or row["receiving_facility"], row["escalation_level"])
+
+
+RECORDED: Mapping[str, Projection] = {"critical-value": critical_value, "referral": referral}
 """By the prefix of the workflow id, which is followed by a hyphen and a UUID."""
 
 

@@ -33,6 +33,7 @@ VERBS = (
     "identity",
     "workflows",
     "gateway",
+    "demo",
     "bench",
 )
 

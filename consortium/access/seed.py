@@ -45,6 +45,7 @@ SAMPLE_USERS = (
     Sample("manager.group", "集团管理者", Role.MANAGER, GROUP, (Permission.DOCUMENT_SEARCH,)),
     Sample("manager.huangpu", "黄埔院区管理者", Role.MANAGER, "HP"),
     Sample("patient.demo", "示例患者", Role.PATIENT, GROUP),
+    Sample("patient.referral", "转诊演示患者", Role.PATIENT, GROUP),
     Sample(
         "system.huangpu",
         "黄埔院区上传系统",

@@ -21,7 +21,7 @@ from tests.integration.api.records import ID_CARD, person_of_three_campuses
 NAMES = {
     "admin", "engineer", "ops", "coordinator.main", "coordinator.huangpu", "coordinator.huiya", "doctor.main",
     "doctor.huangpu", "doctor.huiya", "doctor.lianmeng", "coordinator.lianmeng", "manager.group",
-    "manager.huangpu", "patient.demo", "system.huangpu",
+    "manager.huangpu", "patient.demo", "patient.referral", "system.huangpu",
 }  # fmt: skip
 
 
