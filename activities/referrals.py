@@ -24,6 +24,9 @@ from consortium.referral.recording import Order, Recorded
 from workflows.referral import steps
 from workflows.referral.model import Recording, Reminding, Stand
 
+Calendars = Callable[[Connection], Calendar]
+"""Gives working time as the deployed rules have it."""
+
 
 def in_app(connection: Connection, notice: Notice) -> None:
     """Tell through the in-app channel."""
@@ -48,10 +51,10 @@ def in_app(connection: Connection, notice: Notice) -> None:
 class Referrals:
     """The activities, over one pool of connections."""
 
-    def __init__(self, engine: Engine, calendar: Calendar, tell: Tell = in_app) -> None:
-        """Work through that engine; `calendar` knows working time, `tell` writes notices."""
+    def __init__(self, engine: Engine, calendars: Calendars, tell: Tell = in_app) -> None:
+        """Work through that engine; `calendars` know working time, `tell` writes notices."""
         self._engine = engine
-        self._calendar = calendar
+        self._calendars = calendars
         self._tell = tell
 
     @property
@@ -72,7 +75,7 @@ class Referrals:
                 details=order.details,
                 at=order.at,
             )
-            return stand(recording.record(connection, wanted, self._calendar, self._tell))
+            return stand(recording.record(connection, wanted, self._calendars(connection), self._tell))
 
     @activity.defn(name=steps.REMIND)
     def remind(self, order: Reminding) -> Stand:

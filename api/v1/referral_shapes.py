@@ -136,6 +136,9 @@ class Summary(BaseModel):
     owner_facility: str | None
     owner_user: str | None
     deadline_at: datetime | None
+    deadline_provisional: bool = Field(
+        description="reckoned into a year whose public holidays are not official yet"
+    )
     escalation_level: int
     slot_start: datetime | None
     department: str | None

@@ -80,7 +80,7 @@ def begin(caller: Writer, body: Begin, idempotency_key: Key) -> Shown:
             approval_needed=_demands_approval(caller, facility),
             created_by=caller.user.username,
         )
-        begun = applying.begin(connection, application, now, caller.parts.calendar)
+        begun = applying.begin(connection, application, now, caller.parts.calendar(connection))
         row = store.get(connection, id_)
         if begun:
             start = Start(referral_id=id_, stand=stand(recorded(row)))

@@ -72,6 +72,7 @@ def begin(connection: sa.Connection, application: Application, now: datetime, ca
         "owner_facility": a.sending_facility,
         "remind_at": ends.remind_at,
         "deadline_at": ends.at,
+        "deadline_provisional": ends.provisional,
         "created_by": a.created_by,
         "created_at": now,
         "changed_at": now,

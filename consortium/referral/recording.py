@@ -163,9 +163,13 @@ def _ownership(row: Row, order: Order, after: Standing) -> Row:
 def _deadline(row: Row, after: Standing, at: datetime, calendar: Calendar) -> Row:
     kind = after.place.deadline
     if kind is None:
-        return {"remind_at": None, "deadline_at": None}
+        return {"remind_at": None, "deadline_at": None, "deadline_provisional": False}
     ends = due(calendar, kind, row["urgency"], row["owner_facility"], at, row["slot_end"])
-    return {"remind_at": ends.remind_at, "deadline_at": ends.at}
+    return {
+        "remind_at": ends.remind_at,
+        "deadline_at": ends.at,
+        "deadline_provisional": ends.provisional,
+    }
 
 
 def _decided_columns(order: Order) -> Row:

@@ -17,8 +17,9 @@ Row = dict[str, Any]
 _REFERRAL_COLUMNS = (
     "id", "parent_id", "direction", "urgency", "sending_facility", "receiving_facility", "patient_id",
     "encounter_number", "form_version", "criteria", "approval_needed", "approved", "state", "owner",
-    "owner_user", "owner_facility", "deadline_kind", "remind_at", "deadline_at", "escalation_level", "asked",
-    "number", "department", "bed", "slot_id", "slot_start", "slot_end", "onward_facility",
+    "owner_user", "owner_facility", "deadline_kind", "remind_at", "deadline_at", "deadline_provisional",
+    "escalation_level", "asked", "number", "department", "bed", "slot_id", "slot_start", "slot_end",
+    "onward_facility",
     "arrival_encounter", "outcome", "created_by", "created_at", "changed_at",
 )  # fmt: skip
 REFERRAL = sa.table(

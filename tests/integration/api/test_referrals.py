@@ -31,7 +31,7 @@ class Workflows:
     """Stands in for the running workflows: records each step at once, as their activity does."""
 
     def __init__(self, url: str) -> None:
-        self._activities = Referrals(connected(url), PlainCalendar())
+        self._activities = Referrals(connected(url), lambda _: PlainCalendar())
 
     async def take_step(self, settings: Settings, start: Start, take: Take, key: str) -> Stand:
         order = Recording(
