@@ -14,13 +14,12 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from consortium.errors import PermanentError
-from consortium.notifications import model as notifications
-from consortium.notifications import queue
 from consortium.referral import recording
 from consortium.referral.deadlines import Calendar
 from consortium.referral.errors import StepRefusedError
-from consortium.referral.notices import Notice, Tell
+from consortium.referral.notices import Tell
 from consortium.referral.recording import Order, Recorded
+from consortium.referral.telling import Telling
 from workflows.referral import steps
 from workflows.referral.model import Recording, Reminding, Stand
 
@@ -28,34 +27,14 @@ Calendars = Callable[[Connection], Calendar]
 """Gives working time as the deployed rules have it."""
 
 
-def in_app(connection: Connection, notice: Notice) -> None:
-    """Tell through the in-app channel."""
-    named = notice.recipient is not None
-    duty = "" if named or notice.person_id is not None else notice.duty
-    queue.ask(
-        connection,
-        notifications.Notice(
-            workflow_id=notice.workflow_id,
-            step=notice.step,
-            subject=notice.subject,
-            subject_id=notice.subject_id,
-            facility=notice.facility,
-            duty=duty,
-            recipient=notice.recipient,
-            person_id=notice.person_id,
-            level=notice.level,
-        ),
-    )
-
-
 class Referrals:
     """The activities, over one pool of connections."""
 
-    def __init__(self, engine: Engine, calendars: Calendars, tell: Tell = in_app) -> None:
+    def __init__(self, engine: Engine, calendars: Calendars, tell: Tell | None = None) -> None:
         """Work through that engine; `calendars` know working time, `tell` writes notices."""
         self._engine = engine
         self._calendars = calendars
-        self._tell = tell
+        self._tell = tell or Telling()
 
     @property
     def activities(self) -> tuple[Callable[..., Any], ...]:

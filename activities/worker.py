@@ -32,7 +32,9 @@ from bus.notifying.running import notifying
 from bus.rules.versions.calendars import CurrentCalendar
 from bus.tending import tending
 from consortium.errors import RetryableError
+from consortium.referral.telling import Telling
 from runtime.contents import opened_store
+from runtime.links import links
 from runtime.notified import notified
 from runtime.settings import Settings
 from runtime.tended import tended
@@ -50,7 +52,7 @@ PROBE = 5.0
 
 def offer(database: Engine, settings: Settings) -> Offer:
     """Return every workflow of the platform, by its type, and every activity, by its queue."""
-    referrals = Referrals(database, CurrentCalendar(settings.rules_dir))
+    referrals = Referrals(database, CurrentCalendar(settings.rules_dir), Telling(links(settings)))
     steps = (*CriticalValues(database).activities, *referrals.activities)
     return Offer(
         workflows={"critical_value": CriticalValue, "referral": Referral},

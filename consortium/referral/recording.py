@@ -21,7 +21,7 @@ from consortium.referral.details import Details
 from consortium.referral.errors import StepRefusedError
 from consortium.referral.form import Form, missing
 from consortium.referral.model import Kind, Need, Party, Side, Standing, Step, Words
-from consortium.referral.notices import Tell, audience, facility_of, notices
+from consortium.referral.notices import REMIND, Tell, audience, facility_of, notices
 from consortium.referral.store import Row
 from consortium.referral.words import PARTIES
 
@@ -79,7 +79,7 @@ def remind(connection: sa.Connection, referral_id: UUID, number: int, tell: Tell
     if row["number"] == number and row["owner"]:
         booked = row["deadline_kind"] == Kind.ATTENDANCE
         parties = (Party(row["owner"]), *([Party.PATIENT] if booked else []))
-        for notice in notices(row, number, "remind", parties, row["escalation_level"]):
+        for notice in notices(row, number, REMIND, parties, row["escalation_level"]):
             tell(connection, notice)
     return recorded(row)
 

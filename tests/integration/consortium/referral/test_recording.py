@@ -69,12 +69,12 @@ def test_the_whole_way_and_who_is_told_of_what(case: Case) -> None:
         "已行 PCI，恢复良好",
     )
     assert (row["department"], row["arrival_encounter"]) == ("0101", "V9")
-    told = {(notice.template, notice.duty, notice.facility) for notice in case.told}
+    told = {(notice.what, notice.party, notice.facility) for notice in case.told}
     assert told >= {
-        ("referral.submit", "receiving_coordinator", "MAIN"),
-        ("referral.book", "patient", "HP"),
-        ("referral.arrive", "sending_doctor", "HP"),
-        ("referral.return_outcome", "sending_doctor", "HP"),
+        ("submit", "receiving_coordinator", "MAIN"),
+        ("book", "patient", "HP"),
+        ("arrive", "sending_doctor", "HP"),
+        ("return_outcome", "sending_doctor", "HP"),
     }
     assert len({(notice.workflow_id, notice.step) for notice in case.told}) == len(case.told)
 
@@ -135,9 +135,7 @@ def test_a_reminder_tells_the_owner_unless_the_step_was_taken(case: Case) -> Non
     recording.remind(case.connection, case.id, after.number - 1, case.tell)
     assert case.told == []
     recording.remind(case.connection, case.id, after.number, case.tell)
-    assert [(notice.template, notice.duty) for notice in case.told] == [
-        ("referral.remind", "receiving_coordinator")
-    ]
+    assert [(notice.what, notice.party) for notice in case.told] == [("remind", "receiving_coordinator")]
 
 
 def test_a_patient_is_reminded_of_the_booked_time(case: Case) -> None:
@@ -145,7 +143,7 @@ def test_a_patient_is_reminded_of_the_booked_time(case: Case) -> None:
     assert after.remind_at == SLOT.slot_end - timedelta(days=1)  # type: ignore[operator]
     case.told.clear()
     recording.remind(case.connection, case.id, after.number, case.tell)
-    assert {notice.duty for notice in case.told} == {"receiving_coordinator", "patient"}
+    assert {notice.party for notice in case.told} == {"receiving_coordinator", "patient"}
 
 
 ACCOUNT = sa.text(
