@@ -75,6 +75,7 @@ class Referrals:
                 error.state.value,
                 [step.value for step in error.steps],
                 error.refusal.code,
+                error.current,
                 type="Refused",
                 non_retryable=True,
             ) from error

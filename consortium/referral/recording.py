@@ -14,11 +14,11 @@ import sqlalchemy as sa
 
 from consortium.access import accounts, audit
 from consortium.access.model import Action, Purpose, Role
-from consortium.referral import store
+from consortium.referral import slots, store
 from consortium.referral.deadlines import Calendar, due
 from consortium.referral.decide import Move, Refusal, decide, open_steps
 from consortium.referral.details import Details
-from consortium.referral.errors import StepRefusedError
+from consortium.referral.errors import SlotRefusedError, StepRefusedError
 from consortium.referral.form import Form, missing
 from consortium.referral.model import Kind, Need, Party, Side, Standing, Step, Words
 from consortium.referral.notices import REMIND, Tell, audience, facility_of, notices
@@ -61,7 +61,7 @@ def record(connection: sa.Connection, order: Order, calendar: Calendar, tell: Te
     if store.known(connection, order.referral_id, order.key):
         return recorded(row)
     move = _decided(connection, row, order)
-    changed = row | _changes(row, order, move, calendar)
+    changed = row | _changes(row, order, move, calendar, _slot(connection, row, order, move))
     _write(connection, row, changed, order)
     parties = audience(order.step, order.party, move.after)
     for notice in notices(changed, changed["number"], order.step.value, parties, changed["escalation_level"]):
@@ -138,9 +138,20 @@ def _delegable(connection: sa.Connection, row: Row, order: Order, move: Move) ->
     )
 
 
-def _changes(row: Row, order: Order, move: Move, calendar: Calendar) -> Row:
+def _slot(connection: sa.Connection, row: Row, order: Order, move: Move) -> Row:
+    after, by = move.after.state, order.username or "system"
+    try:
+        return slots.settle(connection, row, order.step, order.details, after, by)
+    except SlotRefusedError as error:
+        standing = store.standing(row)
+        refusal = Refusal("slot-taken", Words(str(error), error.zh))
+        steps = open_steps(standing, order.party)
+        raise StepRefusedError(refusal, standing.state, steps, error.current) from error
+
+
+def _changes(row: Row, order: Order, move: Move, calendar: Calendar, slot: Row) -> Row:
     changes: Row = {"number": row["number"] + 1, "changed_at": order.at}
-    changes |= _decided_columns(order)
+    changes |= _decided_columns(order) | slot
     if move.line.to != "stays":
         changes |= store.columns(move.after) | {"escalation_level": 0}
         changes |= _ownership(row, order, move.after)
@@ -180,10 +191,6 @@ def _decided_columns(order: Order) -> Row:
             return {"approved": True}
         case Step.ACCEPT:
             return {"department": given.department, "bed": given.bed}
-        case Step.BOOK | Step.RESCHEDULE:
-            return {"slot_id": given.slot_id, "slot_start": given.slot_start, "slot_end": given.slot_end}
-        case Step.DECLINE | Step.MISS:
-            return {"slot_id": None, "slot_start": None, "slot_end": None}
         case Step.REFER_ONWARD:
             return {"onward_facility": given.hospital}
         case Step.ARRIVE:

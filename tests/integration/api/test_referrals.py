@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,8 @@ from activities.referrals import Referrals
 from api.app import create_app
 from consortium.access.accounts import bind_patient
 from consortium.referral.deadlines import PlainCalendar
+from consortium.scheduling import booking, resources
+from consortium.scheduling.model import Want
 from runtime.settings import Settings
 from tests.integration.api.conftest import As, connected, settings_for
 from tests.integration.api.records import person_of_three_campuses
@@ -162,6 +164,35 @@ async def test_a_step_that_is_not_open_is_answered_by_the_state_and_what_is(user
     assert set(missing["open_steps"]) == {"submit", "discard", "delegate"}
     others = await users.step("doctor.main", "submit")
     assert (others.status_code, others.json()["type"]) == (403, "urn:yilian:problem:not-yours")
+
+
+async def test_a_slot_that_somebody_else_has_is_answered_by_how_it_stands(
+    users: Users, engine: sa.Engine
+) -> None:
+    start = datetime.now(UTC) + timedelta(days=3)
+    with engine.begin() as connection:
+        clinic = resources.add(connection, "MAIN", "clinic", "心内科门诊", by="coordinator.main")
+        times = [(start, start + timedelta(minutes=30))]
+        (slot,) = resources.publish(connection, clinic.id, times, by="coordinator.main")
+        wants = [Want(slot.id, "consultation-1:room")]
+        booking.hold(connection, wants, subject="consultation-1", by="x", length=timedelta(hours=1))
+    await users.begin()
+    await users.consent()
+    for user, step, body in (
+        ("doctor.huangpu", "submit", None),
+        ("coordinator.main", "take", None),
+        ("coordinator.main", "accept", {"department": "0101"}),
+    ):
+        assert (await users.step(user, step, body)).status_code == 200
+    refused_ = await users.step("coordinator.main", "book", {"slot_id": str(slot.id)})
+    problem = refused_.json()
+    assert (refused_.status_code, problem["type"]) == (409, "urn:yilian:problem:slot-taken")
+    assert (problem["state"], problem["current"]["state"]) == ("accepted", "held")
+    assert "book" in problem["open_steps"]
+    with engine.begin() as connection:
+        booking.release(connection, "consultation-1:room", by="x")
+    booked = await users.step("coordinator.main", "book", {"slot_id": str(slot.id)})
+    assert (booked.status_code, booked.json()["state"]) == (200, "booked")
 
 
 async def test_the_same_key_takes_the_step_once(users: Users, engine: sa.Engine) -> None:
