@@ -160,6 +160,17 @@ class Taken(BaseModel):
     at: datetime
 
 
+class Approved(BaseModel):
+    """One approval inside the sending hospital; without `username` it is still to come."""
+
+    code: str = Field(examples=["medical_affairs"])
+    name: str = Field(examples=["医务科"])
+    by: Literal["doctor", "coordinator"] = Field(description="role of whoever gives it")
+    duty: str | None = Field(description="those alone who have it")
+    username: str | None
+    at: datetime | None
+
+
 class Document(BaseModel):
     """A document attached; read it at `/fhir/DocumentReference/{document_id}`."""
 
@@ -187,6 +198,7 @@ class Shown(Summary):
     created_by: str
     events: list[Taken]
     documents: list[Document]
+    approvals: list[Approved] = Field(description="inside the sending hospital, in their order")
     open_steps: list[Step] = Field(description="what the caller can do now")
 
 

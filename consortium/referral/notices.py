@@ -14,6 +14,8 @@ from consortium.referral.model import Party, Side, Standing, Step
 SUBJECT = "referral"
 REMIND = "remind"
 """What happens where no step was taken: a deadline draws near."""
+NEXT_APPROVAL = "next_approval"
+"""What happens to whoever is next to approve inside the sending hospital."""
 COORDINATOR = {
     Side.SENDING: Party.SENDING_COORDINATOR,
     Side.RECEIVING: Party.RECEIVING_COORDINATOR,
@@ -61,6 +63,8 @@ class Notice:
     """The golden person, where it is for the patient and the records know them."""
     what: str
     """The step that was taken, or REMIND."""
+    duty: str | None = None
+    """Those of the party who have it alone; None: the duty of the party."""
     department: str | None = None
     """Whose staff it is for first."""
     level: int = 0
@@ -94,7 +98,12 @@ def audience(step: Step, actor: Party, after: Standing) -> tuple[Party, ...]:
 
 
 def notices(
-    row: Mapping[str, Any], number: int, what: str, parties: tuple[Party, ...], level: int = 0
+    row: Mapping[str, Any],
+    number: int,
+    what: str,
+    parties: tuple[Party, ...],
+    level: int = 0,
+    duty: str | None = None,
 ) -> Iterator[Notice]:
     """Return the notices of one step of a referral, `row` being how it stands after the step."""
     values = _values(row, what)
@@ -107,9 +116,10 @@ def notices(
             subject_id=row["id"],
             facility=facility_of(row, party),
             party=party,
-            recipient=_recipient(row, party, owes=owes),
+            recipient=None if what == NEXT_APPROVAL else _recipient(row, party, owes=owes),
             person_id=row["person_id"] if party is Party.PATIENT else None,
             what=what,
+            duty=duty,
             department=row["department"] if party is Party.RECEIVING_DOCTOR else None,
             level=level,
             values=values,

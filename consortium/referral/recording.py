@@ -14,14 +14,14 @@ import sqlalchemy as sa
 
 from consortium.access import accounts, audit
 from consortium.access.model import Action, Purpose, Role
-from consortium.referral import slots, store
+from consortium.referral import approvals, slots, store
 from consortium.referral.deadlines import Calendar, due
 from consortium.referral.decide import Move, Refusal, decide, open_steps
 from consortium.referral.details import Details
 from consortium.referral.errors import SlotRefusedError, StepRefusedError
 from consortium.referral.form import Form, missing
 from consortium.referral.model import Kind, Need, Party, Side, Standing, Step, Words
-from consortium.referral.notices import REMIND, Tell, audience, facility_of, notices
+from consortium.referral.notices import NEXT_APPROVAL, REMIND, Notice, Tell, audience, facility_of, notices
 from consortium.referral.store import Row
 from consortium.referral.words import PARTIES
 
@@ -63,8 +63,7 @@ def record(connection: sa.Connection, order: Order, calendar: Calendar, tell: Te
     move = _decided(connection, row, order)
     changed = row | _changes(row, order, move, calendar, _slot(connection, row, order, move))
     _write(connection, row, changed, order)
-    parties = audience(order.step, order.party, move.after)
-    for notice in notices(changed, changed["number"], order.step.value, parties, changed["escalation_level"]):
+    for notice in _approved(connection, changed, order) or _told(changed, order, move):
         tell(connection, notice)
     _audit(connection, changed, row["state"], order)
     return recorded(changed)
@@ -102,7 +101,7 @@ def facts(connection: sa.Connection, row: Row, details: Details) -> frozenset[Ne
         Need.FORM: not missing(Form.model_validate(row["form"]), row["direction"]),
         Need.CRITERION: bool(row["criteria"]),
         Need.CONSENT: store.consented(connection, row["id"]),
-        Need.APPROVAL: row["approved"] or not row["approval_needed"],
+        Need.APPROVAL: approvals.pending(connection, row["id"]) is None,
     }
     return details.has() | frozenset(need for need, there in met.items() if there)
 
@@ -112,6 +111,9 @@ def _decided(connection: sa.Connection, row: Row, order: Order) -> Move:
     answer = decide(standing, order.step, order.party, facts(connection, row, order.details))
     if isinstance(answer, Move) and order.step is Step.DELEGATE:
         answer = _delegable(connection, row, order, answer)
+    if isinstance(answer, Move) and order.step is Step.APPROVE:
+        by = order.username or ""
+        answer = approvals.refusal(connection, row, order.party, by, order.at) or answer
     if isinstance(answer, Refusal):
         raise StepRefusedError(answer, standing.state, open_steps(standing, order.party))
     return answer
@@ -136,6 +138,23 @@ def _delegable(connection: sa.Connection, row: Row, order: Order, move: Move) ->
         ),
         (Need.DELEGATE,),
     )
+
+
+def _told(changed: Row, order: Order, move: Move) -> list[Notice]:
+    parties = audience(order.step, order.party, move.after)
+    return [*notices(changed, changed["number"], order.step.value, parties, changed["escalation_level"])]
+
+
+def _approved(connection: sa.Connection, changed: Row, order: Order) -> list[Notice]:
+    """Give an approval, and return what tells the next one; after the last, the applicant is told."""
+    if order.step is not Step.APPROVE:
+        return []
+    following = approvals.grant(connection, order.referral_id, order.username or "", order.at)
+    if following is None:
+        parties = () if order.username == changed["created_by"] else (Party.SENDING_DOCTOR,)
+        return [*notices(changed, changed["number"], order.step.value, parties)]
+    parties = (approvals.PARTIES[following["by"]],)
+    return [*notices(changed, changed["number"], NEXT_APPROVAL, parties, duty=following["duty"])]
 
 
 def _slot(connection: sa.Connection, row: Row, order: Order, move: Move) -> Row:
@@ -187,8 +206,6 @@ def _decided_columns(order: Order) -> Row:
     """Return what the step itself decides."""
     given = order.details
     match order.step:
-        case Step.APPROVE:
-            return {"approved": True}
         case Step.ACCEPT:
             return {"department": given.department, "bed": given.bed}
         case Step.REFER_ONWARD:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from consortium.notifications import contacts, queue
 from consortium.notifications.model import Notice as Asked
-from consortium.referral import store
+from consortium.referral import cover, store
 from consortium.referral.links import Invited, Links
 from consortium.referral.model import Party, Step
-from consortium.referral.notices import REMIND, Notice
-from consortium.scheduling import absences
-from consortium.scheduling.absence import Acting, Duty, who_acts
+from consortium.referral.notices import NEXT_APPROVAL, REMIND, Notice
 
 DUTIES: Mapping[Party, str] = {
     Party.SENDING_DOCTOR: "referral_doctor",
@@ -27,6 +25,7 @@ DUTIES: Mapping[Party, str] = {
 PROGRESS, EMERGENCY, UNTOLD = "referral-progress", "referral-emergency", "referral-tell-patient"
 OF_STAFF: Mapping[str, str] = {
     Step.SUBMIT: "referral-received",
+    NEXT_APPROVAL: "referral-approval",
     Step.RETURN_FOR_INFO: "referral-returned",
     Step.ACCEPT: "referral-accepted",
     Step.REJECT: "referral-rejected",
@@ -97,23 +96,18 @@ def _template(notice: Notice) -> str:
 
 def _of_staff(connection: sa.Connection, notice: Notice, template: str) -> list[Asked]:
     """Return what tells one person, or all who have the duty and whoever covers for them."""
-    name = DUTIES[notice.party]
-    known = absences.duty_of(connection, notice.facility, name, datetime.now(UTC))
-    if notice.recipient is not None and (there := _acting(known, notice.recipient)):
+    name = notice.duty or DUTIES[notice.party]
+    now = datetime.now(UTC)
+    known = cover.duty_at(connection, notice.facility, name, now)
+    if notice.recipient is not None and (there := cover.acting(known, notice.recipient, now)):
         return [_asked(notice, template, recipient=there)]
     code = notice.department or None
-    having = contacts.holders(connection, contacts.Duty(notice.facility, name, code or ""))
-    covering = {_acting(known, username) for username in having} - {*having, None}
+    holders = contacts.holders(connection, contacts.Duty(notice.facility, name, code or ""))
+    covering = cover.having(connection, notice.facility, name, now, code or "") - {*holders}
     return [
         _asked(notice, template, duty=name, recipient=code),
-        *(_asked(notice, template, recipient=username) for username in sorted(filter(None, covering))),
+        *(_asked(notice, template, recipient=username) for username in sorted(covering)),
     ]
-
-
-def _acting(known: Duty, username: str) -> str | None:
-    """Return who acts for somebody now: they themselves, who covers, or nobody."""
-    found = who_acts(replace(known, holders=(username,)), datetime.now(UTC))
-    return found.username if isinstance(found, Acting) else None
 
 
 def _asked(

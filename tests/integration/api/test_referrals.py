@@ -231,6 +231,31 @@ async def test_worklists_are_of_the_role_and_hospital_whose_turn_it_is(users: Us
         assert (await users.ask(user, "GET", "/worklists")).json() == []
 
 
+async def test_a_hospital_with_approvals_sees_who_approved_when(users: Users) -> None:
+    form = {"name": "李四", "sex": "female", "birth_date": "1990-03-07", "reason": "x"}
+    body = BEGIN | {"encounter": None, "form": form | {"preliminary_diagnosis": "y"}}
+    begun = (await users.ask("doctor.huiya", "POST", "", body, "begin")).json()
+    users.id = begun["id"]
+    assert [(one["code"], one["username"]) for one in begun["approvals"]] == [
+        ("applicant", None),
+        ("medical_affairs", None),
+    ]
+    assert (await users.step("coordinator.huiya", "approve")).status_code == 403
+    assert (await users.step("doctor.huiya", "approve")).status_code == 200
+    (waiting,) = (await users.ask("coordinator.huiya", "GET", "/approvals")).json()
+    assert waiting["id"] == users.id
+    assert (await users.ask("coordinator.main", "GET", "/approvals")).json() == []
+    given = {"given": True}
+    assert (await users.ask("doctor.huiya", "POST", f"/{users.id}/consent", given, "c")).status_code == 204
+    refused_ = (await users.step("doctor.huiya", "submit")).json()
+    assert (refused_["status"], refused_["missing"]) == (409, ["approval"])
+    assert (await users.step("coordinator.huiya", "approve")).status_code == 200
+    assert (await users.step("doctor.huiya", "submit")).status_code == 200
+    shown = (await users.ask("doctor.huiya", "GET", f"/{users.id}")).json()
+    assert [one["username"] for one in shown["approvals"]] == ["doctor.huiya", "coordinator.huiya"]
+    assert all(one["at"] for one in shown["approvals"])
+
+
 async def test_both_sides_write_to_each_other_and_the_patient_does_not_read_it(users: Users) -> None:
     await users.begin()
     path = f"/{users.id}/messages"
