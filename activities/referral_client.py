@@ -74,6 +74,6 @@ def refused(referral_id: UUID, cause: BaseException) -> ConflictError:
         return ConflictError(f"referral {referral_id}: the workflow refused it")
     if cause.type != "Refused":
         return ConflictError(f"referral {referral_id}: {cause.message}")
-    zh, state, steps, code = cause.details
+    zh, state, steps, code, *current = cause.details
     refusal = Refusal(code, Words(cause.message, zh))
-    return StepRefusedError(refusal, State(state), tuple(Step(step) for step in steps))
+    return StepRefusedError(refusal, State(state), tuple(Step(step) for step in steps), *current)

@@ -14,45 +14,27 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from consortium.errors import PermanentError
-from consortium.notifications import model as notifications
-from consortium.notifications import queue
 from consortium.referral import recording
 from consortium.referral.deadlines import Calendar
 from consortium.referral.errors import StepRefusedError
-from consortium.referral.notices import Notice, Tell
+from consortium.referral.notices import Tell
 from consortium.referral.recording import Order, Recorded
+from consortium.referral.telling import Telling
 from workflows.referral import steps
 from workflows.referral.model import Recording, Reminding, Stand
 
-
-def in_app(connection: Connection, notice: Notice) -> None:
-    """Tell through the in-app channel."""
-    named = notice.recipient is not None
-    duty = "" if named or notice.person_id is not None else notice.duty
-    queue.ask(
-        connection,
-        notifications.Notice(
-            workflow_id=notice.workflow_id,
-            step=notice.step,
-            subject=notice.subject,
-            subject_id=notice.subject_id,
-            facility=notice.facility,
-            duty=duty,
-            recipient=notice.recipient,
-            person_id=notice.person_id,
-            level=notice.level,
-        ),
-    )
+Calendars = Callable[[Connection], Calendar]
+"""Gives working time as the deployed rules have it."""
 
 
 class Referrals:
     """The activities, over one pool of connections."""
 
-    def __init__(self, engine: Engine, calendar: Calendar, tell: Tell = in_app) -> None:
-        """Work through that engine; `calendar` knows working time, `tell` writes notices."""
+    def __init__(self, engine: Engine, calendars: Calendars, tell: Tell | None = None) -> None:
+        """Work through that engine; `calendars` know working time, `tell` writes notices."""
         self._engine = engine
-        self._calendar = calendar
-        self._tell = tell
+        self._calendars = calendars
+        self._tell = tell or Telling()
 
     @property
     def activities(self) -> tuple[Callable[..., Any], ...]:
@@ -72,7 +54,7 @@ class Referrals:
                 details=order.details,
                 at=order.at,
             )
-            return stand(recording.record(connection, wanted, self._calendar, self._tell))
+            return stand(recording.record(connection, wanted, self._calendars(connection), self._tell))
 
     @activity.defn(name=steps.REMIND)
     def remind(self, order: Reminding) -> Stand:
@@ -93,6 +75,7 @@ class Referrals:
                 error.state.value,
                 [step.value for step in error.steps],
                 error.refusal.code,
+                error.current,
                 type="Refused",
                 non_retryable=True,
             ) from error

@@ -29,10 +29,12 @@ from activities.starts import deliveries
 from bus import heartbeat
 from bus.fulltext.worker import indexing
 from bus.notifying.running import notifying
+from bus.rules.versions.calendars import CurrentCalendar
 from bus.tending import tending
 from consortium.errors import RetryableError
-from consortium.referral.deadlines import PlainCalendar
+from consortium.referral.telling import Telling
 from runtime.contents import opened_store
+from runtime.links import links
 from runtime.notified import notified
 from runtime.settings import Settings
 from runtime.tended import tended
@@ -48,9 +50,10 @@ PROBE = 5.0
 """Seconds between probes of Temporal."""
 
 
-def offer(database: Engine) -> Offer:
+def offer(database: Engine, settings: Settings) -> Offer:
     """Return every workflow of the platform, by its type, and every activity, by its queue."""
-    steps = (*CriticalValues(database).activities, *Referrals(database, PlainCalendar()).activities)
+    referrals = Referrals(database, CurrentCalendar(settings.rules_dir), Telling(links(settings)))
+    steps = (*CriticalValues(database).activities, *referrals.activities)
     return Offer(
         workflows={"critical_value": CriticalValue, "referral": Referral},
         steps={Queue.WORKFLOWS: steps},
@@ -139,7 +142,7 @@ class _Working:
         self._database = database
         self._metrics = metrics
         self._state = state
-        self._offer = offer(database)
+        self._offer = offer(database, settings)
         self._dispatcher = Dispatcher(
             settings.database_url, client, deliveries(settings.critical_value_minutes)
         )

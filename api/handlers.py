@@ -74,6 +74,8 @@ def _step_refused(request: Request, error: Exception) -> Response:
         "open_steps": [step.value for step in error.steps],
         "missing": [need.value for need in error.refusal.missing],
     }
+    if error.current:
+        more["current"] = error.current
     status = 403 if error.refusal.code == "not-yours" else 409
     return response(request, Failure(status, error.refusal.code, str(error), members=more))
 

@@ -19,6 +19,7 @@ from api.rates import Allowance
 from bus.fhir.shapes import LOCAL
 from bus.forms import CurrentRules
 from bus.notifying.current import CurrentBook
+from bus.rules.versions.calendars import CurrentCalendar
 from bus.rules.versions.destinations import CurrentDestinations
 from bus.rules.versions.shelf import Shelf
 from bus.rules.versions.systems import CurrentSystems
@@ -26,7 +27,6 @@ from consortium.access.sign_in import Remembered
 from consortium.documents import affinity
 from consortium.documents.content import ContentStore
 from consortium.documents.service import Registry
-from consortium.referral.deadlines import Calendar, PlainCalendar
 from consortium.teleconsult.rooms.livekit import VideoServer
 from runtime.contents import opened_store
 from runtime.services.livekit import api_url
@@ -55,8 +55,6 @@ class Platform:
     remembered: Remembered = field(default_factory=Remembered)
     acknowledge: Acknowledge = acknowledge_critical_value
     take_step: TakeStep = take_step
-    calendar: Calendar = field(default_factory=PlainCalendar)
-    """Working time, for the deadlines of referrals."""
     ihe_counts: Counts = field(default_factory=Counts)
     """What came to the SOAP doors of IHE, for the heartbeat."""
 
@@ -83,6 +81,11 @@ class Platform:
     def notifications(self) -> CurrentBook:
         """The templates of notifications, as the deployed rules have them."""
         return CurrentBook(self.settings.rules_dir)
+
+    @cached_property
+    def calendar(self) -> CurrentCalendar:
+        """Working time as the deployed rules have it, for the deadlines of referrals."""
+        return CurrentCalendar(self.settings.rules_dir)
 
     @cached_property
     def systems(self) -> CurrentSystems:

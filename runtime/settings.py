@@ -103,6 +103,11 @@ class Settings(BaseSettings):
     # Listeners, all on loopback unless said otherwise.
     api_host: str = "127.0.0.1"
     api_port: Port = 8080
+    public_url: str = Field(
+        default="",
+        description="address under which patients reach the API, https://…, for links in notifications;"
+        " `links` in rules/notifications/policy.yaml must allow it. Empty: the API's own on loopback",
+    )
     mllp_host: str = "127.0.0.1"
     mllp_port: Port = 2575
     pix_host: str = "127.0.0.1"

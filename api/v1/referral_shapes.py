@@ -136,6 +136,9 @@ class Summary(BaseModel):
     owner_facility: str | None
     owner_user: str | None
     deadline_at: datetime | None
+    deadline_provisional: bool = Field(
+        description="reckoned into a year whose public holidays are not official yet"
+    )
     escalation_level: int
     slot_start: datetime | None
     department: str | None
@@ -155,6 +158,17 @@ class Taken(BaseModel):
     note: str
     details: dict[str, Any]
     at: datetime
+
+
+class Approved(BaseModel):
+    """One approval inside the sending hospital; without `username` it is still to come."""
+
+    code: str = Field(examples=["medical_affairs"])
+    name: str = Field(examples=["医务科"])
+    by: Literal["doctor", "coordinator"] = Field(description="role of whoever gives it")
+    duty: str | None = Field(description="those alone who have it")
+    username: str | None
+    at: datetime | None
 
 
 class Document(BaseModel):
@@ -184,6 +198,7 @@ class Shown(Summary):
     created_by: str
     events: list[Taken]
     documents: list[Document]
+    approvals: list[Approved] = Field(description="inside the sending hospital, in their order")
     open_steps: list[Step] = Field(description="what the caller can do now")
 
 

@@ -13,10 +13,11 @@ from activities import outbox
 from activities.referrals import stand
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError
-from api.v1.referral_shapes import Begin, Document, Referrals, Shown, Summary, Taken, Worklist
+from api.v1.referral_shapes import Approved, Begin, Document, Referrals, Shown, Summary, Taken, Worklist
 from consortium.access.model import GROUP, Action, Resource, Role
-from consortium.referral import applying, capabilities, listing, store
+from consortium.referral import applying, approvals, capabilities, listing, store
 from consortium.referral.applying import Application
+from consortium.referral.capabilities import Approval
 from consortium.referral.decide import open_steps
 from consortium.referral.filling import Filled, fill
 from consortium.referral.form import Form, missing
@@ -78,10 +79,10 @@ def begin(caller: Writer, body: Begin, idempotency_key: Key) -> Shown:
             form=_merged(filled.form, body.form),
             criteria=tuple(body.criteria),
             documents=(*filled.documents, *body.documents),
-            approval_needed=_demands_approval(caller, facility),
+            approvals=_approvals(caller, facility),
             created_by=caller.user.username,
         )
-        begun = applying.begin(connection, application, now, caller.parts.calendar)
+        begun = applying.begin(connection, application, now, caller.parts.calendar(connection))
         row = store.get(connection, id_)
         if begun:
             start = Start(referral_id=id_, stand=stand(recorded(row)))
@@ -131,6 +132,17 @@ def worklist(
     return [_summary(row) for row in rows]
 
 
+@router.get("/approvals", summary="List what waits for an approval of one's own hospital by one's role")
+def to_approve(caller: Reader, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[Summary]:
+    """Return the oldest first. Each patient shown is audited."""
+    facility, role = caller.user.organisation, caller.user.role
+    caller.allow(Resource(organisation=facility))
+    with caller.parts.statements.connect() as connection:
+        rows = approvals.waiting(connection, facility, role.value, limit)
+    caller.note("approvals shown", _persons(rows))
+    return [_summary(row) for row in rows]
+
+
 @router.get("/{id}", summary="Show one referral, its way, and what one can do now")
 def show(caller: Reader, id: UUID) -> Shown:  # noqa: A002 - the path's name of it
     """Return everything that belongs to it. The patient is audited."""
@@ -141,9 +153,9 @@ def show(caller: Reader, id: UUID) -> Shown:  # noqa: A002 - the path's name of 
     return shown
 
 
-def _demands_approval(caller: Caller, facility: str) -> bool:
+def _approvals(caller: Caller, facility: str) -> tuple[Approval, ...]:
     known = capabilities.load(caller.parts.settings.rules_dir).get(facility)
-    return known is not None and known.approval
+    return known.approval if known else ()
 
 
 def _elsewhere(sending: str, receiving: str) -> None:
@@ -207,6 +219,10 @@ def _shown(connection: Connection, row: dict[str, Any], party: Party) -> Shown:
         documents=[
             Document(**{n: one[n] for n in Document.model_fields})
             for one in applying.documents(connection, row["id"])
+        ],
+        approvals=[
+            Approved(**{n: one[n] for n in Approved.model_fields})
+            for one in approvals.of(connection, row["id"])
         ],
         open_steps=list(open_steps(store.standing(row), party)),
     )

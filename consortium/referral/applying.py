@@ -11,7 +11,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from consortium.referral import store
+from consortium.referral import approvals, store
+from consortium.referral.capabilities import Approval
 from consortium.referral.deadlines import Calendar, due
 from consortium.referral.errors import FormChangedError
 from consortium.referral.form import Form
@@ -38,7 +39,8 @@ class Application:
     form: Form
     criteria: tuple[str, ...] = ()
     documents: tuple[UUID, ...] = ()
-    approval_needed: bool = False
+    approvals: tuple[Approval, ...] = ()
+    """Inside the sending hospital, in their order."""
     created_by: str
 
 
@@ -67,11 +69,11 @@ def begin(connection: sa.Connection, application: Application, now: datetime, ca
         "encounter_number": a.encounter_number,
         "form": a.form.model_dump(mode="json"),
         "criteria": list(a.criteria),
-        "approval_needed": a.approval_needed,
         "owner_user": a.created_by,
         "owner_facility": a.sending_facility,
         "remind_at": ends.remind_at,
         "deadline_at": ends.at,
+        "deadline_provisional": ends.provisional,
         "created_by": a.created_by,
         "created_at": now,
         "changed_at": now,
@@ -80,6 +82,7 @@ def begin(connection: sa.Connection, application: Application, now: datetime, ca
     if connection.execute(written.returning(store.REFERRAL.c.id)).first() is None:
         return False
     attach(connection, a.id, a.documents, a.created_by, now)
+    approvals.demand(connection, a.id, a.approvals)
     return True
 
 
@@ -88,6 +91,7 @@ def change_form(
 ) -> int:
     """Replace form and criteria, where `version` is still the newest; return the new version.
 
+    What a draft's approvals were given for has changed, so they are to be given again.
     Raises UnknownReferralError, FormChangedError.
     """
     row = store.lock(connection, id_)
@@ -111,6 +115,8 @@ def change_form(
             "changed_at": now,
         },
     )
+    if State(row["state"]) is State.DRAFT:
+        approvals.void(connection, id_)
     return version + 1
 
 

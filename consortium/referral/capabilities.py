@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from consortium.errors import PermanentError
 
@@ -28,6 +28,20 @@ class Named(BaseModel):
 
     code: Code
     name: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Approval(BaseModel):
+    """One approval inside the hospital (院内审批) before a referral is submitted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["medical_affairs"])]
+    name: Annotated[str, Field(min_length=1, max_length=40, examples=["医务科"])]
+    by: Literal["doctor", "coordinator"] = Field(description="role of whoever gives it")
+    duty: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")] | None = Field(
+        default=None,
+        description="those alone who have this duty, or cover for who has; absent: all of the role",
+    )
 
 
 class Capabilities(BaseModel):
@@ -52,9 +66,18 @@ class Capabilities(BaseModel):
     chronic_diseases: tuple[Code, ...] = Field(
         default=(), description="beginnings of ICD-10 codes of chronic diseases that are followed up here"
     )
-    approval: bool = Field(
-        default=False, description="whether a referral from here needs an approval of the hospital itself"
+    approval: tuple[Approval, ...] = Field(
+        default=(),
+        description="approvals that a referral from here needs before it is submitted: in their order,"
+        " each by somebody else",
     )
+
+    @field_validator("approval")
+    @classmethod
+    def _each_once(cls, chain: tuple[Approval, ...]) -> tuple[Approval, ...]:
+        if len({one.code for one in chain}) != len(chain):
+            raise ValueError("each approval has a code of its own")
+        return chain
 
     def can(self, code: str) -> bool:
         """Whether a piece of equipment or a technique is here."""

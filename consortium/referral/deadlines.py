@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from consortium.referral.model import Kind, Step, Urgency
 
@@ -46,20 +46,29 @@ LIMITS: Mapping[Kind, Limit] = {
 }
 
 
+class End(NamedTuple):
+    """When so many working minutes are over."""
+
+    at: datetime
+    """With its zone."""
+    provisional: bool = False
+    """Reckoned into a year whose days off are not official yet."""
+
+
 class Calendar(Protocol):
     """Working time of an organisation."""
 
-    def deadline(self, facility: str, start: datetime, minutes: int) -> datetime:
-        """Return the end of so many working minutes after `start`, with its zone."""
+    def deadline(self, facility: str, start: datetime, minutes: int) -> End:
+        """Return the end of so many working minutes after `start`."""
 
 
 class PlainCalendar:
     """Every minute is working time: for tests, and for emergencies."""
 
-    def deadline(self, facility: str, start: datetime, minutes: int) -> datetime:
+    def deadline(self, facility: str, start: datetime, minutes: int) -> End:
         """Add the minutes."""
         del facility
-        return start + timedelta(minutes=minutes)
+        return End(start + timedelta(minutes=minutes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,8 @@ class Due:
 
     remind_at: datetime
     at: datetime
+    provisional: bool = False
+    """The calendar of that year is not official yet."""
 
 
 def due(
@@ -78,7 +89,8 @@ def due(
         return Due(max(now, slot_end - timedelta(days=1)), slot_end + LATE)
     hours = PlainCalendar() if urgency == "emergency" else calendar
     minutes = LIMITS[kind].minutes(urgency)
-    return Due(hours.deadline(facility, now, minutes // 2), hours.deadline(facility, now, minutes))
+    end = hours.deadline(facility, now, minutes)
+    return Due(hours.deadline(facility, now, minutes // 2).at, end.at, end.provisional)
 
 
 def lapse(kind: Kind, level: int) -> Step:

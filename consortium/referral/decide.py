@@ -10,7 +10,7 @@ from consortium.referral.model import FINAL, Need, Party, Place, Side, Standing,
 from consortium.referral.table import TABLE, Line
 from consortium.referral.words import NEEDS, PARTIES, STATES, STEPS
 
-Code = Literal["not-from-this-state", "not-yours", "something-missing"]
+Code = Literal["not-from-this-state", "not-yours", "something-missing", "slot-taken"]
 
 
 @dataclass(frozen=True, slots=True)

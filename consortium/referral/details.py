@@ -22,6 +22,7 @@ class Details(BaseModel):
     """Code of the receiving department."""
     bed: Code | None = None
     slot_id: UUID | None = None
+    """Slot of a calendar of the receiver, whose times count then; `accept` holds it, `book` books it."""
     slot_start: AwareDatetime | None = None
     slot_end: AwareDatetime | None = None
     hospital: Code | None = None
@@ -44,7 +45,7 @@ class Details(BaseModel):
         given = {
             Need.NOTE: self.note,
             Need.DEPARTMENT: self.department,
-            Need.SLOT: self.slot_end,
+            Need.SLOT: self.slot_id or self.slot_end,
             Need.HOSPITAL: self.hospital,
             Need.DELEGATE: self.delegate,
         }

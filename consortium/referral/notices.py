@@ -12,6 +12,10 @@ from sqlalchemy import Connection
 from consortium.referral.model import Party, Side, Standing, Step
 
 SUBJECT = "referral"
+REMIND = "remind"
+"""What happens where no step was taken: a deadline draws near."""
+NEXT_APPROVAL = "next_approval"
+"""What happens to whoever is next to approve inside the sending hospital."""
 COORDINATOR = {
     Side.SENDING: Party.SENDING_COORDINATOR,
     Side.RECEIVING: Party.RECEIVING_COORDINATOR,
@@ -51,17 +55,22 @@ class Notice:
     subject: str
     subject_id: UUID
     facility: str
-    duty: str
-    """Party whose duty it is to know."""
+    party: Party
+    """Whose duty it is to know."""
     recipient: str | None
     """Username of one of them; None: whoever has the duty there."""
     person_id: UUID | None
-    """The golden person, where it is for the patient."""
-    template: str
+    """The golden person, where it is for the patient and the records know them."""
+    what: str
+    """The step that was taken, or REMIND."""
+    duty: str | None = None
+    """Those of the party who have it alone; None: the duty of the party."""
+    department: str | None = None
+    """Whose staff it is for first."""
     level: int = 0
     """Escalation level."""
     values: Mapping[str, str] = field(default_factory=dict)
-    """For the template; no patient data."""
+    """For the words: codes, times and names of ours; no patient data."""
 
 
 class Tell(Protocol):
@@ -89,24 +98,56 @@ def audience(step: Step, actor: Party, after: Standing) -> tuple[Party, ...]:
 
 
 def notices(
-    row: Mapping[str, Any], number: int, template: str, parties: tuple[Party, ...], level: int = 0
+    row: Mapping[str, Any],
+    number: int,
+    what: str,
+    parties: tuple[Party, ...],
+    level: int = 0,
+    duty: str | None = None,
 ) -> Iterator[Notice]:
     """Return the notices of one step of a referral, `row` being how it stands after the step."""
+    values = _values(row, what)
     for party in parties:
         owes = party.value == row["owner"]
         yield Notice(
             workflow_id=f"referral-{row['id']}",
-            step=f"{number}:{template}:{level}:{party}",
+            step=f"{number}:{what}:{level}:{party}",
             subject=SUBJECT,
             subject_id=row["id"],
             facility=facility_of(row, party),
-            duty=party.value,
-            recipient=_recipient(row, party, owes=owes),
+            party=party,
+            recipient=None if what == NEXT_APPROVAL else _recipient(row, party, owes=owes),
             person_id=row["person_id"] if party is Party.PATIENT else None,
-            template=f"referral.{template}",
+            what=what,
+            duty=duty,
+            department=row["department"] if party is Party.RECEIVING_DOCTOR else None,
             level=level,
-            values={"state": row["state"], "urgency": row["urgency"]},
+            values=values,
         )
+
+
+def reference(id_: UUID) -> str:
+    """Return the number by which people call a referral."""
+    return f"R-{id_.hex[:8].upper()}"
+
+
+def _values(row: Mapping[str, Any], what: str) -> dict[str, str]:
+    """Return what the words may say; what a referral has not is left out."""
+    receiver, department = row["receiving_facility"], row["department"]
+    found = {
+        "reference": reference(row["id"]),
+        "sender": row["sending_facility"],
+        "hospital": receiver,
+        "onward": row["onward_facility"],
+        "department": f"{receiver}/{department}" if department else None,
+        "urgency": row["urgency"],
+        "state": row["state"],
+        "step": what,
+        "due": row["deadline_at"] and row["deadline_at"].isoformat(),
+        "at": row["slot_start"] and row["slot_start"].isoformat(),
+        "created_by": row["created_by"],
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def facility_of(row: Mapping[str, Any], party: Party) -> str:

@@ -14,14 +14,14 @@ import sqlalchemy as sa
 
 from consortium.access import accounts, audit
 from consortium.access.model import Action, Purpose, Role
-from consortium.referral import store
+from consortium.referral import approvals, slots, store
 from consortium.referral.deadlines import Calendar, due
 from consortium.referral.decide import Move, Refusal, decide, open_steps
 from consortium.referral.details import Details
-from consortium.referral.errors import StepRefusedError
+from consortium.referral.errors import SlotRefusedError, StepRefusedError
 from consortium.referral.form import Form, missing
 from consortium.referral.model import Kind, Need, Party, Side, Standing, Step, Words
-from consortium.referral.notices import Tell, audience, facility_of, notices
+from consortium.referral.notices import NEXT_APPROVAL, REMIND, Notice, Tell, audience, facility_of, notices
 from consortium.referral.store import Row
 from consortium.referral.words import PARTIES
 
@@ -61,10 +61,9 @@ def record(connection: sa.Connection, order: Order, calendar: Calendar, tell: Te
     if store.known(connection, order.referral_id, order.key):
         return recorded(row)
     move = _decided(connection, row, order)
-    changed = row | _changes(row, order, move, calendar)
+    changed = row | _changes(row, order, move, calendar, _slot(connection, row, order, move))
     _write(connection, row, changed, order)
-    parties = audience(order.step, order.party, move.after)
-    for notice in notices(changed, changed["number"], order.step.value, parties, changed["escalation_level"]):
+    for notice in _approved(connection, changed, order) or _told(changed, order, move):
         tell(connection, notice)
     _audit(connection, changed, row["state"], order)
     return recorded(changed)
@@ -79,7 +78,7 @@ def remind(connection: sa.Connection, referral_id: UUID, number: int, tell: Tell
     if row["number"] == number and row["owner"]:
         booked = row["deadline_kind"] == Kind.ATTENDANCE
         parties = (Party(row["owner"]), *([Party.PATIENT] if booked else []))
-        for notice in notices(row, number, "remind", parties, row["escalation_level"]):
+        for notice in notices(row, number, REMIND, parties, row["escalation_level"]):
             tell(connection, notice)
     return recorded(row)
 
@@ -102,7 +101,7 @@ def facts(connection: sa.Connection, row: Row, details: Details) -> frozenset[Ne
         Need.FORM: not missing(Form.model_validate(row["form"]), row["direction"]),
         Need.CRITERION: bool(row["criteria"]),
         Need.CONSENT: store.consented(connection, row["id"]),
-        Need.APPROVAL: row["approved"] or not row["approval_needed"],
+        Need.APPROVAL: approvals.pending(connection, row["id"]) is None,
     }
     return details.has() | frozenset(need for need, there in met.items() if there)
 
@@ -112,6 +111,9 @@ def _decided(connection: sa.Connection, row: Row, order: Order) -> Move:
     answer = decide(standing, order.step, order.party, facts(connection, row, order.details))
     if isinstance(answer, Move) and order.step is Step.DELEGATE:
         answer = _delegable(connection, row, order, answer)
+    if isinstance(answer, Move) and order.step is Step.APPROVE:
+        by = order.username or ""
+        answer = approvals.refusal(connection, row, order.party, by, order.at) or answer
     if isinstance(answer, Refusal):
         raise StepRefusedError(answer, standing.state, open_steps(standing, order.party))
     return answer
@@ -138,9 +140,37 @@ def _delegable(connection: sa.Connection, row: Row, order: Order, move: Move) ->
     )
 
 
-def _changes(row: Row, order: Order, move: Move, calendar: Calendar) -> Row:
+def _told(changed: Row, order: Order, move: Move) -> list[Notice]:
+    parties = audience(order.step, order.party, move.after)
+    return [*notices(changed, changed["number"], order.step.value, parties, changed["escalation_level"])]
+
+
+def _approved(connection: sa.Connection, changed: Row, order: Order) -> list[Notice]:
+    """Give an approval, and return what tells the next one; after the last, the applicant is told."""
+    if order.step is not Step.APPROVE:
+        return []
+    following = approvals.grant(connection, order.referral_id, order.username or "", order.at)
+    if following is None:
+        parties = () if order.username == changed["created_by"] else (Party.SENDING_DOCTOR,)
+        return [*notices(changed, changed["number"], order.step.value, parties)]
+    parties = (approvals.PARTIES[following["by"]],)
+    return [*notices(changed, changed["number"], NEXT_APPROVAL, parties, duty=following["duty"])]
+
+
+def _slot(connection: sa.Connection, row: Row, order: Order, move: Move) -> Row:
+    after, by = move.after.state, order.username or "system"
+    try:
+        return slots.settle(connection, row, order.step, order.details, after, by)
+    except SlotRefusedError as error:
+        standing = store.standing(row)
+        refusal = Refusal("slot-taken", Words(str(error), error.zh))
+        steps = open_steps(standing, order.party)
+        raise StepRefusedError(refusal, standing.state, steps, error.current) from error
+
+
+def _changes(row: Row, order: Order, move: Move, calendar: Calendar, slot: Row) -> Row:
     changes: Row = {"number": row["number"] + 1, "changed_at": order.at}
-    changes |= _decided_columns(order)
+    changes |= _decided_columns(order) | slot
     if move.line.to != "stays":
         changes |= store.columns(move.after) | {"escalation_level": 0}
         changes |= _ownership(row, order, move.after)
@@ -163,23 +193,21 @@ def _ownership(row: Row, order: Order, after: Standing) -> Row:
 def _deadline(row: Row, after: Standing, at: datetime, calendar: Calendar) -> Row:
     kind = after.place.deadline
     if kind is None:
-        return {"remind_at": None, "deadline_at": None}
+        return {"remind_at": None, "deadline_at": None, "deadline_provisional": False}
     ends = due(calendar, kind, row["urgency"], row["owner_facility"], at, row["slot_end"])
-    return {"remind_at": ends.remind_at, "deadline_at": ends.at}
+    return {
+        "remind_at": ends.remind_at,
+        "deadline_at": ends.at,
+        "deadline_provisional": ends.provisional,
+    }
 
 
 def _decided_columns(order: Order) -> Row:
     """Return what the step itself decides."""
     given = order.details
     match order.step:
-        case Step.APPROVE:
-            return {"approved": True}
         case Step.ACCEPT:
             return {"department": given.department, "bed": given.bed}
-        case Step.BOOK | Step.RESCHEDULE:
-            return {"slot_id": given.slot_id, "slot_start": given.slot_start, "slot_end": given.slot_end}
-        case Step.DECLINE | Step.MISS:
-            return {"slot_id": None, "slot_start": None, "slot_end": None}
         case Step.REFER_ONWARD:
             return {"onward_facility": given.hospital}
         case Step.ARRIVE:

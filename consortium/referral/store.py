@@ -16,9 +16,10 @@ Row = dict[str, Any]
 
 _REFERRAL_COLUMNS = (
     "id", "parent_id", "direction", "urgency", "sending_facility", "receiving_facility", "patient_id",
-    "encounter_number", "form_version", "criteria", "approval_needed", "approved", "state", "owner",
-    "owner_user", "owner_facility", "deadline_kind", "remind_at", "deadline_at", "escalation_level", "asked",
-    "number", "department", "bed", "slot_id", "slot_start", "slot_end", "onward_facility",
+    "encounter_number", "form_version", "criteria", "state", "owner",
+    "owner_user", "owner_facility", "deadline_kind", "remind_at", "deadline_at", "deadline_provisional",
+    "escalation_level", "asked", "number", "department", "bed", "slot_id", "slot_start", "slot_end",
+    "onward_facility",
     "arrival_encounter", "outcome", "created_by", "created_at", "changed_at",
 )  # fmt: skip
 REFERRAL = sa.table(
@@ -48,6 +49,11 @@ DOCUMENT = sa.table(
 CONSENT = sa.table(
     "consent",
     *map(sa.column, ("id", "referral_id", "given", "by_relation", "method", "recorded_by", "at")),
+    schema="referral",
+)
+APPROVAL = sa.table(
+    "approval",
+    *map(sa.column, ("referral_id", "rank", "code", "name", "by", "duty", "username", "at")),
     schema="referral",
 )
 LINK = sa.table("link", *map(sa.column, ("source_patient_id", "person_id")), schema="identity")

@@ -71,7 +71,7 @@ _RD, _RC = Party.RECEIVING_DOCTOR, Party.RECEIVING_COORDINATOR
 
 TABLE: tuple[Line, ...] = (
     # Apply
-    Line((State.DRAFT,), Step.APPROVE, "stays", frozenset({_SC})),
+    Line((State.DRAFT,), Step.APPROVE, "stays", SENDERS),
     Line((State.DRAFT,), Step.SUBMIT, State.SUBMITTED, SENDERS, APPLICATION, _RC, Kind.RECEIPT),
     Line((State.RETURNED_FOR_INFO,), Step.SUBMIT, State.SUBMITTED, SENDERS, APPLICATION, _RC, Kind.RECEIPT),
     Line((State.DRAFT,), Step.DISCARD, State.CANCELLED, SENDERS),

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0043_referral_attachment"
-down_revision = "0038_video"
+down_revision = "0041_referral_whole"
 branch_labels = None
 depends_on = None
 

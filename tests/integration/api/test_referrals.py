@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,8 @@ from activities.referrals import Referrals
 from api.app import create_app
 from consortium.access.accounts import bind_patient
 from consortium.referral.deadlines import PlainCalendar
+from consortium.scheduling import booking, resources
+from consortium.scheduling.model import Want
 from runtime.settings import Settings
 from tests.integration.api.conftest import As, connected, settings_for
 from tests.integration.api.records import person_of_three_campuses
@@ -31,7 +33,7 @@ class Workflows:
     """Stands in for the running workflows: records each step at once, as their activity does."""
 
     def __init__(self, url: str) -> None:
-        self._activities = Referrals(connected(url), PlainCalendar())
+        self._activities = Referrals(connected(url), lambda _: PlainCalendar())
 
     async def take_step(self, settings: Settings, start: Start, take: Take, key: str) -> Stand:
         order = Recording(
@@ -164,6 +166,35 @@ async def test_a_step_that_is_not_open_is_answered_by_the_state_and_what_is(user
     assert (others.status_code, others.json()["type"]) == (403, "urn:yilian:problem:not-yours")
 
 
+async def test_a_slot_that_somebody_else_has_is_answered_by_how_it_stands(
+    users: Users, engine: sa.Engine
+) -> None:
+    start = datetime.now(UTC) + timedelta(days=3)
+    with engine.begin() as connection:
+        clinic = resources.add(connection, "MAIN", "clinic", "心内科门诊", by="coordinator.main")
+        times = [(start, start + timedelta(minutes=30))]
+        (slot,) = resources.publish(connection, clinic.id, times, by="coordinator.main")
+        wants = [Want(slot.id, "consultation-1:room")]
+        booking.hold(connection, wants, subject="consultation-1", by="x", length=timedelta(hours=1))
+    await users.begin()
+    await users.consent()
+    for user, step, body in (
+        ("doctor.huangpu", "submit", None),
+        ("coordinator.main", "take", None),
+        ("coordinator.main", "accept", {"department": "0101"}),
+    ):
+        assert (await users.step(user, step, body)).status_code == 200
+    refused_ = await users.step("coordinator.main", "book", {"slot_id": str(slot.id)})
+    problem = refused_.json()
+    assert (refused_.status_code, problem["type"]) == (409, "urn:yilian:problem:slot-taken")
+    assert (problem["state"], problem["current"]["state"]) == ("accepted", "held")
+    assert "book" in problem["open_steps"]
+    with engine.begin() as connection:
+        booking.release(connection, "consultation-1:room", by="x")
+    booked = await users.step("coordinator.main", "book", {"slot_id": str(slot.id)})
+    assert (booked.status_code, booked.json()["state"]) == (200, "booked")
+
+
 async def test_the_same_key_takes_the_step_once(users: Users, engine: sa.Engine) -> None:
     await users.begin()
     await users.consent()
@@ -198,6 +229,31 @@ async def test_worklists_are_of_the_role_and_hospital_whose_turn_it_is(users: Us
     assert [item["id"] for item in listed] == [users.id]
     for user in ("doctor.main", "coordinator.huangpu"):
         assert (await users.ask(user, "GET", "/worklists")).json() == []
+
+
+async def test_a_hospital_with_approvals_sees_who_approved_when(users: Users) -> None:
+    form = {"name": "李四", "sex": "female", "birth_date": "1990-03-07", "reason": "x"}
+    body = BEGIN | {"encounter": None, "form": form | {"preliminary_diagnosis": "y"}}
+    begun = (await users.ask("doctor.huiya", "POST", "", body, "begin")).json()
+    users.id = begun["id"]
+    assert [(one["code"], one["username"]) for one in begun["approvals"]] == [
+        ("applicant", None),
+        ("medical_affairs", None),
+    ]
+    assert (await users.step("coordinator.huiya", "approve")).status_code == 403
+    assert (await users.step("doctor.huiya", "approve")).status_code == 200
+    (waiting,) = (await users.ask("coordinator.huiya", "GET", "/approvals")).json()
+    assert waiting["id"] == users.id
+    assert (await users.ask("coordinator.main", "GET", "/approvals")).json() == []
+    given = {"given": True}
+    assert (await users.ask("doctor.huiya", "POST", f"/{users.id}/consent", given, "c")).status_code == 204
+    refused_ = (await users.step("doctor.huiya", "submit")).json()
+    assert (refused_["status"], refused_["missing"]) == (409, ["approval"])
+    assert (await users.step("coordinator.huiya", "approve")).status_code == 200
+    assert (await users.step("doctor.huiya", "submit")).status_code == 200
+    shown = (await users.ask("doctor.huiya", "GET", f"/{users.id}")).json()
+    assert [one["username"] for one in shown["approvals"]] == ["doctor.huiya", "coordinator.huiya"]
+    assert all(one["at"] for one in shown["approvals"])
 
 
 async def test_both_sides_write_to_each_other_and_the_patient_does_not_read_it(users: Users) -> None:

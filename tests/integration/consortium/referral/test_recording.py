@@ -9,13 +9,20 @@ import pytest
 import sqlalchemy as sa
 
 from consortium.access import audit
-from consortium.referral import applying, listing, recording, store
+from consortium.notifications import contacts
+from consortium.referral import applying, approvals, listing, recording, store
+from consortium.referral.capabilities import Approval
 from consortium.referral.details import Details
 from consortium.referral.errors import FormChangedError, StepRefusedError, UnknownReferralError
 from consortium.referral.model import Need, Party, State, Step
 from tests.integration.consortium.referral.applications import CALENDAR, FORM, NOW, Case, application
 
 WHY = Details(note="原因已说明")
+CHAIN = (
+    Approval(code="applicant", name="申请医生", by="doctor"),
+    Approval(code="department_head", name="科主任", by="doctor", duty="department_head"),
+    Approval(code="medical_affairs", name="医务科", by="coordinator"),
+)
 SLOT = Details(slot_start=NOW + timedelta(days=2), slot_end=NOW + timedelta(days=2, minutes=30))
 RC, RD = Party.RECEIVING_COORDINATOR, Party.RECEIVING_DOCTOR
 SD, SC = Party.SENDING_DOCTOR, Party.SENDING_COORDINATOR
@@ -69,12 +76,12 @@ def test_the_whole_way_and_who_is_told_of_what(case: Case) -> None:
         "已行 PCI，恢复良好",
     )
     assert (row["department"], row["arrival_encounter"]) == ("0101", "V9")
-    told = {(notice.template, notice.duty, notice.facility) for notice in case.told}
+    told = {(notice.what, notice.party, notice.facility) for notice in case.told}
     assert told >= {
-        ("referral.submit", "receiving_coordinator", "MAIN"),
-        ("referral.book", "patient", "HP"),
-        ("referral.arrive", "sending_doctor", "HP"),
-        ("referral.return_outcome", "sending_doctor", "HP"),
+        ("submit", "receiving_coordinator", "MAIN"),
+        ("book", "patient", "HP"),
+        ("arrive", "sending_doctor", "HP"),
+        ("return_outcome", "sending_doctor", "HP"),
     }
     assert len({(notice.workflow_id, notice.step) for notice in case.told}) == len(case.told)
 
@@ -101,7 +108,7 @@ def test_a_refused_cancellation_brings_back_owner_and_booked_time(case: Case) ->
         ({"consented": False}, Need.CONSENT),
         ({"criteria": ()}, Need.CRITERION),
         ({"form": FORM.model_copy(update={"reason": ""})}, Need.FORM),
-        ({"approval_needed": True}, Need.APPROVAL),
+        ({"approvals": CHAIN[:1]}, Need.APPROVAL),
         ({"direction": "down"}, Need.FORM),
     ],
 )
@@ -115,10 +122,61 @@ def test_what_the_records_lack_refuses_the_submission(
     assert store.events(connection, case.id) == []
 
 
-def test_an_approval_of_the_own_hospital_lets_it_be_submitted(connection: sa.Connection) -> None:
-    case = Case(connection).begin(approval_needed=True)
-    case.take(Step.APPROVE, SC)
+def approve(case: Case, user: str, party: Party) -> None:
+    case.take(Step.APPROVE, party, user=user)
+
+
+def test_approvals_are_given_in_their_order_by_different_people(connection: sa.Connection) -> None:
+    connection.execute(
+        sa.text(
+            "INSERT INTO access.account (username, display_name, role, organisation, password_hash)"
+            " VALUES ('head', '科主任', 'doctor', 'HP', '-')"
+        )
+    )
+    contacts.assign(connection, contacts.Duty("HP", "department_head"), "head")
+    case = Case(connection).begin(approvals=CHAIN)
+    applicant, head, office = ("doctor.huangpu", SD), ("head", SD), ("office", SC)
+    for giver, others in (
+        (applicant, [office]),
+        (head, [office, applicant]),
+        (office, [applicant, head]),
+    ):
+        for other in others:
+            with pytest.raises(StepRefusedError) as refused:
+                approve(case, *other)
+            assert refused.value.refusal.code == "not-yours"
+        with pytest.raises(StepRefusedError) as early:
+            case.take(Step.SUBMIT, SD)
+        assert early.value.refusal.missing == (Need.APPROVAL,)
+        approve(case, *giver)
+    assert [(notice.what, notice.party, notice.duty) for notice in case.told] == [
+        ("next_approval", SD, "department_head"),
+        ("next_approval", SC, None),
+        ("approve", SD, None),
+    ]
+    given = [one["username"] for one in approvals.of(connection, case.id)]
+    assert given == ["doctor.huangpu", "head", "office"]
+    with pytest.raises(StepRefusedError, match="nothing to approve"):
+        approve(case, *office)
     assert case.take(Step.SUBMIT, SD).standing.state is State.SUBMITTED
+
+
+def test_one_person_gives_one_approval(connection: sa.Connection) -> None:
+    office = Approval(code="office", name="转诊办", by="coordinator")
+    case = Case(connection).begin(approvals=(office, CHAIN[2]))
+    approve(case, "office", SC)
+    with pytest.raises(StepRefusedError, match="somebody else"):
+        approve(case, "office", SC)
+
+
+def test_a_changed_form_is_to_be_approved_again(connection: sa.Connection) -> None:
+    case = Case(connection).begin(approvals=CHAIN[:1])
+    assert [row["id"] for row in approvals.waiting(connection, "HP", "doctor", 10)] == [case.id]
+    approve(case, "doctor.huangpu", SD)
+    assert approvals.waiting(connection, "HP", "doctor", 10) == []
+    applying.change_form(connection, case.id, 1, FORM, ["critical"], NOW)
+    assert [one["username"] for one in approvals.of(connection, case.id)] == [None]
+    assert [event["username"] for event in store.events(connection, case.id)] == ["doctor.huangpu"]
 
 
 def test_escalation_counts_and_the_next_hand_off_begins_anew(case: Case) -> None:
@@ -135,9 +193,7 @@ def test_a_reminder_tells_the_owner_unless_the_step_was_taken(case: Case) -> Non
     recording.remind(case.connection, case.id, after.number - 1, case.tell)
     assert case.told == []
     recording.remind(case.connection, case.id, after.number, case.tell)
-    assert [(notice.template, notice.duty) for notice in case.told] == [
-        ("referral.remind", "receiving_coordinator")
-    ]
+    assert [(notice.what, notice.party) for notice in case.told] == [("remind", "receiving_coordinator")]
 
 
 def test_a_patient_is_reminded_of_the_booked_time(case: Case) -> None:
@@ -145,7 +201,7 @@ def test_a_patient_is_reminded_of_the_booked_time(case: Case) -> None:
     assert after.remind_at == SLOT.slot_end - timedelta(days=1)  # type: ignore[operator]
     case.told.clear()
     recording.remind(case.connection, case.id, after.number, case.tell)
-    assert {notice.duty for notice in case.told} == {"receiving_coordinator", "patient"}
+    assert {notice.party for notice in case.told} == {"receiving_coordinator", "patient"}
 
 
 ACCOUNT = sa.text(
