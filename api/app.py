@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import Lifespan
 
-from api import docs, handlers, metrics, uploads, video_page
+from api import docs, handlers, metrics, referral_page, uploads, video_page
 from api.database import engine
 from api.edge import Edge
 from api.fhir import feed, match, pix, schedules, terminology, validating
@@ -141,6 +141,7 @@ def create_app(settings: Settings) -> FastAPI:
     handlers.install(app)
     app.include_router(docs.router)
     app.include_router(video_page.router)
+    app.include_router(referral_page.router)
     # subscribers before master_data, which would take that word for a kind
     v1 = (
         health,

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from consortium.notifications import contacts, queue
 from consortium.notifications.model import Notice as Asked
-from consortium.referral import cover, store
-from consortium.referral.links import Invited, Links
+from consortium.referral import cover, invited
+from consortium.referral.links import Links
 from consortium.referral.model import Party, Step
 from consortium.referral.notices import NEXT_APPROVAL, REMIND, Notice
 
@@ -49,10 +49,6 @@ WITH_TIME = frozenset({Step.BOOK.value, Step.RESCHEDULE.value, REMIND})
 _TOLD = sa.text(
     "SELECT EXISTS (SELECT FROM workflow.notification WHERE workflow_id = :workflow_id AND step = :step)"
 )
-_BOOKED_BY = sa.select(sa.func.max(store.EVENT.c.number)).where(
-    store.EVENT.c.referral_id == sa.bindparam("id"),
-    store.EVENT.c.step.in_([Step.BOOK.value, Step.RESCHEDULE.value]),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +80,7 @@ class Telling:
     def _link(self, connection: sa.Connection, notice: Notice) -> str | None:
         if self.links is None:
             return None
-        number = connection.execute(_BOOKED_BY, {"id": notice.subject_id}).scalar_one()
-        return self.links.link(Invited(notice.subject_id, number))
+        return self.links.link(invited.booked_by(connection, {"id": notice.subject_id}))
 
 
 def _template(notice: Notice) -> str:

@@ -19,21 +19,24 @@ from activities.referrals import Referrals
 from api.app import create_app
 from consortium.access.accounts import bind_patient
 from consortium.referral.deadlines import PlainCalendar
+from consortium.referral.links import Links
+from consortium.referral.telling import Telling
 from consortium.scheduling import booking, resources
 from consortium.scheduling.model import Want
 from runtime.settings import Settings
-from tests.integration.api.conftest import As, connected, settings_for
+from tests.integration.api.conftest import TOKEN_KEY, As, connected, settings_for
 from tests.integration.api.records import person_of_three_campuses
 from workflows.referral.model import Recording, Stand, Start, Take
 
 PATH = "/api/v1/referrals"
+LINKS = Links("http://127.0.0.1:8080", TOKEN_KEY)
 
 
 class Workflows:
     """Stands in for the running workflows: records each step at once, as their activity does."""
 
     def __init__(self, url: str) -> None:
-        self._activities = Referrals(connected(url), lambda _: PlainCalendar())
+        self._activities = Referrals(connected(url), lambda _: PlainCalendar(), Telling(LINKS))
 
     async def take_step(self, settings: Settings, start: Start, take: Take, key: str) -> Stand:
         order = Recording(
@@ -336,3 +339,55 @@ async def test_figures_are_for_coordinators_and_managers_of_their_hospital(users
 async def test_criteria_belong_to_the_direction(users: Users) -> None:
     answer = await users.ask("doctor.huangpu", "POST", "", BEGIN | {"criteria": ["hospice"]}, "begin")
     assert answer.status_code == 422
+
+
+async def test_a_patient_answers_by_the_link_of_the_notification(
+    users: Users, client: httpx.AsyncClient, engine: sa.Engine
+) -> None:
+    await users.begin()
+    await users.consent()
+    for user, step, body in (
+        ("doctor.huangpu", "submit", None),
+        ("coordinator.main", "take", None),
+        ("coordinator.main", "accept", {"department": "0101"}),
+        ("coordinator.main", "book", times_from(datetime.now(UTC) + timedelta(days=2))),
+    ):
+        assert (await users.step(user, step, body)).status_code == 200
+    first = told_link(engine)
+    page = await client.get(first)
+    assert page.status_code == 200
+    assert "院本部" in page.text
+    assert "王珅" not in page.text
+    assert (await client.post(f"{first}/confirm")).status_code == 200
+    assert (await client.post(f"{first}/confirm")).status_code == 200
+    moved = times_from(datetime.now(UTC) + timedelta(days=3))
+    assert (await users.step("coordinator.main", "reschedule", moved)).status_code == 200
+    assert (await client.get(first)).status_code == 410
+    assert (await client.post(f"{first}/decline")).status_code == 410
+    second = told_link(engine)
+    changed = second[:-1] + ("A" if second[-1] != "A" else "B")
+    assert (await client.post(f"{changed}/decline")).status_code == 410
+    declined = await client.post(f"{second}/decline")
+    assert "另行通知" in declined.text
+    assert (await client.get(second)).status_code == 410
+    shown = (await users.ask("doctor.huangpu", "GET", f"/{users.id}")).json()
+    assert shown["state"] == "awaiting_slot"
+    taken = [(one["step"], one["party"], one["username"]) for one in shown["events"]]
+    assert taken.count(("confirm", "patient", "patient-link")) == 1
+    assert taken[-1] == ("decline", "patient", "patient-link")
+
+
+def times_from(start: datetime) -> dict[str, str]:
+    return {"slot_start": start.isoformat(), "slot_end": (start + timedelta(minutes=30)).isoformat()}
+
+
+def told_link(engine: sa.Engine) -> str:
+    """The path of the newest link that the patient was told."""
+    newest = sa.text(
+        "SELECT variables ->> 'link' FROM workflow.notification WHERE template = 'patient-appointment'"
+        " ORDER BY id DESC LIMIT 1"
+    )
+    with engine.connect() as connection:
+        link: str = connection.execute(newest).scalar_one()
+    assert link.startswith("http://127.0.0.1:8080/r/")
+    return link.removeprefix("http://127.0.0.1:8080")

@@ -31,6 +31,8 @@ OPEN = {
     ("GET", "/api/v1/health"),
     ("POST", "/api/v1/sign-in"),
     ("GET", "/api/v1/calendars/feeds/{name}.ics"),
+    ("GET", "/r/{token}"),
+    ("POST", "/r/{token}/{answer}"),
     ("GET", "/video"),
     ("GET", "/video/assets/{name}"),
     ("POST", "/api/v1/video/invited/join"),
