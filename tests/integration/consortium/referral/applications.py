@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -52,7 +53,7 @@ class Case:
     now: datetime = NOW
     keys: int = 0
 
-    def begin(self, *, consented: bool = True, **said: object) -> Case:
+    def begin(self, *, consented: bool = True, **said: Any) -> Case:
         applying.begin(self.connection, application(self.id, **said), NOW, CALENDAR)
         if consented:
             word = Consent(id=uuid4(), given=True, by_relation="patient", method="written")

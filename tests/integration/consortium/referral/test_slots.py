@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -47,7 +48,7 @@ def slots(engine: sa.Engine) -> list[UUID]:
     return offer(engine)
 
 
-def accepted(engine: sa.Engine, **said: object) -> UUID:
+def accepted(engine: sa.Engine, **said: Any) -> UUID:
     with engine.begin() as connection:
         return Case(connection).begin(**said).accepted().id
 

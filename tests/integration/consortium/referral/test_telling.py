@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -56,7 +57,7 @@ class Told(Case):
         Telling(LINKS)(connection, notice)  # type: ignore[arg-type]
 
 
-def submit(rig_: Rig, **said: object) -> UUID:
+def submit(rig_: Rig, **said: Any) -> UUID:
     """Submit one, and try the same step again."""
     with rig_.engine.begin() as connection:
         case = Told(connection).begin(**said)
