@@ -29,6 +29,7 @@ from consortium.documents.content import ContentStore
 from consortium.documents.service import Registry
 from consortium.teleconsult.rooms.livekit import VideoServer
 from runtime.contents import opened_store
+from runtime.notified import own_links
 from runtime.services.livekit import api_url
 from runtime.settings import Settings
 from workflows.critical_value.model import Acknowledged
@@ -80,7 +81,7 @@ class Platform:
     @cached_property
     def notifications(self) -> CurrentBook:
         """The templates of notifications, as the deployed rules have them."""
-        return CurrentBook(self.settings.rules_dir)
+        return CurrentBook(self.settings.rules_dir, own_links(self.settings))
 
     @cached_property
     def calendar(self) -> CurrentCalendar:

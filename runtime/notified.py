@@ -12,6 +12,7 @@ from bus.notifying.smtp import MailServer
 from bus.notifying.wechat import WeChatPort
 from consortium.errors import PermanentError
 from consortium.notifications.model import Channel
+from runtime.ports import LOOPBACK
 from runtime.settings import Settings
 
 
@@ -32,6 +33,17 @@ def ports(settings: Settings) -> dict[Channel, Port]:
     return found
 
 
+def own_links(settings: Settings) -> tuple[str, ...]:
+    """Return the beginnings of the platform's own addresses, whichever port it was given."""
+    return (f"http://{LOOPBACK}:{settings.api_port}/",)
+
+
 def notified(settings: Settings) -> Notifying:
     """Return what sending needs."""
-    return Notifying(settings.database_url, settings.rules_dir, lambda: settings.campuses, ports(settings))
+    return Notifying(
+        settings.database_url,
+        settings.rules_dir,
+        lambda: settings.campuses,
+        ports(settings),
+        own_links(settings),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -30,8 +30,10 @@ class CurrentBook:
     of the rules folder.
     """
 
-    def __init__(self, rules_dir: Path) -> None:
+    def __init__(self, rules_dir: Path, links: Sequence[str] = ()) -> None:
+        """`links`: beginnings of our own addresses, which a link may have beside those of the policy."""
         self._dir = rules_dir
+        self._links = tuple(links)
         self._lock = Lock()
         self._digest: str | None = None
         self._book: Book | None = None
@@ -41,12 +43,17 @@ class CurrentBook:
         with self._lock:
             digest = store.active_digest(connection)
             if digest is None:
-                return reading.load(self._dir)
+                return self._read(self._dir)
             if self._book is None or digest != self._digest:
                 with stored(connection, digest, BELOW) as folder:
                     known = folder if reading.has_templates(folder) else self._dir
-                    self._book, self._digest = reading.load(known), digest
+                    self._book, self._digest = self._read(known), digest
             return self._book
+
+    def _read(self, folder: Path) -> Book:
+        book = reading.load(folder)
+        links = (*book.policy.links, *self._links)
+        return replace(book, policy=book.policy.model_copy(update={"links": links}))
 
 
 @dataclass(frozen=True, slots=True)

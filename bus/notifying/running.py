@@ -38,6 +38,12 @@ class Notifying:
     campuses: Callable[[], Sequence[Campus]]
     ports: Mapping[Channel, Port]
     """By channel; what is asked for through another waits in its queue."""
+    links: Sequence[str] = ()
+    """Beginnings of our own addresses."""
+
+    def book(self) -> CurrentBook:
+        """Return the templates, for one thread."""
+        return CurrentBook(self.rules_dir, self.links)
 
     def engine(self) -> sa.Engine:
         """Return a pool for the threads; its error texts hide parameters."""
@@ -54,8 +60,8 @@ class Notifying:
     def line(self, engine: sa.Engine, channel: Channel) -> Line:
         """Return the line of a channel."""
         port = self.ports[channel]
-        book, rows = CurrentBook(self.rules_dir), Rows(engine, channel)
-        return Line(Preparing(channel, rows, book, self.campuses, port.keys_seconds), port, engine)
+        rows = Rows(engine, channel)
+        return Line(Preparing(channel, rows, self.book(), self.campuses, port.keys_seconds), port, engine)
 
 
 def spreading(engine: sa.Engine, book: CurrentBook) -> int:
@@ -84,9 +90,7 @@ def _spread_on(engine: sa.Engine, book: CurrentBook, stop: threading.Event) -> N
 def notifying(told: Notifying) -> Iterator[None]:
     """Send from threads of their own inside the `with` block."""
     stop, engine = threading.Event(), told.engine()
-    tasks: dict[str, Callable[[], None]] = {
-        "spread": partial(_spread_on, engine, CurrentBook(told.rules_dir), stop)
-    }
+    tasks: dict[str, Callable[[], None]] = {"spread": partial(_spread_on, engine, told.book(), stop)}
     for channel in told.ports:
         tasks[channel.value] = partial(told.line(engine, channel).run, stop)
     threads = [

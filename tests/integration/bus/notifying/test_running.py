@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+import pytest
+
+from bus.notifying.current import StoredNames
 from bus.notifying.running import Notifying, notifying
 from bus.notifying.sms import SmsPort
 from consortium.notifications.model import Channel
-from runtime.notified import ports
+from consortium.notifications.rendering import RenderError, Rendering
+from runtime.notified import notified, ports
 from runtime.settings import Settings
 from runtime.waiting import until
+from tests.integration.bus.clinic import engine_of
 from tests.integration.bus.notifying.rig import Rig, received, rig
 
 
@@ -54,3 +59,17 @@ def test_the_settings_say_which_channels_there_are() -> None:
     )
     assert list(ports(told)) == [Channel.SMS, Channel.EMAIL, Channel.WECHAT]
     assert Channel.SMS not in ports(Settings(sms_gateway="file:///tmp/texts.jsonl"))
+
+
+def test_links_to_our_own_address_are_sent_whichever_port_it_has(database_url: str) -> None:
+    moved = Settings(database_url=database_url, api_port=8099)
+    engine, book = engine_of(database_url), notified(moved).book()
+    with engine.connect() as connection:
+        rendering = Rendering(book.get(connection), "zh", StoredNames(connection, lambda: moved.campuses))
+    template = rendering.book.templates["patient-appointment"]
+    for ours in ("http://127.0.0.1:8099/r/1", "http://127.0.0.1:8080/r/1"):
+        assert rendering.value(template, Channel.SMS, "link", {"link": ours}) == ours
+    for other in ("http://127.0.0.1:80/r/1", "http://127.0.0.1:8099.other.example/"):
+        with pytest.raises(RenderError):
+            rendering.value(template, Channel.SMS, "link", {"link": other})
+    engine.dispose()
