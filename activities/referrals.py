@@ -13,15 +13,16 @@ from sqlalchemy import Connection, Engine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities import outbox
 from consortium.errors import PermanentError
-from consortium.referral import recording
+from consortium.referral import recording, store
 from consortium.referral.deadlines import Calendar
 from consortium.referral.errors import StepRefusedError
 from consortium.referral.notices import Tell
 from consortium.referral.recording import Order, Recorded
 from consortium.referral.telling import Telling
 from workflows.referral import steps
-from workflows.referral.model import Recording, Reminding, Stand
+from workflows.referral.model import Recording, Reminding, Stand, Start
 
 Calendars = Callable[[Connection], Calendar]
 """Gives working time as the deployed rules have it."""
@@ -54,7 +55,10 @@ class Referrals:
                 details=order.details,
                 at=order.at,
             )
-            return stand(recording.record(connection, wanted, self._calendars(connection), self._tell))
+            done = recording.record(connection, wanted, self._calendars(connection), self._tell)
+            if done.child is not None:
+                begin(connection, store.get(connection, done.child))
+            return stand(done)
 
     @activity.defn(name=steps.REMIND)
     def remind(self, order: Reminding) -> Stand:
@@ -81,6 +85,12 @@ class Referrals:
             ) from error
         except PermanentError as error:
             raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
+
+
+def begin(connection: Connection, row: store.Row) -> None:
+    """Write the event that starts the workflow of a referral that was begun, once."""
+    start = Start(referral_id=row["id"], stand=stand(recording.recorded(row)))
+    outbox.tell(connection, f"referral:{row['id']}", start.model_dump(mode="json"))
 
 
 def stand(recorded: Recorded) -> Stand:

@@ -44,6 +44,7 @@ from api.v1 import (
     notifications,
     recognition,
     referral_figures,
+    referral_linked,
     referral_papers,
     referral_steps,
     referrals,
@@ -164,6 +165,7 @@ def create_app(settings: Settings) -> FastAPI:
         notification_stream,
         referral_figures,  # before referrals, which would take that word for an id
         referrals,
+        referral_linked,
         referral_papers,
         referral_steps,
         temporal_codec,

@@ -5,7 +5,7 @@ All in the caller's transaction, once by the step's key. The table decides again
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from consortium.access import accounts, audit
 from consortium.access.model import Action, Purpose, Role
-from consortium.referral import approvals, slots, store
+from consortium.referral import approvals, linked, slots, store
 from consortium.referral.deadlines import Calendar, due
 from consortium.referral.decide import Move, Refusal, decide, open_steps
 from consortium.referral.details import Details
@@ -50,6 +50,8 @@ class Recorded:
     remind_at: datetime | None
     deadline_at: datetime | None
     level: int
+    child: UUID | None = None
+    """The referral that this step began."""
 
 
 def record(connection: sa.Connection, order: Order, calendar: Calendar, tell: Tell) -> Recorded:
@@ -66,7 +68,7 @@ def record(connection: sa.Connection, order: Order, calendar: Calendar, tell: Te
     for notice in _approved(connection, changed, order) or _told(changed, order, move):
         tell(connection, notice)
     _audit(connection, changed, row["state"], order)
-    return recorded(changed)
+    return replace(recorded(changed), child=_child(connection, changed, order, calendar))
 
 
 def remind(connection: sa.Connection, referral_id: UUID, number: int, tell: Tell) -> Recorded:
@@ -111,12 +113,25 @@ def _decided(connection: sa.Connection, row: Row, order: Order) -> Move:
     answer = decide(standing, order.step, order.party, facts(connection, row, order.details))
     if isinstance(answer, Move) and order.step is Step.DELEGATE:
         answer = _delegable(connection, row, order, answer)
+    if isinstance(answer, Move) and order.step is Step.REFER_ONWARD:
+        answer = _elsewhere(row, order) or answer
     if isinstance(answer, Move) and order.step is Step.APPROVE:
         by = order.username or ""
         answer = approvals.refusal(connection, row, order.party, by, order.at) or answer
     if isinstance(answer, Refusal):
         raise StepRefusedError(answer, standing.state, open_steps(standing, order.party))
     return answer
+
+
+def _elsewhere(row: Row, order: Order) -> Refusal | None:
+    """Refuse to refer onward to one of the two hospitals of this referral."""
+    if order.details.hospital not in (row["sending_facility"], row["receiving_facility"]):
+        return None
+    words = Words(
+        f"{order.details.hospital} is a hospital of this referral already; name a third one",
+        f"{order.details.hospital}已是本转诊的一方，请选择其他医院",
+    )
+    return Refusal("something-missing", words, (Need.HOSPITAL,))
 
 
 def _delegable(connection: sa.Connection, row: Row, order: Order, move: Move) -> Move | Refusal:
@@ -138,6 +153,13 @@ def _delegable(connection: sa.Connection, row: Row, order: Order, move: Move) ->
         ),
         (Need.DELEGATE,),
     )
+
+
+def _child(connection: sa.Connection, changed: Row, order: Order, calendar: Calendar) -> UUID | None:
+    hospital = order.details.hospital
+    if order.step is not Step.REFER_ONWARD or hospital is None:
+        return None
+    return linked.onward(connection, changed, hospital, order.at, calendar)
 
 
 def _told(changed: Row, order: Order, move: Move) -> list[Notice]:

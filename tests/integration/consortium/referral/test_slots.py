@@ -47,9 +47,9 @@ def slots(engine: sa.Engine) -> list[UUID]:
     return offer(engine)
 
 
-def accepted(engine: sa.Engine, **said: object) -> UUID:
+def accepted(engine: sa.Engine) -> UUID:
     with engine.begin() as connection:
-        return Case(connection).begin(**said).accepted().id
+        return Case(connection).begin().accepted().id
 
 
 def take(engine: sa.Engine, id_: UUID, step: Step, party: Party, details: Details = WHY) -> None:

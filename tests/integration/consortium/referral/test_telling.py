@@ -56,10 +56,10 @@ class Told(Case):
         Telling(LINKS)(connection, notice)  # type: ignore[arg-type]
 
 
-def submit(rig_: Rig, **said: object) -> UUID:
+def submit(rig_: Rig, urgency: str = "routine") -> UUID:
     """Submit one, and try the same step again."""
     with rig_.engine.begin() as connection:
-        case = Told(connection).begin(**said)
+        case = Told(connection).begin(urgency=urgency)
         case.take(Step.SUBMIT, Party.SENDING_DOCTOR, user=DOCTOR, key="submit")
     with rig_.engine.begin() as connection:
         Told(connection, id=case.id).take(Step.SUBMIT, Party.SENDING_DOCTOR, user=DOCTOR, key="submit")
