@@ -40,7 +40,7 @@ class Referrals:
     @property
     def activities(self) -> tuple[Callable[..., Any], ...]:
         """What a worker offers."""
-        return self.record, self.remind
+        return self.record, self.remind, self.follow_up
 
     @activity.defn(name=steps.RECORD)
     def record(self, order: Recording) -> Stand:
@@ -65,6 +65,12 @@ class Referrals:
         """Remind whoever owes the next step."""
         with self._transaction() as connection:
             return stand(recording.remind(connection, order.referral_id, order.number, self._tell))
+
+    @activity.defn(name=steps.FOLLOW_UP)
+    def follow_up(self, order: Reminding) -> Stand:
+        """Tell who looks after the patient that it is time."""
+        with self._transaction() as connection:
+            return stand(recording.follow_up(connection, order.referral_id, order.number, self._tell))
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -102,4 +108,5 @@ def stand(recorded: Recorded) -> Stand:
         remind_at=recorded.remind_at,
         deadline_at=recorded.deadline_at,
         level=recorded.level,
+        follow_up_at=recorded.follow_up_at,
     )

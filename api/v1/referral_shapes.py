@@ -233,6 +233,7 @@ class Shown(Summary):
     onward_facility: str | None
     arrival_encounter: str | None
     outcome: str | None
+    follow_up_at: datetime | None = Field(description="when somebody is to look after the patient again")
     created_by: str
     events: list[Taken]
     documents: list[Document]

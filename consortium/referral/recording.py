@@ -20,8 +20,18 @@ from consortium.referral.decide import Move, Refusal, decide, open_steps
 from consortium.referral.details import Details
 from consortium.referral.errors import SlotRefusedError, StepRefusedError
 from consortium.referral.form import Form, missing
-from consortium.referral.model import Kind, Need, Party, Side, Standing, Step, Words
-from consortium.referral.notices import NEXT_APPROVAL, REMIND, Notice, Tell, audience, facility_of, notices
+from consortium.referral.model import Kind, Need, Party, Side, Standing, State, Step, Words
+from consortium.referral.notices import (
+    FOLLOW_UP,
+    NEXT_APPROVAL,
+    REMIND,
+    Notice,
+    Tell,
+    audience,
+    facility_of,
+    follower,
+    notices,
+)
 from consortium.referral.store import Row
 from consortium.referral.words import PARTIES
 
@@ -50,6 +60,8 @@ class Recorded:
     remind_at: datetime | None
     deadline_at: datetime | None
     level: int
+    follow_up_at: datetime | None = None
+    """When somebody is to look after the patient again, once it is closed."""
     child: UUID | None = None
     """The referral that this step began."""
 
@@ -85,6 +97,20 @@ def remind(connection: sa.Connection, referral_id: UUID, number: int, tell: Tell
     return recorded(row)
 
 
+def follow_up(connection: sa.Connection, referral_id: UUID, number: int, tell: Tell) -> Recorded:
+    """Tell who looks after the patient that it is time, once, unless it was reopened since.
+
+    Raises UnknownReferralError.
+    """
+    row = store.lock(connection, referral_id)
+    if row["number"] == number and recorded(row).follow_up_at is not None:
+        for notice in notices(row, number, FOLLOW_UP, (follower(row["direction"]),)):
+            tell(connection, notice)
+        store.update(connection, referral_id, {"follow_up_at": None})
+        row["follow_up_at"] = None
+    return recorded(row)
+
+
 def recorded(row: Row) -> Recorded:
     """Return how the referral of a row stands."""
     return Recorded(
@@ -94,6 +120,7 @@ def recorded(row: Row) -> Recorded:
         remind_at=row["remind_at"],
         deadline_at=row["deadline_at"],
         level=row["escalation_level"],
+        follow_up_at=row["follow_up_at"] if row["state"] == State.CLOSED else None,
     )
 
 
@@ -235,7 +262,11 @@ def _decided_columns(order: Order) -> Row:
         case Step.ARRIVE:
             return {"arrival_encounter": given.encounter}
         case Step.RETURN_OUTCOME:
-            return {"outcome": given.note}
+            return {"outcome": given.note, "follow_up_at": given.follow_up_at}
+        case Step.CLOSE if given.follow_up_at:
+            return {"follow_up_at": given.follow_up_at}
+        case Step.REOPEN:
+            return {"follow_up_at": None}
         case Step.DELEGATE:
             return {"owner_user": given.delegate}
         case _:
