@@ -13,15 +13,16 @@ from sqlalchemy import Connection, Engine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities import outbox
 from consortium.errors import PermanentError
-from consortium.referral import recording
+from consortium.referral import recording, store
 from consortium.referral.deadlines import Calendar
 from consortium.referral.errors import StepRefusedError
 from consortium.referral.notices import Tell
 from consortium.referral.recording import Order, Recorded
 from consortium.referral.telling import Telling
 from workflows.referral import steps
-from workflows.referral.model import Recording, Reminding, Stand
+from workflows.referral.model import Recording, Reminding, Stand, Start
 
 Calendars = Callable[[Connection], Calendar]
 """Gives working time as the deployed rules have it."""
@@ -39,7 +40,7 @@ class Referrals:
     @property
     def activities(self) -> tuple[Callable[..., Any], ...]:
         """What a worker offers."""
-        return self.record, self.remind
+        return self.record, self.remind, self.follow_up
 
     @activity.defn(name=steps.RECORD)
     def record(self, order: Recording) -> Stand:
@@ -54,13 +55,22 @@ class Referrals:
                 details=order.details,
                 at=order.at,
             )
-            return stand(recording.record(connection, wanted, self._calendars(connection), self._tell))
+            done = recording.record(connection, wanted, self._calendars(connection), self._tell)
+            if done.child is not None:
+                begin(connection, store.get(connection, done.child))
+            return stand(done)
 
     @activity.defn(name=steps.REMIND)
     def remind(self, order: Reminding) -> Stand:
         """Remind whoever owes the next step."""
         with self._transaction() as connection:
             return stand(recording.remind(connection, order.referral_id, order.number, self._tell))
+
+    @activity.defn(name=steps.FOLLOW_UP)
+    def follow_up(self, order: Reminding) -> Stand:
+        """Tell who looks after the patient that it is time."""
+        with self._transaction() as connection:
+            return stand(recording.follow_up(connection, order.referral_id, order.number, self._tell))
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -83,6 +93,12 @@ class Referrals:
             raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
 
 
+def begin(connection: Connection, row: store.Row) -> None:
+    """Write the event that starts the workflow of a referral that was begun, once."""
+    start = Start(referral_id=row["id"], stand=stand(recording.recorded(row)))
+    outbox.tell(connection, f"referral:{row['id']}", start.model_dump(mode="json"))
+
+
 def stand(recorded: Recorded) -> Stand:
     """Return how a referral stands, as its workflow knows it."""
     return Stand(
@@ -92,4 +108,5 @@ def stand(recorded: Recorded) -> Stand:
         remind_at=recorded.remind_at,
         deadline_at=recorded.deadline_at,
         level=recorded.level,
+        follow_up_at=recorded.follow_up_at,
     )

@@ -46,6 +46,7 @@ from api.v1 import (
     recognition,
     referral_attachments,
     referral_figures,
+    referral_linked,
     referral_papers,
     referral_steps,
     referrals,
@@ -169,6 +170,7 @@ def create_app(settings: Settings) -> FastAPI:
         referral_figures,  # before referrals, which would take that word for an id
         referrals,
         referral_attachments,
+        referral_linked,
         referral_papers,
         referral_steps,
         temporal_codec,

@@ -66,6 +66,33 @@ class Begin(Asked):
         return self
 
 
+class BackDown(Asked):
+    """What is said when a patient is referred back down; the rest comes from the records of the stay."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "criteria": ["rehabilitation"],
+                    "reason": "病情稳定，转回康复",
+                    "discharge_summary": "PCI 术后恢复良好",
+                    "rehabilitation_plan": "双联抗血小板一年，心脏康复每周两次",
+                }
+            ]
+        }
+    )
+
+    criteria: Annotated[list[CriterionCode], Field(max_length=4)] = []
+    reason: Annotated[str, Field(min_length=1, max_length=20_000)]
+    discharge_summary: Annotated[str, Field(min_length=1, max_length=20_000)]
+    rehabilitation_plan: Annotated[str, Field(min_length=1, max_length=20_000)]
+
+    @model_validator(mode="after")
+    def _criteria_of_the_direction(self) -> Self:
+        _fitting(self.criteria, "down")
+        return self
+
+
 class ChangedForm(Asked):
     """The form as it is to be."""
 
@@ -160,6 +187,17 @@ class Taken(BaseModel):
     at: datetime
 
 
+class Child(BaseModel):
+    """A referral that goes on from another: onward, or back down."""
+
+    id: UUID
+    direction: Direction
+    sending_facility: str
+    receiving_facility: str
+    state: State
+    created_at: datetime
+
+
 class Approved(BaseModel):
     """One approval inside the sending hospital; without `username` it is still to come."""
 
@@ -195,9 +233,13 @@ class Shown(Summary):
     onward_facility: str | None
     arrival_encounter: str | None
     outcome: str | None
+    follow_up_at: datetime | None = Field(description="when somebody is to look after the patient again")
     created_by: str
     events: list[Taken]
     documents: list[Document]
+    children: list[Child] = Field(
+        description="those that go on from it, onward or back down, in which one's hospital has part"
+    )
     approvals: list[Approved] = Field(description="inside the sending hospital, in their order")
     open_steps: list[Step] = Field(description="what the caller can do now")
 

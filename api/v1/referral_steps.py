@@ -54,8 +54,14 @@ EXAMPLES: dict[str, Example] = {
         "value": {"slot_id": "0c5e0000-0000-4000-8000-000000000001"},
     },
     "return_for_info": {"summary": "退回补充", "value": {"note": "请补充冠脉造影报告"}},
-    "refer_onward": {"summary": "转荐他院", "value": {"hospital": "HP", "note": "本院无空床"}},
-    "return_outcome": {"summary": "回传结果", "value": {"note": "已行 PCI，恢复良好，建议双抗治疗一年"}},
+    "refer_onward": {"summary": "转荐他院", "value": {"hospital": "HY", "note": "本院无空床"}},
+    "return_outcome": {
+        "summary": "回传结果",
+        "value": {
+            "note": "已行 PCI，恢复良好，建议双抗治疗一年",
+            "follow_up_at": "2027-02-25T09:00:00+08:00",
+        },
+    },
     "delegate": {"summary": "委派", "value": {"delegate": "coordinator.second"}},
 }
 

@@ -9,13 +9,22 @@ from uuid import UUID, uuid5
 from fastapi import APIRouter, Depends, Header, Query
 from sqlalchemy import Connection
 
-from activities import outbox
-from activities.referrals import stand
+from activities.referrals import begin as start_workflow
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError
-from api.v1.referral_shapes import Approved, Begin, Document, Referrals, Shown, Summary, Taken, Worklist
+from api.v1.referral_shapes import (
+    Approved,
+    Begin,
+    Child,
+    Document,
+    Referrals,
+    Shown,
+    Summary,
+    Taken,
+    Worklist,
+)
 from consortium.access.model import GROUP, Action, Resource, Role
-from consortium.referral import applying, approvals, capabilities, listing, store
+from consortium.referral import applying, approvals, capabilities, linked, listing, store
 from consortium.referral.applying import Application
 from consortium.referral.capabilities import Approval
 from consortium.referral.decide import open_steps
@@ -23,10 +32,8 @@ from consortium.referral.filling import Filled, fill
 from consortium.referral.form import Form, missing
 from consortium.referral.model import OPEN, Party, State
 from consortium.referral.parties import OF_ROLE, party_of, resource_of
-from consortium.referral.recording import recorded
 from consortium.referral.table import TABLE
 from consortium.referral.words import STATES
-from workflows.referral.model import Start
 
 router = APIRouter(prefix="/referrals", tags=["referrals"])
 Reader = Annotated[Caller, Depends(gate(Action.REFERRAL_READ))]
@@ -61,14 +68,13 @@ def begin(caller: Writer, body: Begin, idempotency_key: Key) -> Shown:
     facility = caller.user.organisation
     caller.allow(Resource(organisation=facility))
     _elsewhere(facility, body.receiving_facility)
-    id_, now = named(caller, idempotency_key, "referral"), caller.parts.now()
     with caller.parts.engine.begin() as connection:
         _known(caller, connection, body.receiving_facility)
         if body.parent is not None:
             found(caller, connection, body.parent)
         filled = fill(connection, facility, body.encounter) if body.encounter else Filled()
         application = Application(
-            id=id_,
+            id=named(caller, idempotency_key, "referral"),
             parent_id=body.parent,
             direction=body.direction,
             urgency=body.urgency,
@@ -79,16 +85,21 @@ def begin(caller: Writer, body: Begin, idempotency_key: Key) -> Shown:
             form=_merged(filled.form, body.form),
             criteria=tuple(body.criteria),
             documents=(*filled.documents, *body.documents),
-            approvals=_approvals(caller, facility),
+            approvals=approvals_of(caller, facility),
             created_by=caller.user.username,
         )
-        begun = applying.begin(connection, application, now, caller.parts.calendar(connection))
-        row = store.get(connection, id_)
-        if begun:
-            start = Start(referral_id=id_, stand=stand(recorded(row)))
-            outbox.tell(connection, f"referral:{id_}", start.model_dump(mode="json"))
-        shown = _shown(connection, row, Party.SENDING_DOCTOR)
-        caller.note_in(connection, "referral begun", _persons([row]))
+        return begun(caller, connection, application)
+
+
+def begun(caller: Caller, connection: Connection, application: Application) -> Shown:
+    """Begin a referral with its workflow, once by its id."""
+    calendar = caller.parts.calendar(connection)
+    new = applying.begin(connection, application, caller.parts.now(), calendar)
+    row = store.get(connection, application.id)
+    if new:
+        start_workflow(connection, row)
+    shown = _shown(caller, connection, row, Party.SENDING_DOCTOR)
+    caller.note_in(connection, "referral begun", _persons([row]))
     return shown
 
 
@@ -148,12 +159,13 @@ def show(caller: Reader, id: UUID) -> Shown:  # noqa: A002 - the path's name of 
     """Return everything that belongs to it. The patient is audited."""
     with caller.parts.statements.connect() as connection:
         row, party = found(caller, connection, id)
-        shown = _shown(connection, row, party)
+        shown = _shown(caller, connection, row, party)
     caller.note("referral shown", _persons([row]))
     return shown
 
 
-def _approvals(caller: Caller, facility: str) -> tuple[Approval, ...]:
+def approvals_of(caller: Caller, facility: str) -> tuple[Approval, ...]:
+    """Return the approvals that a hospital demands of what it sends."""
     known = capabilities.load(caller.parts.settings.rules_dir).get(facility)
     return known.approval if known else ()
 
@@ -204,7 +216,7 @@ def _worklist(state: State, parties: Sequence[Party], counts: dict[str, tuple[in
     )
 
 
-def _shown(connection: Connection, row: dict[str, Any], party: Party) -> Shown:
+def _shown(caller: Caller, connection: Connection, row: dict[str, Any], party: Party) -> Shown:
     form = Form.model_validate(row["form"])
     plain = {name: row[name] for name in Shown.model_fields if name in row and name != "form"}
     return Shown(
@@ -219,6 +231,12 @@ def _shown(connection: Connection, row: dict[str, Any], party: Party) -> Shown:
         documents=[
             Document(**{n: one[n] for n in Document.model_fields})
             for one in applying.documents(connection, row["id"])
+        ],
+        children=[
+            Child(**{n: one[n] for n in Child.model_fields})
+            for one in linked.children(
+                connection, row["id"], None if party is Party.PATIENT else caller.user.organisation
+            )
         ],
         approvals=[
             Approved(**{n: one[n] for n in Approved.model_fields})

@@ -32,6 +32,9 @@ class Details(BaseModel):
     encounter: Code | None = None
     """Visit number at the receiving hospital."""
 
+    follow_up_at: AwareDatetime | None = None
+    """When somebody is to look after the patient again, after the referral is closed (随访)."""
+
     @model_validator(mode="after")
     def _a_time_ends_after_it_begins(self) -> Self:
         if (self.slot_start is None) != (self.slot_end is None):

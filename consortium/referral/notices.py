@@ -16,6 +16,8 @@ REMIND = "remind"
 """What happens where no step was taken: a deadline draws near."""
 NEXT_APPROVAL = "next_approval"
 """What happens to whoever is next to approve inside the sending hospital."""
+FOLLOW_UP = "follow_up"
+"""What happens after the end: somebody is to look after the patient again."""
 COORDINATOR = {
     Side.SENDING: Party.SENDING_COORDINATOR,
     Side.RECEIVING: Party.RECEIVING_COORDINATOR,
@@ -95,6 +97,11 @@ def audience(step: Step, actor: Party, after: Standing) -> tuple[Party, ...]:
     if step in TO_PATIENT:
         told[Party.PATIENT] = None
     return tuple(party for party in told if party is not actor)
+
+
+def follower(direction: str) -> Party:
+    """Return who looks after the patient afterwards: the doctor of the hospital that they went back to."""
+    return Party.SENDING_DOCTOR if direction == "up" else Party.RECEIVING_DOCTOR
 
 
 def notices(

@@ -5,7 +5,7 @@ All in the caller's transaction, once by the step's key. The table decides again
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,14 +14,24 @@ import sqlalchemy as sa
 
 from consortium.access import accounts, audit
 from consortium.access.model import Action, Purpose, Role
-from consortium.referral import approvals, slots, store
+from consortium.referral import approvals, linked, slots, store
 from consortium.referral.deadlines import Calendar, due
 from consortium.referral.decide import Move, Refusal, decide, open_steps
 from consortium.referral.details import Details
 from consortium.referral.errors import SlotRefusedError, StepRefusedError
 from consortium.referral.form import Form, missing
-from consortium.referral.model import Kind, Need, Party, Side, Standing, Step, Words
-from consortium.referral.notices import NEXT_APPROVAL, REMIND, Notice, Tell, audience, facility_of, notices
+from consortium.referral.model import Kind, Need, Party, Side, Standing, State, Step, Words
+from consortium.referral.notices import (
+    FOLLOW_UP,
+    NEXT_APPROVAL,
+    REMIND,
+    Notice,
+    Tell,
+    audience,
+    facility_of,
+    follower,
+    notices,
+)
 from consortium.referral.store import Row
 from consortium.referral.words import PARTIES
 
@@ -50,6 +60,10 @@ class Recorded:
     remind_at: datetime | None
     deadline_at: datetime | None
     level: int
+    follow_up_at: datetime | None = None
+    """When somebody is to look after the patient again, once it is closed."""
+    child: UUID | None = None
+    """The referral that this step began."""
 
 
 def record(connection: sa.Connection, order: Order, calendar: Calendar, tell: Tell) -> Recorded:
@@ -66,7 +80,7 @@ def record(connection: sa.Connection, order: Order, calendar: Calendar, tell: Te
     for notice in _approved(connection, changed, order) or _told(changed, order, move):
         tell(connection, notice)
     _audit(connection, changed, row["state"], order)
-    return recorded(changed)
+    return replace(recorded(changed), child=_child(connection, changed, order, calendar))
 
 
 def remind(connection: sa.Connection, referral_id: UUID, number: int, tell: Tell) -> Recorded:
@@ -83,6 +97,20 @@ def remind(connection: sa.Connection, referral_id: UUID, number: int, tell: Tell
     return recorded(row)
 
 
+def follow_up(connection: sa.Connection, referral_id: UUID, number: int, tell: Tell) -> Recorded:
+    """Tell who looks after the patient that it is time, once, unless it was reopened since.
+
+    Raises UnknownReferralError.
+    """
+    row = store.lock(connection, referral_id)
+    if row["number"] == number and recorded(row).follow_up_at is not None:
+        for notice in notices(row, number, FOLLOW_UP, (follower(row["direction"]),)):
+            tell(connection, notice)
+        store.update(connection, referral_id, {"follow_up_at": None})
+        row["follow_up_at"] = None
+    return recorded(row)
+
+
 def recorded(row: Row) -> Recorded:
     """Return how the referral of a row stands."""
     return Recorded(
@@ -92,6 +120,7 @@ def recorded(row: Row) -> Recorded:
         remind_at=row["remind_at"],
         deadline_at=row["deadline_at"],
         level=row["escalation_level"],
+        follow_up_at=row["follow_up_at"] if row["state"] == State.CLOSED else None,
     )
 
 
@@ -111,12 +140,25 @@ def _decided(connection: sa.Connection, row: Row, order: Order) -> Move:
     answer = decide(standing, order.step, order.party, facts(connection, row, order.details))
     if isinstance(answer, Move) and order.step is Step.DELEGATE:
         answer = _delegable(connection, row, order, answer)
+    if isinstance(answer, Move) and order.step is Step.REFER_ONWARD:
+        answer = _elsewhere(row, order) or answer
     if isinstance(answer, Move) and order.step is Step.APPROVE:
         by = order.username or ""
         answer = approvals.refusal(connection, row, order.party, by, order.at) or answer
     if isinstance(answer, Refusal):
         raise StepRefusedError(answer, standing.state, open_steps(standing, order.party))
     return answer
+
+
+def _elsewhere(row: Row, order: Order) -> Refusal | None:
+    """Refuse to refer onward to one of the two hospitals of this referral."""
+    if order.details.hospital not in (row["sending_facility"], row["receiving_facility"]):
+        return None
+    words = Words(
+        f"{order.details.hospital} is a hospital of this referral already; name a third one",
+        f"{order.details.hospital}已是本转诊的一方，请选择其他医院",
+    )
+    return Refusal("something-missing", words, (Need.HOSPITAL,))
 
 
 def _delegable(connection: sa.Connection, row: Row, order: Order, move: Move) -> Move | Refusal:
@@ -138,6 +180,13 @@ def _delegable(connection: sa.Connection, row: Row, order: Order, move: Move) ->
         ),
         (Need.DELEGATE,),
     )
+
+
+def _child(connection: sa.Connection, changed: Row, order: Order, calendar: Calendar) -> UUID | None:
+    hospital = order.details.hospital
+    if order.step is not Step.REFER_ONWARD or hospital is None:
+        return None
+    return linked.onward(connection, changed, hospital, order.at, calendar)
 
 
 def _told(changed: Row, order: Order, move: Move) -> list[Notice]:
@@ -213,7 +262,11 @@ def _decided_columns(order: Order) -> Row:
         case Step.ARRIVE:
             return {"arrival_encounter": given.encounter}
         case Step.RETURN_OUTCOME:
-            return {"outcome": given.note}
+            return {"outcome": given.note, "follow_up_at": given.follow_up_at}
+        case Step.CLOSE if given.follow_up_at:
+            return {"follow_up_at": given.follow_up_at}
+        case Step.REOPEN:
+            return {"follow_up_at": None}
         case Step.DELEGATE:
             return {"owner_user": given.delegate}
         case _:

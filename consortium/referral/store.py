@@ -19,7 +19,7 @@ _REFERRAL_COLUMNS = (
     "encounter_number", "form_version", "criteria", "state", "owner",
     "owner_user", "owner_facility", "deadline_kind", "remind_at", "deadline_at", "deadline_provisional",
     "escalation_level", "asked", "number", "department", "bed", "slot_id", "slot_start", "slot_end",
-    "onward_facility",
+    "onward_facility", "follow_up_at",
     "arrival_encounter", "outcome", "created_by", "created_at", "changed_at",
 )  # fmt: skip
 REFERRAL = sa.table(

@@ -13,7 +13,7 @@ from consortium.notifications.model import Notice as Asked
 from consortium.referral import cover, invited
 from consortium.referral.links import Links
 from consortium.referral.model import Party, Step
-from consortium.referral.notices import NEXT_APPROVAL, REMIND, Notice
+from consortium.referral.notices import FOLLOW_UP, NEXT_APPROVAL, REMIND, Notice
 
 DUTIES: Mapping[Party, str] = {
     Party.SENDING_DOCTOR: "referral_doctor",
@@ -41,6 +41,7 @@ OF_STAFF: Mapping[str, str] = {
     Step.EXPIRE: "referral-expired",
     Step.ESCALATE: "referral-escalated",
     REMIND: "referral-reminder",
+    FOLLOW_UP: "referral-follow-up",
 }
 """Templates by what happened; anything else is told as progress, in the application alone."""
 APPOINTMENT, VISIT, NEWS = "patient-appointment", "patient-visit", "patient-referral"

@@ -9,7 +9,8 @@ depends_on = None
 
 SQL = """
 ALTER TABLE referral.referral
-  ADD COLUMN deadline_provisional boolean NOT NULL DEFAULT false;  -- into a year without official days off
+  ADD COLUMN deadline_provisional boolean NOT NULL DEFAULT false,  -- into a year without official days off
+  ADD COLUMN follow_up_at timestamptz;    -- once closed: when somebody is to look after the patient again
 
 -- Approvals inside the sending hospital, as its capabilities.yaml demanded them when the referral was begun.
 CREATE TABLE referral.approval (
@@ -36,6 +37,7 @@ ALTER TABLE referral.referral DROP COLUMN approval_needed, DROP COLUMN approved;
 UNDO = """
 ALTER TABLE referral.referral
   DROP COLUMN deadline_provisional,
+  DROP COLUMN follow_up_at,
   ADD COLUMN approval_needed boolean NOT NULL DEFAULT false,
   ADD COLUMN approved boolean NOT NULL DEFAULT false;
 UPDATE referral.referral r SET approval_needed = true, approved = NOT EXISTS (SELECT FROM referral.approval a

@@ -30,6 +30,9 @@ class Stand(Message):
     remind_at: AwareDatetime | None = None
     deadline_at: AwareDatetime | None = None
     level: int = Field(default=0, description="escalations of this deadline so far")
+    follow_up_at: AwareDatetime | None = Field(
+        default=None, description="closed, and somebody is to look after the patient again then"
+    )
 
 
 class Start(Message):

@@ -16,6 +16,7 @@ from workflows.referral.model import Stand
 
 RECORD = "referral.record"
 REMIND = "referral.remind"
+FOLLOW_UP = "referral.follow_up"
 
 ATTEMPT = timedelta(seconds=30)
 """How long one attempt may take; the database's own statement timeout is shorter."""

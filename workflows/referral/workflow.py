@@ -81,8 +81,9 @@ class Referral:
         self._arrivals.append(event)
 
     def _over(self) -> bool:
-        """Whether nobody owes anything, and nobody is waiting for an answer."""
-        return self._stand.standing.final and workflow.all_handlers_finished()
+        """Whether nobody owes anything, not even to follow up, and nobody is waiting for an answer."""
+        done = self._stand.standing.final and self._stand.follow_up_at is None
+        return done and workflow.all_handlers_finished()
 
     @property
     def _long_enough(self) -> bool:
@@ -126,9 +127,9 @@ class Referral:
             return
 
     def _moment(self) -> datetime | None:
-        """Return when somebody is to be reminded, or when the deadline is over."""
+        """Return when somebody is to be reminded, when the deadline is over, or when to follow up."""
         if self._stand.standing.final:
-            return None
+            return self._stand.follow_up_at
         return self._stand.deadline_at if self._reminded else self._stand.remind_at
 
     def _due(self) -> bool:
@@ -139,12 +140,17 @@ class Referral:
         async with self._step:
             if not self._due():  # somebody took the step while this waited for its turn
                 return
-            if self._reminded:
+            if self._stand.standing.final:
+                self._become(await self._told(steps.FOLLOW_UP, "follow up"))
+            elif self._reminded:
                 await self._lapse()
             else:
                 self._reminded = True
-                order = Reminding(referral_id=self._start.referral_id, number=self._stand.number)
-                await steps.perform(steps.REMIND, order, "remind whoever owes the next step")
+                await self._told(steps.REMIND, "remind whoever owes the next step")
+
+    async def _told(self, activity: str, summary: str) -> Stand:
+        order = Reminding(referral_id=self._start.referral_id, number=self._stand.number)
+        return await steps.perform(activity, order, summary)
 
     async def _lapse(self) -> None:
         kind = self._stand.standing.place.deadline

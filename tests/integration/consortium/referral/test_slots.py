@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -48,9 +47,9 @@ def slots(engine: sa.Engine) -> list[UUID]:
     return offer(engine)
 
 
-def accepted(engine: sa.Engine, **said: Any) -> UUID:
+def accepted(engine: sa.Engine) -> UUID:
     with engine.begin() as connection:
-        return Case(connection).begin(**said).accepted().id
+        return Case(connection).begin().accepted().id
 
 
 def take(engine: sa.Engine, id_: UUID, step: Step, party: Party, details: Details = WHY) -> None:

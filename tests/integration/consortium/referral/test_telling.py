@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -57,10 +56,10 @@ class Told(Case):
         Telling(LINKS)(connection, notice)  # type: ignore[arg-type]
 
 
-def submit(rig_: Rig, **said: Any) -> UUID:
+def submit(rig_: Rig, urgency: str = "routine") -> UUID:
     """Submit one, and try the same step again."""
     with rig_.engine.begin() as connection:
-        case = Told(connection).begin(**said)
+        case = Told(connection).begin(urgency=urgency)
         case.take(Step.SUBMIT, Party.SENDING_DOCTOR, user=DOCTOR, key="submit")
     with rig_.engine.begin() as connection:
         Told(connection, id=case.id).take(Step.SUBMIT, Party.SENDING_DOCTOR, user=DOCTOR, key="submit")
@@ -148,6 +147,26 @@ def test_a_patient_whom_the_records_do_not_know_is_told_by_the_sender(told: Rig)
         accepted = Details(department="0101")
         case.take(Step.ACCEPT, Party.RECEIVING_COORDINATOR, accepted, user=MAIN, key="accept")
     assert sorted(filter(None, templates(told, DOCTOR))) == ["referral-accepted", "referral-tell-patient"]
+
+
+def test_a_follow_up_is_told_once_to_the_doctor_who_looks_after_the_patient(told: Rig) -> None:
+    id_ = submit(told)
+    with told.engine.begin() as connection:
+        case = Told(connection, id=id_, keys=10)
+        case.take(Step.TAKE, Party.RECEIVING_COORDINATOR, user=MAIN)
+        case.take(Step.ACCEPT, Party.RECEIVING_COORDINATOR, Details(department="0101"), user=MAIN)
+        for step in (Step.ARRIVE, Step.BEGIN_CARE):
+            case.take(step, Party.RECEIVING_DOCTOR, user="doctor.main")
+        soon = Details(note="已行 PCI", follow_up_at=datetime.now(UTC) + timedelta(days=90))
+        case.take(Step.RETURN_OUTCOME, Party.RECEIVING_DOCTOR, soon, user="doctor.main")
+        closed = case.take(Step.CLOSE, Party.SENDING_DOCTOR, user=DOCTOR)
+    assert closed.follow_up_at == soon.follow_up_at
+    for _ in range(2):
+        with told.engine.begin() as connection:
+            after = recording.follow_up(connection, id_, closed.number, Telling(LINKS))
+        assert after.follow_up_at is None
+    assert templates(told, DOCTOR).count("referral-follow-up") == 1
+    assert any("随访" in text for to, text in sent(told) if to == PHONES[DOCTOR])
 
 
 def test_a_reminder_that_is_tried_again_reminds_nobody_twice(told: Rig) -> None:

@@ -26,6 +26,7 @@ class Desk:
     stands: dict[UUID, Stand] = field(default_factory=dict)
     orders: list[Recording] = field(default_factory=list)
     reminded: list[int] = field(default_factory=list)
+    followed_up: list[int] = field(default_factory=list)
     there: frozenset[Need] = RECORDED
     """What the records hold."""
     recorded: threading.Event = field(default_factory=threading.Event)
@@ -34,7 +35,7 @@ class Desk:
     @property
     def activities(self) -> list[Callable[..., Any]]:
         """The activities to give to a worker."""
-        return [self.record, self.remind]
+        return [self.record, self.remind, self.follow_up]
 
     @property
     def taken(self) -> list[Step]:
@@ -75,6 +76,8 @@ class Desk:
                 "level": now.level + 1 if escalated else 0,
                 "owner_facility": place.owner and place.owner.side.value,
             }
+        if order.step in (Step.CLOSE, Step.REOPEN):
+            changed["follow_up_at"] = order.details.follow_up_at
         self.stands[order.referral_id] = now.model_copy(update=changed)
         self.recorded.set()
         return self.stands[order.referral_id]
@@ -84,3 +87,12 @@ class Desk:
         """Remind."""
         self.reminded.append(order.number)
         return self.stands.get(order.referral_id, Stand())
+
+    @activity.defn(name=steps.FOLLOW_UP)
+    async def follow_up(self, order: Reminding) -> Stand:
+        """Follow up, once."""
+        now = self.stands[order.referral_id]
+        if now.number == order.number and now.follow_up_at is not None:
+            self.followed_up.append(order.number)
+            self.stands[order.referral_id] = now.model_copy(update={"follow_up_at": None})
+        return self.stands[order.referral_id]

@@ -72,6 +72,31 @@ async def test_care_goes_on_for_months_and_is_asked_about_but_never_expires(case
     assert (await case.handle.describe()).status is WorkflowExecutionStatus.RUNNING
 
 
+async def closed_with_follow_up(case: Case) -> None:
+    await case.to_booked()
+    for step, party in ((Step.ARRIVE, RC), (Step.BEGIN_CARE, RD), (Step.RETURN_OUTCOME, RD)):
+        await case.take(step, party, WHY)
+    now = await case.environment.get_current_time()
+    closed = await case.take(Step.CLOSE, SD, Details(follow_up_at=now + timedelta(days=90)))
+    assert closed.standing.state is State.CLOSED
+
+
+async def test_whoever_looks_after_the_patient_is_told_months_after_the_close(case: Case) -> None:
+    await closed_with_follow_up(case)
+    await case.environment.sleep(timedelta(days=89))
+    assert case.desk.followed_up == []
+    assert (await case.ends()).state is State.CLOSED
+    assert case.desk.followed_up == [case.stand.number]
+
+
+async def test_a_referral_that_is_reopened_before_its_follow_up_goes_on(case: Case) -> None:
+    await closed_with_follow_up(case)
+    reopened = await case.take(Step.REOPEN, SD, WHY)
+    assert reopened.standing.state is State.IN_CARE
+    await case.take(Step.REPORT_INTERIM, RD, WHY)
+    assert case.desk.followed_up == []
+
+
 async def test_a_cancellation_takes_both_sides(case: Case) -> None:
     await case.to_booked()
     asked = await case.take(Step.REQUEST_CANCEL, Party.PATIENT, WHY)
