@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
@@ -48,20 +48,25 @@ async def stream(caller: Reading) -> StreamingResponse:
     """Send the numbers of those that wait to be read, at once and whenever they change."""
     user = caller.user
     await run_in_threadpool(caller.allow, Resource(user.organisation, user.person_id))
+    reader = Reader(user.username, user.person_id)
+    return changes("unread", lambda: {"unread": _unread(caller, reader)})
+
+
+def changes(event: str, look: Callable[[], Mapping[str, Any]]) -> StreamingResponse:
+    """Answer by an event at once, and another whenever what `look` finds, in a thread, is other."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    events = _events(caller, Reader(user.username, user.person_id))
-    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_events(event, look), media_type="text/event-stream", headers=headers)
 
 
-async def _events(caller: Caller, reader: Reader) -> AsyncIterator[str]:
-    known: list[int] | None = None
+async def _events(event: str, look: Callable[[], Mapping[str, Any]]) -> AsyncIterator[str]:
+    known: Mapping[str, Any] | None = None
     ends = monotonic() + LASTS
     yield f"retry: {AGAIN}\n\n"
     while monotonic() < ends:
-        found = await run_in_threadpool(_unread, caller, reader)
+        found = await run_in_threadpool(look)
         if found != known:
             known = found
-            yield f"event: unread\ndata: {json.dumps({'unread': found})}\n\n"
+            yield f"event: {event}\ndata: {json.dumps(found)}\n\n"
         else:
             yield ":\n\n"  # a comment, so that who has gone is found out
         await asyncio.sleep(LOOK)

@@ -123,7 +123,7 @@ def list_referrals(
 @router.get("/worklists", summary="Count what waits for one's role, by what is to be done")
 def worklists(caller: Reader) -> list[Worklist]:
     """Return one list for each state in which a step is the caller's turn, with what can be done there."""
-    parties = _parties(caller)
+    parties = parties_of(caller)
     with caller.parts.statements.connect() as connection:
         counts = listing.counts(connection, caller.user.organisation, parties)
     return [_worklist(state, parties, counts) for state in OPEN if state.value in counts]
@@ -136,7 +136,7 @@ def worklist(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[Summary]:
     """Return emergencies first, then by deadline. Each patient shown is audited."""
-    parties = _parties(caller)
+    parties = parties_of(caller)
     with caller.parts.statements.connect() as connection:
         rows = listing.owed(connection, caller.user.organisation, parties, state or (), limit)
     caller.note("worklist shown", _persons(rows))
@@ -189,7 +189,8 @@ def _merged(filled: Form, said: Form) -> Form:
     return filled.model_copy(update={name: getattr(said, name) for name in said.model_fields_set})
 
 
-def _parties(caller: Caller) -> tuple[Party, ...]:
+def parties_of(caller: Caller) -> tuple[Party, ...]:
+    """Return the parties that the caller may be at referrals of their hospital. Raises ForbiddenError."""
     caller.allow(Resource(organisation=caller.user.organisation))
     return OF_ROLE.get(Role(caller.user.role), ())
 

@@ -17,6 +17,7 @@ from temporalio.worker import Worker
 
 from activities import attributes
 from activities.codec import data_converter
+from consortium.referral.details import Details
 from consortium.referral.model import Party, Step
 from tests.unit.workflows.conftest import TEST_SERVER
 from tests.unit.workflows.record import HISTORIES, KEY
@@ -32,6 +33,16 @@ async def closed(case: Case) -> None:
     await case.take(Step.BEGIN_CARE, Party.RECEIVING_DOCTOR)
     await case.take(Step.RETURN_OUTCOME, Party.RECEIVING_DOCTOR, WHY)
     await case.take(Step.CLOSE, Party.SENDING_DOCTOR)
+
+
+async def followed(case: Case) -> None:
+    """Closed, with a follow-up months later."""
+    await case.to_booked()
+    await case.arrives("V-9")
+    await case.take(Step.BEGIN_CARE, Party.RECEIVING_DOCTOR)
+    await case.take(Step.RETURN_OUTCOME, Party.RECEIVING_DOCTOR, WHY)
+    later = await case.environment.get_current_time() + timedelta(days=90)
+    await case.take(Step.CLOSE, Party.SENDING_DOCTOR, Details(follow_up_at=later))
 
 
 async def expired(case: Case) -> None:
@@ -55,6 +66,7 @@ async def continued(case: Case) -> None:
 
 PATHS: tuple[tuple[Callable[[Case], Awaitable[None]], int], ...] = (
     (closed, 500),
+    (followed, 500),
     (expired, 500),
     (cancelled, 500),
     (continued, 2),
