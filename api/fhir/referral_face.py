@@ -115,8 +115,7 @@ def _row(caller: Caller, connection: Connection, kind: str, id_: UUID) -> Row:
     except UnknownReferralError:
         raise not_found(kind) from None
     caller.allow(resource_of(caller.user, row), Action.REFERRAL_READ)
-    theirs = row["state"] == State.DRAFT and row["sending_facility"] != caller.user.organisation
-    if party_of(caller.user, row) is None or theirs:
+    if party_of(caller.user, row) is None:
         raise not_found(kind)
     return row
 

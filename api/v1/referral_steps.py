@@ -15,11 +15,11 @@ from api.v1.referral_shapes import Standing
 from api.v1.referrals import found
 from consortium.access.model import Action
 from consortium.referral import store
-from consortium.referral.decide import Refusal, decide, open_steps
+from consortium.referral.decide import Refusal, decide
 from consortium.referral.details import Details
 from consortium.referral.errors import StepRefusedError
 from consortium.referral.model import Party, Step
-from consortium.referral.recording import facts, recorded
+from consortium.referral.recording import facts, open_to, recorded
 from workflows.referral.model import Stand, Start, Take
 
 router = APIRouter(prefix="/referrals", tags=["referrals"])
@@ -119,8 +119,9 @@ def _asked(
             return row, party, stand(recorded(row))
         standing = store.standing(row)
         answer = decide(standing, step, party, facts(connection, row, details))
+        steps = open_to(connection, row, party)
     if isinstance(answer, Refusal):
-        error = StepRefusedError(answer, standing.state, open_steps(standing, party))
+        error = StepRefusedError(answer, standing.state, steps)
         _note_refusal(caller, row, step, error)
         raise error
     return row, party, None

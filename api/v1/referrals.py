@@ -24,14 +24,15 @@ from api.v1.referral_shapes import (
     Worklist,
 )
 from consortium.access.model import GROUP, Action, Resource, Role
-from consortium.referral import applying, approvals, capabilities, linked, listing, store
+from consortium.referral import applying, approvals, capabilities, linked, listing, searching, store
 from consortium.referral.applying import Application
 from consortium.referral.capabilities import Approval
-from consortium.referral.decide import open_steps
 from consortium.referral.filling import Filled, fill
 from consortium.referral.form import Form, missing
 from consortium.referral.model import OPEN, Party, State
 from consortium.referral.parties import OF_ROLE, party_of, resource_of
+from consortium.referral.recording import open_to
+from consortium.referral.searching import Search
 from consortium.referral.table import TABLE
 from consortium.referral.words import STATES
 
@@ -115,7 +116,8 @@ def list_referrals(
     decision = caller.allow(Resource(organisation=user.organisation, person_id=user.person_id))
     whose = user.person_id or user.organisation
     with caller.parts.statements.connect() as connection:
-        page = listing.referrals(connection, whose, state or (), limit, after)
+        wanted = Search(whose=whose, states=state, limit=limit, after=after)
+        page = searching.search(connection, wanted)
     caller.note(decision.reason, _persons(page.rows))
     return Referrals(items=[_summary(row) for row in page.rows], next=page.after)
 
@@ -243,5 +245,5 @@ def _shown(caller: Caller, connection: Connection, row: dict[str, Any], party: P
             Approved(**{n: one[n] for n in Approved.model_fields})
             for one in approvals.of(connection, row["id"])
         ],
-        open_steps=list(open_steps(store.standing(row), party)),
+        open_steps=list(open_to(connection, row, party)),
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from consortium.access.model import Resource, Role, User
-from consortium.referral.model import Party
+from consortium.referral.model import Party, State
 
 _ROLES = {
     ("sending", Role.DOCTOR): Party.SENDING_DOCTOR,
@@ -22,11 +22,16 @@ OF_ROLE = {
 
 
 def party_of(user: User, referral: Mapping[str, Any]) -> Party | None:
-    """Return the party that a user is at this referral; None: they have nothing to do with it."""
+    """Return the party that a user is at this referral; None: they have nothing to do with it.
+
+    Before it is submitted the receiving hospital has not: the patient may not have agreed yet.
+    """
     if user.role is Role.PATIENT:
         return Party.PATIENT if user.person_id and user.person_id == referral["person_id"] else None
     for side in ("sending", "receiving"):
         if user.organisation == referral[f"{side}_facility"]:
+            if side == "receiving" and referral["state"] == State.DRAFT:
+                return None
             return _ROLES.get((side, user.role))
     return None
 

@@ -124,6 +124,14 @@ def recorded(row: Row) -> Recorded:
     )
 
 
+def open_to(connection: sa.Connection, row: Row, party: Party) -> tuple[Step, ...]:
+    """Return the steps that a party can take now; `approve` only where an approval is still to come."""
+    steps = open_steps(store.standing(row), party)
+    if Step.APPROVE in steps and approvals.pending(connection, row["id"]) is None:
+        return tuple(step for step in steps if step is not Step.APPROVE)
+    return steps
+
+
 def facts(connection: sa.Connection, row: Row, details: Details) -> frozenset[Need]:
     """Return which needs are met, by the step itself and by what is recorded of the referral."""
     met = {
@@ -146,7 +154,7 @@ def _decided(connection: sa.Connection, row: Row, order: Order) -> Move:
         by = order.username or ""
         answer = approvals.refusal(connection, row, order.party, by, order.at) or answer
     if isinstance(answer, Refusal):
-        raise StepRefusedError(answer, standing.state, open_steps(standing, order.party))
+        raise StepRefusedError(answer, standing.state, open_to(connection, row, order.party))
     return answer
 
 
@@ -213,7 +221,7 @@ def _slot(connection: sa.Connection, row: Row, order: Order, move: Move) -> Row:
     except SlotRefusedError as error:
         standing = store.standing(row)
         refusal = Refusal("slot-taken", Words(str(error), error.zh))
-        steps = open_steps(standing, order.party)
+        steps = open_to(connection, row, order.party)
         raise StepRefusedError(refusal, standing.state, steps, error.current) from error
 
 

@@ -157,7 +157,7 @@ async def test_a_referral_over_the_api_from_draft_to_close(users: Users) -> None
 
 async def test_a_step_that_is_not_open_is_answered_by_the_state_and_what_is(users: Users) -> None:
     await users.begin()
-    answer = await users.step("coordinator.main", "accept", {"department": "0101"})
+    answer = await users.step("doctor.huangpu", "close")
     problem = answer.json()
     assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
     assert (problem["type"], problem["state"]) == ("urn:yilian:problem:not-from-this-state", "draft")
@@ -165,7 +165,11 @@ async def test_a_step_that_is_not_open_is_answered_by_the_state_and_what_is(user
     missing = (await users.step("doctor.huangpu", "submit")).json()
     assert (missing["status"], missing["missing"]) == (409, ["consent"])
     assert set(missing["open_steps"]) == {"submit", "discard", "delegate"}
-    others = await users.step("doctor.main", "submit")
+    draft = await users.step("doctor.main", "submit")
+    assert draft.status_code == 403
+    await users.consent()
+    await users.step("doctor.huangpu", "submit")
+    others = await users.step("coordinator.huangpu", "take")
     assert (others.status_code, others.json()["type"]) == (403, "urn:yilian:problem:not-yours")
 
 
@@ -261,6 +265,8 @@ async def test_a_hospital_with_approvals_sees_who_approved_when(users: Users) ->
 
 async def test_both_sides_write_to_each_other_and_the_patient_does_not_read_it(users: Users) -> None:
     await users.begin()
+    await users.consent()
+    await users.step("doctor.huangpu", "submit")
     path = f"/{users.id}/messages"
     await users.ask("doctor.huangpu", "POST", path, {"body": "请尽快"}, "m1")
     await users.ask("doctor.huangpu", "POST", path, {"body": "请尽快"}, "m1")
@@ -282,7 +288,7 @@ async def test_patients_see_their_own(users: Users) -> None:
 
 async def test_the_criteria_are_checked_against_what_both_hospitals_can_do(users: Users) -> None:
     await users.begin(form={"reason": "需急诊介入", "requires": ["pci"]})
-    checked = (await users.ask("coordinator.main", "GET", f"/{users.id}/criteria")).json()
+    checked = (await users.ask("doctor.huangpu", "GET", f"/{users.id}/criteria")).json()
     by_code = {one["code"]: (one["verdict"], one["claimed"]) for one in checked}
     assert by_code == {
         "critical": ("met", False),

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from consortium.access import audit
 from consortium.notifications import contacts
-from consortium.referral import applying, approvals, listing, recording, store
+from consortium.referral import applying, approvals, listing, recording, searching, store
 from consortium.referral.capabilities import Approval
 from consortium.referral.details import Details
 from consortium.referral.errors import FormChangedError, StepRefusedError, UnknownReferralError
 from consortium.referral.model import Need, Party, State, Step
+from consortium.referral.searching import Search
 from tests.integration.consortium.referral.applications import CALENDAR, FORM, NOW, Case, application
 
 WHY = Details(note="原因已说明")
@@ -277,6 +278,14 @@ def test_a_worklist_has_emergencies_first_and_is_of_one_hospital(connection: sa.
     assert [row["id"] for row in owed] == [emergency.id, routine.id]
     assert listing.owed(connection, "HP", (RC, SC), (), 10) == []
     assert listing.counts(connection, "MAIN", (RC, SC)) == {"submitted": (2, 0)}
-    page = listing.referrals(connection, "HP", (), 1, None)
-    rest = listing.referrals(connection, "HP", (), 5, page.after)
+    page = searching.search(connection, Search(whose="HP", limit=1))
+    rest = searching.search(connection, Search(whose="HP", limit=5, after=page.after))
     assert {row["id"] for row in page.rows + rest.rows} == {routine.id, emergency.id}
+
+
+def test_a_draft_is_the_senders_alone(connection: sa.Connection) -> None:
+    case = Case(connection).begin()
+    found = {who: searching.count(connection, Search(whose=who)) for who in ("HP", "MAIN", "HY")}
+    assert found == {"HP": 1, "MAIN": 0, "HY": 0}
+    case.take(Step.SUBMIT, SD)
+    assert searching.count(connection, Search(whose="MAIN")) == 1
