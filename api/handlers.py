@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError, OperationalError
@@ -68,7 +70,7 @@ def _conflict(request: Request, error: Exception) -> Response:
 
 def _step_refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, StepRefusedError)  # noqa: S101 - narrows; registered for it
-    more = {
+    more: dict[str, Any] = {
         "detail_zh": error.zh,
         "state": error.state.value,
         "open_steps": [step.value for step in error.steps],
