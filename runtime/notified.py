@@ -35,7 +35,8 @@ def ports(settings: Settings) -> dict[Channel, Port]:
 
 def own_links(settings: Settings) -> tuple[str, ...]:
     """Return the beginnings of the platform's own addresses, whichever port it was given."""
-    return (f"http://{LOOPBACK}:{settings.api_port}/",)
+    public = (f"{settings.public_url.rstrip('/')}/",) if settings.public_url else ()
+    return (f"http://{LOOPBACK}:{settings.api_port}/", *public)
 
 
 def notified(settings: Settings) -> Notifying:

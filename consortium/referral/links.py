@@ -47,6 +47,8 @@ class Links:
         except ValueError:
             return None
         said, mac = raw[:-_MAC], raw[-_MAC:]
+        if base64.urlsafe_b64encode(raw).decode() != token:  # another spelling of the same bytes
+            return None
         if len(said) != 16 + _NUMBER or not hmac.compare_digest(mac, self._mac(said)):
             return None
         return Invited(UUID(bytes=said[:16]), int.from_bytes(said[16:]))
