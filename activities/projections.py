@@ -18,6 +18,10 @@ _STEPS = text(
     "SELECT step, subject, duty, level, created_at FROM workflow.notification"
     " WHERE workflow_id = :workflow_id ORDER BY id LIMIT 200"
 )
+_CONSULTATION = text(
+    "SELECT state, COALESCE(owner_facility, requesting_facility) AS facility, escalation_level"
+    " FROM teleconsult.consultation WHERE id = :id"
+)
 _UUID = 36
 """Characters of a UUID."""
 
@@ -51,7 +55,13 @@ def critical_value(connection: Connection, id_: UUID) -> Recorded | None:
     return None if row is None else Recorded(row["state"], row["facility"], row["escalation_level"])
 
 
-RECORDED: Mapping[str, Projection] = {"critical-value": critical_value}
+def consultation(connection: Connection, id_: UUID) -> Recorded | None:
+    """Return the state of a consultation."""
+    row = connection.execute(_CONSULTATION, {"id": id_}).one_or_none()
+    return None if row is None else Recorded(row.state, row.facility, row.escalation_level)
+
+
+RECORDED: Mapping[str, Projection] = {"critical-value": critical_value, "consultation": consultation}
 """By the prefix of the workflow id, which is followed by a hyphen and a UUID."""
 
 

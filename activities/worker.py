@@ -19,6 +19,7 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker
 from activities import attributes, schedules
 from activities.arrivals import watch_arrivals
 from activities.client import connect
+from activities.consultations import Consultations
 from activities.critical_values import CriticalValues
 from activities.database import engine
 from activities.dispatch import Dispatcher
@@ -32,6 +33,7 @@ from bus.notifying.running import notifying
 from bus.tending import tending
 from consortium.errors import RetryableError
 from consortium.referral.deadlines import PlainCalendar
+from consortium.teleconsult.working import WorkingHours
 from runtime.contents import opened_store
 from runtime.notified import notified
 from runtime.settings import Settings
@@ -39,6 +41,7 @@ from runtime.tended import tended
 from runtime.worker import WorkerSettings
 from workflows.critical_value.workflow import CriticalValue
 from workflows.referral.workflow import Referral
+from workflows.teleconsult.workflow import Consultation
 
 log = structlog.get_logger("activities.worker")
 
@@ -48,11 +51,13 @@ PROBE = 5.0
 """Seconds between probes of Temporal."""
 
 
-def offer(database: Engine) -> Offer:
+def offer(database: Engine, settings: Settings) -> Offer:
     """Return every workflow of the platform, by its type, and every activity, by its queue."""
-    steps = (*CriticalValues(database).activities, *Referrals(database, PlainCalendar()).activities)
+    consultations = Consultations(database, WorkingHours(settings.rules_dir))
+    referrals = Referrals(database, PlainCalendar())
+    steps = (*CriticalValues(database).activities, *referrals.activities, *consultations.activities)
     return Offer(
-        workflows={"critical_value": CriticalValue, "referral": Referral},
+        workflows={"critical_value": CriticalValue, "referral": Referral, "consultation": Consultation},
         steps={Queue.WORKFLOWS: steps},
     )
 
@@ -139,7 +144,7 @@ class _Working:
         self._database = database
         self._metrics = metrics
         self._state = state
-        self._offer = offer(database)
+        self._offer = offer(database, settings)
         self._dispatcher = Dispatcher(
             settings.database_url, client, deliveries(settings.critical_value_minutes)
         )

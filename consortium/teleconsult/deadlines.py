@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from consortium.referral.deadlines import Calendar, Due, PlainCalendar
 from consortium.teleconsult.model import Deadline, Step, Urgency
+from consortium.teleconsult.working import Always, Hours
 
 LEVELS = 2
 """How often a deadline is escalated before the consultation lapses."""
@@ -48,8 +48,16 @@ AT_ONCE = frozenset({Deadline.ATTENDANCE, Deadline.SESSION})
 """Their time has passed: nobody can still do what was owed, so nothing is escalated first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When somebody is reminded, and when it is over."""
+
+    remind_at: datetime
+    at: datetime
+
+
 def due(
-    calendar: Calendar,
+    hours: Hours,
     kind: Deadline,
     urgency: Urgency,
     facility: str,
@@ -60,9 +68,9 @@ def due(
     if kind is Deadline.ATTENDANCE and starts_at is not None:
         ends = max(now, starts_at) + LATE
         return Due(max(now, starts_at - REHEARSAL), ends)
-    hours = PlainCalendar() if urgency == "urgent" else calendar
+    running = Always() if urgency == "urgent" else hours
     minutes = LIMITS[kind].minutes(urgency)
-    return Due(hours.deadline(facility, now, minutes // 2), hours.deadline(facility, now, minutes))
+    return Due(running.ends(facility, now, minutes // 2), running.ends(facility, now, minutes))
 
 
 def lapse(kind: Deadline, level: int) -> Step:

@@ -17,13 +17,14 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 from activities.codec import data_converter
 from activities.starts import start_critical_value
 from activities.worker import offer
+from runtime.settings import Settings
 from tests.unit.workflows.record import HISTORIES, KEY
 from tests.unit.workflows.staff import Ward
 from workflows.critical_value.model import Acknowledge, Closing, Start, workflow_id
 from workflows.critical_value.workflow import CriticalValue
 
 SAVED = sorted(HISTORIES.glob("*.json"))
-OFFERED = offer(create_engine("postgresql+psycopg://")).workflows
+OFFERED = offer(create_engine("postgresql+psycopg://"), Settings()).workflows
 """Every workflow of the worker, by its type; nothing connects."""
 
 
