@@ -31,6 +31,8 @@ from api.v1 import (
     calendar_feeds,
     calendars,
     codes,
+    consultation_steps,
+    consultations,
     critical_values,
     destinations,
     documents,
@@ -95,6 +97,10 @@ TAGS = [
     },
     {"name": "notifications", "description": "通知: what is for me, and what did not reach people"},
     {"name": "referrals", "description": "双向转诊: apply, assess, book, carry through, return the outcome"},
+    {
+        "name": "consultations",
+        "description": "远程会诊: request, assign, meet, sign the opinion",
+    },
     {
         "name": "workflows",
         "description": "工作流: what runs, and what it carries, for the Temporal UI",
@@ -165,6 +171,8 @@ def create_app(settings: Settings) -> FastAPI:
         referrals,
         referral_papers,
         referral_steps,
+        consultations,
+        consultation_steps,
         temporal_codec,
         workflows,
         documents,

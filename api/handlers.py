@@ -13,6 +13,7 @@ from api.failures import Failure, FailureError, FieldError, response
 from consortium.access.errors import ForbiddenError, LockedOutError, NotSignedInError
 from consortium.errors import ConflictError, PermanentError, RetryableError
 from consortium.referral.errors import StepRefusedError, UnknownReferralError
+from consortium.teleconsult import errors as consultation
 
 _AWAY = Failure(
     503, "unavailable", "a service of the platform does not answer; try again", headers={"Retry-After": "5"}
@@ -67,7 +68,7 @@ def _conflict(request: Request, error: Exception) -> Response:
 
 
 def _step_refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, StepRefusedError)  # noqa: S101 - narrows; registered for it
+    assert isinstance(error, StepRefusedError | consultation.StepRefusedError)  # noqa: S101 - narrows; registered for it
     more = {
         "detail_zh": error.zh,
         "state": error.state.value,
@@ -114,6 +115,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ConflictError, _conflict)
     app.add_exception_handler(StepRefusedError, _step_refused)
     app.add_exception_handler(UnknownReferralError, _unknown_referral)
+    app.add_exception_handler(consultation.StepRefusedError, _step_refused)
+    app.add_exception_handler(consultation.UnknownConsultationError, _unknown_referral)
     app.add_exception_handler(PermanentError, _permanent)
     app.add_exception_handler(RetryableError, _retryable)
     app.add_exception_handler(DataError, _unstorable)

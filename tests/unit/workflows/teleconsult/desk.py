@@ -55,7 +55,7 @@ class Desk:
             return now
         answer = decide(now.standing, order.step, order.party, order.details.has() | self.there)
         if isinstance(answer, Refusal):
-            said = (answer.why.en, answer.why.zh, now.standing.state.value, [], answer.code)
+            said: tuple[Any, ...] = (answer.why.en, answer.why.zh, now.standing.state.value, [], answer.code)
             raise ApplicationError(*said, type="Refused", non_retryable=True)
         self.orders.append(order)
         if order.step in (Step.SCHEDULE, Step.RESCHEDULE):
