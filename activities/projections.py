@@ -20,6 +20,10 @@ _STEPS = text(
     "SELECT step, subject, duty, level, created_at FROM workflow.notification"
     " WHERE workflow_id = :workflow_id ORDER BY id LIMIT 200"
 )
+_CONSULTATION = text(
+    "SELECT state, COALESCE(owner_facility, requesting_facility) AS facility, escalation_level"
+    " FROM teleconsult.consultation WHERE id = :id"
+)
 _UUID = 36
 """Characters of a UUID."""
 
@@ -62,7 +66,17 @@ def referral(connection: Connection, id_: UUID) -> Recorded | None:
     return Recorded(row["state"], row["owner_facility"] or row["receiving_facility"], row["escalation_level"])
 
 
-RECORDED: Mapping[str, Projection] = {"critical-value": critical_value, "referral": referral}
+def consultation(connection: Connection, id_: UUID) -> Recorded | None:
+    """Return the state of a consultation."""
+    row = connection.execute(_CONSULTATION, {"id": id_}).one_or_none()
+    return None if row is None else Recorded(row.state, row.facility, row.escalation_level)
+
+
+RECORDED: Mapping[str, Projection] = {
+    "critical-value": critical_value,
+    "referral": referral,
+    "consultation": consultation,
+}
 """By the prefix of the workflow id, which is followed by a hyphen and a UUID."""
 
 

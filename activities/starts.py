@@ -23,6 +23,7 @@ from activities.queues import Queue
 from workflows import attributes
 from workflows.critical_value.model import Start, Withdrawn, workflow_id
 from workflows.referral import model as referral
+from workflows.teleconsult import model as consultation
 from workflows.teleconsult.model import VideoEvent, consultation_workflow_id
 
 PATIENCE = timedelta(seconds=5)
@@ -39,6 +40,7 @@ def deliveries(critical_value_minutes: tuple[float, ...]) -> Mapping[str, Delive
         "critical-withdrawn": withdraw_critical_value,
         "referral": start_referral,
         "referral-arrived": tell_arrival,
+        "consultation": start_consultation,
         "consultation-video": report_video,
     }
 
@@ -119,6 +121,24 @@ async def tell_arrival(client: Client, subject: str, payload: Mapping[str, Any])
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
+    return workflow
+
+
+async def start_consultation(client: Client, subject: str, payload: Mapping[str, Any]) -> str:
+    """Start the workflow of a consultation; one that runs or ran goes its own way."""
+    start = consultation.Start.model_validate(payload)
+    workflow = consultation_workflow_id(UUID(subject))
+    with suppress(WorkflowAlreadyStartedError):  # a step came first, or it was delivered before
+        await client.start_workflow(
+            "consultation",
+            start,
+            id=workflow,
+            task_queue=Queue.WORKFLOWS,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary="consultation",
+            rpc_timeout=PATIENCE,
+        )
     return workflow
 
 

@@ -19,6 +19,7 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker
 from activities import attributes, schedules
 from activities.arrivals import watch_arrivals
 from activities.client import connect
+from activities.consultations import Consultations
 from activities.critical_values import CriticalValues
 from activities.database import engine
 from activities.dispatch import Dispatcher
@@ -33,6 +34,7 @@ from bus.rules.versions.calendars import CurrentCalendar
 from bus.tending import tending
 from consortium.errors import RetryableError
 from consortium.referral.telling import Telling
+from consortium.teleconsult.working import WorkingHours
 from runtime.contents import opened_store
 from runtime.links import links
 from runtime.notified import notified
@@ -41,6 +43,7 @@ from runtime.tended import tended
 from runtime.worker import WorkerSettings
 from workflows.critical_value.workflow import CriticalValue
 from workflows.referral.workflow import Referral
+from workflows.teleconsult.workflow import Consultation
 
 log = structlog.get_logger("activities.worker")
 
@@ -53,9 +56,10 @@ PROBE = 5.0
 def offer(database: Engine, settings: Settings) -> Offer:
     """Return every workflow of the platform, by its type, and every activity, by its queue."""
     referrals = Referrals(database, CurrentCalendar(settings.rules_dir), Telling(links(settings)))
-    steps = (*CriticalValues(database).activities, *referrals.activities)
+    consultations = Consultations(database, WorkingHours(settings.rules_dir))
+    steps = (*CriticalValues(database).activities, *referrals.activities, *consultations.activities)
     return Offer(
-        workflows={"critical_value": CriticalValue, "referral": Referral},
+        workflows={"critical_value": CriticalValue, "referral": Referral, "consultation": Consultation},
         steps={Queue.WORKFLOWS: steps},
     )
 

@@ -32,6 +32,8 @@ from api.v1 import (
     calendar_feeds,
     calendars,
     codes,
+    consultation_steps,
+    consultations,
     critical_values,
     destinations,
     documents,
@@ -100,6 +102,10 @@ TAGS = [
     },
     {"name": "notifications", "description": "通知: what is for me, and what did not reach people"},
     {"name": "referrals", "description": "双向转诊: apply, assess, book, carry through, return the outcome"},
+    {
+        "name": "consultations",
+        "description": "远程会诊: request, assign, meet, sign the opinion",
+    },
     {
         "name": "workflows",
         "description": "工作流: what runs, and what it carries, for the Temporal UI",
@@ -175,6 +181,8 @@ def create_app(settings: Settings) -> FastAPI:
         referral_papers,
         referral_steps,
         referral_stream,
+        consultations,
+        consultation_steps,
         temporal_codec,
         workflows,
         documents,

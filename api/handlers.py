@@ -15,6 +15,7 @@ from api.failures import Failure, FailureError, FieldError, response
 from consortium.access.errors import ForbiddenError, LockedOutError, NotSignedInError
 from consortium.errors import ConflictError, PermanentError, RetryableError
 from consortium.referral.errors import StepRefusedError, UnknownReferralError
+from consortium.teleconsult import errors as consultation
 
 _AWAY = Failure(
     503, "unavailable", "a service of the platform does not answer; try again", headers={"Retry-After": "5"}
@@ -69,15 +70,15 @@ def _conflict(request: Request, error: Exception) -> Response:
 
 
 def _step_refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, StepRefusedError)  # noqa: S101 - narrows; registered for it
+    assert isinstance(error, StepRefusedError | consultation.StepRefusedError)  # noqa: S101 - narrows
     more: dict[str, Any] = {
         "detail_zh": error.zh,
         "state": error.state.value,
         "open_steps": [step.value for step in error.steps],
         "missing": [need.value for need in error.refusal.missing],
     }
-    if error.current:
-        more["current"] = error.current
+    if current := getattr(error, "current", None):
+        more["current"] = current
     status = 403 if error.refusal.code == "not-yours" else 409
     return response(request, Failure(status, error.refusal.code, str(error), members=more))
 
@@ -118,6 +119,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ConflictError, _conflict)
     app.add_exception_handler(StepRefusedError, _step_refused)
     app.add_exception_handler(UnknownReferralError, _unknown_referral)
+    app.add_exception_handler(consultation.StepRefusedError, _step_refused)
+    app.add_exception_handler(consultation.UnknownConsultationError, _unknown_referral)
     app.add_exception_handler(PermanentError, _permanent)
     app.add_exception_handler(RetryableError, _retryable)
     app.add_exception_handler(DataError, _unstorable)

@@ -12,6 +12,7 @@ from fastapi import Request
 from sqlalchemy import Engine
 
 from activities.client import acknowledge_critical_value
+from activities.consultation_client import take_consultation_step
 from activities.referral_client import take_step
 from adapters.ihe.counts import Counts
 from adapters.ihe.sources import Sources
@@ -34,12 +35,19 @@ from runtime.services.livekit import api_url
 from runtime.settings import Settings
 from workflows.critical_value.model import Acknowledged
 from workflows.referral.model import Stand, Start, Take
+from workflows.teleconsult import model as consultation
 
 Acknowledge = Callable[[Settings, UUID, str, str, str], Awaitable[Acknowledged]]
 """As `activities.client.acknowledge_critical_value`: critical value, user, note, idempotency key."""
 
 TakeStep = Callable[[Settings, Start, Take, str], Awaitable[Stand]]
 """As `activities.referral_client.take_step`: what to start where nothing runs, the step, idempotency key."""
+
+
+TakeConsultationStep = Callable[
+    [Settings, consultation.Start, consultation.Take, str], Awaitable[consultation.Stand]
+]
+"""The same of consultations, as `activities.consultation_client.take_consultation_step`."""
 
 
 def _now() -> datetime:
@@ -56,6 +64,7 @@ class Platform:
     remembered: Remembered = field(default_factory=Remembered)
     acknowledge: Acknowledge = acknowledge_critical_value
     take_step: TakeStep = take_step
+    take_consultation_step: TakeConsultationStep = take_consultation_step
     ihe_counts: Counts = field(default_factory=Counts)
     """What came to the SOAP doors of IHE, for the heartbeat."""
 

@@ -139,6 +139,20 @@ TABLE = (
         "patients follow their own referral, and confirm or decline its time",
     ),
     Line(
+        CLINICIANS,
+        frozenset({Action.CONSULTATION_READ, Action.CONSULTATION_WRITE, Action.CONSULTATION_STEP}),
+        frozenset({Relation.CAMPUS}),
+        frozenset({Purpose.TREATMENT}),
+        "clinicians of the hospitals that request or give a consultation, and its experts, work on it",
+    ),
+    Line(
+        frozenset({Role.PATIENT}),
+        frozenset({Action.CONSULTATION_READ, Action.CONSULTATION_STEP}),
+        frozenset({Relation.SELF}),
+        frozenset({Purpose.OWN}),
+        "patients follow their own consultation, refuse its time, cancel and rate it",
+    ),
+    Line(
         frozenset({Role.COORDINATOR, Role.MANAGER}),
         frozenset({Action.REFERRAL_FIGURES_READ}),
         frozenset({Relation.CAMPUS, Relation.GROUP}),

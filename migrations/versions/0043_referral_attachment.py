@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0043_referral_attachment"
-down_revision = "0041_referral_whole"
+down_revision = "0042_teleconsult"
 branch_labels = None
 depends_on = None
 

@@ -78,6 +78,11 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.DISPATCH_DECIDE: {
         (role, where, "operations") for role in ("engineer", "ops") for where in ("campus", "group")
     },
+    Action.CONSULTATION_READ: {("doctor", "campus", "treatment"), ("coordinator", "campus", "treatment")}
+    | {("patient", "self", "own")},
+    Action.CONSULTATION_WRITE: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
+    Action.CONSULTATION_STEP: {("doctor", "campus", "treatment"), ("coordinator", "campus", "treatment")}
+    | {("patient", "self", "own")},
     Action.REFERRAL_READ: {("doctor", "campus", "treatment"), ("coordinator", "campus", "treatment")}
     | {("patient", "self", "own")},
     Action.REFERRAL_WRITE: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},

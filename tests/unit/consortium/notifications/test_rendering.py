@@ -154,9 +154,13 @@ def test_what_yilian_comes_with_can_be_said_in_every_channel_and_language() -> N
         "hospital": "HP",
         "department": "HP/0301",
         "reference": "R-1",
-        "urgency": "emergency",
+        "urgency": "urgent",
         "due": DUE,
         "at": DUE,
+        "requester": "HP",
+        "kind": "video",
+        "step": "assign",
+        "start": DUE,
         "link": "http://127.0.0.1:8080/r/abcdef",
     }
     for one in book.templates.values():
