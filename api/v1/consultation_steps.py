@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Body, Depends, Header
 from fastapi.openapi.models import Example
@@ -73,21 +73,19 @@ async def take(
         Header(
             min_length=1,
             max_length=100,
-            description="the same again takes it once; without it, by user, step and number",
+            description="the same again takes it once, or is refused as before; without it each is new",
         ),
     ] = None,
 ) -> Standing:
     """Take it, and answer once it is committed with its slots, room, notices and audit."""
-    details = body or Details()
-    row, party, before = await run_in_threadpool(_asked, caller, id, step, details, idempotency_key)
+    details, key = body or Details(), _key(caller, idempotency_key)
+    row, party, before = await run_in_threadpool(_asked, caller, id, step, details, key)
     if before is not None:
         return _standing(id, before)
     request = Take(step=step, party=party, user=caller.user.username, details=details)
     start = Start(consultation_id=id, stand=stand(recorded(row)))
     try:
-        taken = await caller.parts.take_consultation_step(
-            caller.parts.settings, start, request, _key(caller, row, step, idempotency_key)
-        )
+        taken = await caller.parts.take_consultation_step(caller.parts.settings, start, request, key)
     except StepRefusedError as error:
         await run_in_threadpool(_note_refusal, caller, row, step, error)
         raise
@@ -95,7 +93,7 @@ async def take(
 
 
 def _asked(
-    caller: Caller, id_: UUID, step: Step, details: Details, key: str | None
+    caller: Caller, id_: UUID, step: Step, details: Details, key: str
 ) -> tuple[dict[str, Any], Party, Stand | None]:
     """Return the consultation, the caller's party, and how it stands where this very step was taken before.
 
@@ -103,7 +101,7 @@ def _asked(
     """
     with caller.parts.statements.connect() as connection:
         row, party = found(caller, connection, id_)
-        if store.known(connection, id_, _key(caller, row, step, key)):
+        if store.known(connection, id_, key):
             return row, party, stand(recorded(row))
     standing = store.standing(row)
     answer = decide(standing, step, party, facts(row, party, caller.user.username, details))
@@ -114,10 +112,12 @@ def _asked(
     return row, party, None
 
 
-def _key(caller: Caller, row: dict[str, Any], step: Step, key: str | None) -> str:
-    """Return the key of a step: the user's own, so that it is nobody else's and none of the system's."""
-    number = row["number"]
-    return f"{caller.user.username}:{key or f'{step}-after-{number}'}"
+def _key(caller: Caller, key: str | None) -> str:
+    """Return the key of a step: the user's own, so that it is nobody else's and none of the system's.
+
+    A key that was refused is refused again, so what comes without one is new: another time may be free.
+    """
+    return f"{caller.user.username}:{key or uuid4()}"
 
 
 def _note_refusal(caller: Caller, row: dict[str, Any], step: Step, error: StepRefusedError) -> None:
