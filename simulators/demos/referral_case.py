@@ -37,9 +37,9 @@ class Case:
         """Its workflow's id."""
         return f"referral-{self.id}"
 
-    def begin(self, user: str, body: Told) -> Told:
+    def begin(self, user: str, body: Told, path: str = REFERRALS) -> Told:
         """Write the draft; returns it."""
-        shown: Told = self.office.send(user, REFERRALS, body)
+        shown: Told = self.office.send(user, path, body)
         self.id = shown["id"]
         return shown
 

@@ -13,7 +13,6 @@ def down(case: Case, hospitals: Hospitals, up: Case) -> Case:
     case.say.act(
         Words("Act 2: back down, from the main campus to Huangpu", "第二幕　下转：院本部 → 黄埔院区")
     )
-    arrival = up.office.read("doctor.main", up.path)["arrival_encounter"]
     case.say.step(
         "doctor.main",
         Words(
@@ -21,22 +20,13 @@ def down(case: Case, hospitals: Hospitals, up: Case) -> Case:
             "凭住院号申请下转，附出院小结与康复计划",
         ),
     )
-    shown = case.begin(
-        "doctor.main",
-        {
-            "direction": "down",
-            "urgency": "routine",
-            "receiving_facility": "HP",
-            "encounter": arrival,
-            "parent": up.id,
-            "criteria": ["rehabilitation", "chronic"],
-            "form": {
-                "reason": "PCI术后病情稳定，需康复治疗与慢病管理",
-                "discharge_summary": "冠心病，PCI术后，植入支架1枚，出院时无胸痛，心电图稳定",
-                "rehabilitation_plan": "步行每日30分钟，逐周增加；双抗一年，4周后复查血脂",
-            },
-        },
-    )
+    told = {
+        "reason": "PCI术后病情稳定，需康复治疗与慢病管理",
+        "criteria": ["rehabilitation", "chronic"],
+        "discharge_summary": "冠心病，PCI术后，植入支架1枚，出院时无胸痛，心电图稳定",
+        "rehabilitation_plan": "步行每日30分钟，逐周增加；双抗一年，4周后复查血脂",
+    }
+    shown = case.begin("doctor.main", told, f"{up.path}/down")
     case.say.stands(shown)
     case.must(shown, State.DRAFT, "applying")
     if shown["parent_id"] != up.id:
