@@ -30,7 +30,7 @@ from consortium.referral.capabilities import Approval
 from consortium.referral.decide import open_steps
 from consortium.referral.filling import Filled, fill
 from consortium.referral.form import Form, missing
-from consortium.referral.model import OPEN, Party, State
+from consortium.referral.model import OPEN, Party, State, Step
 from consortium.referral.parties import OF_ROLE, party_of, resource_of
 from consortium.referral.table import TABLE
 from consortium.referral.words import STATES
@@ -234,5 +234,12 @@ def _shown(caller: Caller, connection: Connection, row: dict[str, Any], party: P
             Approved(**{n: one[n] for n in Approved.model_fields})
             for one in approvals.of(connection, row["id"])
         ],
-        open_steps=list(open_steps(store.standing(row), party)),
+        open_steps=_open(connection, row, party),
     )
+
+
+def _open(connection: Connection, row: dict[str, Any], party: Party) -> list[Step]:
+    """Return what a party can do now; approving only while an approval is to come."""
+    steps = open_steps(store.standing(row), party)
+    done = approvals.pending(connection, row["id"]) is None
+    return [step for step in steps if not (done and step is Step.APPROVE)]

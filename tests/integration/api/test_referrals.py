@@ -164,7 +164,9 @@ async def test_a_step_that_is_not_open_is_answered_by_the_state_and_what_is(user
     assert "草稿" in problem["detail_zh"]
     missing = (await users.step("doctor.huangpu", "submit")).json()
     assert (missing["status"], missing["missing"]) == (409, ["consent"])
-    assert set(missing["open_steps"]) == {"submit", "discard", "delegate"}
+    assert set(missing["open_steps"]) == {"approve", "submit", "discard", "delegate"}
+    shown = (await users.ask("doctor.huangpu", "GET", f"/{users.id}")).json()
+    assert set(shown["open_steps"]) == {"submit", "discard", "delegate"}, "nothing is to be approved"
     others = await users.step("doctor.main", "submit")
     assert (others.status_code, others.json()["type"]) == (403, "urn:yilian:problem:not-yours")
 
