@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Body, Depends, Header
 from fastapi.openapi.models import Example
@@ -85,7 +85,8 @@ async def take(
         Header(
             min_length=1,
             max_length=100,
-            description="the same again takes it once; without it, by user, step and number",
+            description="the same again takes it once, or is refused as before; without it, by user, step and"
+            " number, and one that names a slot is new each time",
         ),
     ] = None,
 ) -> Standing:
@@ -98,7 +99,7 @@ async def take(
     start = Start(referral_id=id, stand=stand(recorded(row)))
     try:
         taken = await caller.parts.take_step(
-            caller.parts.settings, start, request, _key(caller, row, step, idempotency_key)
+            caller.parts.settings, start, request, _key(caller, row, step, details, idempotency_key)
         )
     except StepRefusedError as error:
         await run_in_threadpool(_note_refusal, caller, row, step, error)
@@ -115,7 +116,7 @@ def _asked(
     """
     with caller.parts.statements.connect() as connection:
         row, party = found(caller, connection, id_)
-        if store.known(connection, id_, _key(caller, row, step, key)):
+        if store.known(connection, id_, _key(caller, row, step, details, key)):
             return row, party, stand(recorded(row))
         standing = store.standing(row)
         answer = decide(standing, step, party, facts(connection, row, details))
@@ -127,10 +128,14 @@ def _asked(
     return row, party, None
 
 
-def _key(caller: Caller, row: dict[str, Any], step: Step, key: str | None) -> str:
-    """Return the key of a step: the user's own, so that it is nobody else's and none of the system's."""
-    number = row["number"]
-    return f"{caller.user.username}:{key or f'{step}-after-{number}'}"
+def _key(caller: Caller, row: dict[str, Any], step: Step, details: Details, key: str | None) -> str:
+    """Return the key of a step: the user's own, so that it is nobody else's and none of the system's.
+
+    A key that was refused is refused again. So what names a slot and comes without one is new: the slot may be
+    free by now.
+    """
+    new = uuid4().hex if details.slot_id else f"after-{row['number']}"
+    return f"{caller.user.username}:{key or f'{step}-{new}'}"
 
 
 def _note_refusal(caller: Caller, row: dict[str, Any], step: Step, error: StepRefusedError) -> None:
