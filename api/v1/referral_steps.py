@@ -131,8 +131,8 @@ def _asked(
 def _key(caller: Caller, row: dict[str, Any], step: Step, details: Details, key: str | None) -> str:
     """Return the key of a step: the user's own, so that it is nobody else's and none of the system's.
 
-    A key that was refused is refused again. So what names a slot and comes without one is new: the slot may be
-    free by now.
+    A key that was refused is refused again. So what names a slot and comes without a key is new: the slot may
+    be free by now.
     """
     new = uuid4().hex if details.slot_id else f"after-{row['number']}"
     return f"{caller.user.username}:{key or f'{step}-{new}'}"

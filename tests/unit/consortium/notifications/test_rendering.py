@@ -152,6 +152,7 @@ COME: Mapping[str, Value] = {
     "sender": "HP",
     "requester": "HP",
     "hospital": "HP",
+    "onward": "HP",
     "department": "HP/0301",
     "reference": "R-1",
     "due": DUE,
