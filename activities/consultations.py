@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Engine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from bus.rules.versions.calendars import Calendars
 from consortium.errors import PermanentError
 from consortium.notifications import queue
 from consortium.teleconsult import recording
 from consortium.teleconsult.errors import StepRefusedError
 from consortium.teleconsult.recording import Order, Recorded
-from consortium.teleconsult.working import Hours
 from workflows.teleconsult import steps
 from workflows.teleconsult.model import Recording, Reminding, Stand
 
@@ -26,10 +26,10 @@ from workflows.teleconsult.model import Recording, Reminding, Stand
 class Consultations:
     """The activities, over one pool of connections."""
 
-    def __init__(self, engine: Engine, hours: Hours) -> None:
-        """Work through that engine; `hours` knows working time."""
+    def __init__(self, engine: Engine, calendars: Calendars) -> None:
+        """Work through that engine; `calendars` know working time."""
         self._engine = engine
-        self._hours = hours
+        self._calendars = calendars
 
     @property
     def activities(self) -> tuple[Callable[..., Any], ...]:
@@ -49,7 +49,7 @@ class Consultations:
                 details=order.details,
                 at=order.at,
             )
-            return stand(recording.record(connection, wanted, self._hours, queue.ask))
+            return stand(recording.record(connection, wanted, self._calendars(connection), queue.ask))
 
     @activity.defn(name=steps.REMIND)
     def remind(self, order: Reminding) -> Stand:

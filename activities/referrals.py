@@ -14,18 +14,15 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities import outbox
+from bus.rules.versions.calendars import Calendars
 from consortium.errors import PermanentError
 from consortium.referral import recording, store
-from consortium.referral.deadlines import Calendar
 from consortium.referral.errors import StepRefusedError
 from consortium.referral.notices import Tell
 from consortium.referral.recording import Order, Recorded
 from consortium.referral.telling import Telling
 from workflows.referral import steps
 from workflows.referral.model import Recording, Reminding, Stand, Start
-
-Calendars = Callable[[Connection], Calendar]
-"""Gives working time as the deployed rules have it."""
 
 
 class Referrals:

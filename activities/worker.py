@@ -34,7 +34,6 @@ from bus.rules.versions.calendars import CurrentCalendar
 from bus.tending import tending
 from consortium.errors import RetryableError
 from consortium.referral.telling import Telling
-from consortium.teleconsult.working import WorkingHours
 from runtime.contents import opened_store
 from runtime.links import links
 from runtime.notified import notified
@@ -55,8 +54,9 @@ PROBE = 5.0
 
 def offer(database: Engine, settings: Settings) -> Offer:
     """Return every workflow of the platform, by its type, and every activity, by its queue."""
-    referrals = Referrals(database, CurrentCalendar(settings.rules_dir), Telling(links(settings)))
-    consultations = Consultations(database, WorkingHours(settings.rules_dir))
+    calendars = CurrentCalendar(settings.rules_dir)
+    referrals = Referrals(database, calendars, Telling(links(settings)))
+    consultations = Consultations(database, calendars)
     steps = (*CriticalValues(database).activities, *referrals.activities, *consultations.activities)
     return Offer(
         workflows={"critical_value": CriticalValue, "referral": Referral, "consultation": Consultation},

@@ -20,11 +20,11 @@ from consortium.records import service
 from consortium.records.model import Change, Encounter, Kind, Patient, Provenance
 from consortium.referral import applying, store
 from consortium.referral.applying import Application, Consent
-from consortium.referral.deadlines import PlainCalendar
 from consortium.referral.details import Details
 from consortium.referral.form import Form
 from consortium.referral.model import Party, Step
 from consortium.referral.recording import recorded
+from consortium.scheduling.hours import PlainCalendar
 from workflows.referral.model import Start, Take
 
 BATCH = 100

@@ -33,7 +33,6 @@ from consortium.teleconsult.model import Party, Side, State
 from consortium.teleconsult.parties import party_of, resource_of
 from consortium.teleconsult.recording import recorded
 from consortium.teleconsult.requesting import Consent, Request
-from consortium.teleconsult.working import WorkingHours
 from workflows.teleconsult.model import Start
 
 router = APIRouter(prefix="/consultations", tags=["consultations"])
@@ -82,7 +81,7 @@ def begin(caller: Writer, body: Begin, idempotency_key: Key) -> Shown:
             content=_content(body, *filled.documents),
             created_by=caller.user.username,
         )
-        begun = requesting.begin(connection, wanted, now, WorkingHours(caller.parts.settings.rules_dir))
+        begun = requesting.begin(connection, wanted, now, caller.parts.calendar(connection))
         row = store.get(connection, id_)
         if begun:
             start = Start(consultation_id=id_, stand=stand(recorded(row)))

@@ -13,11 +13,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from consortium.referral import approvals, store
 from consortium.referral.capabilities import Approval
-from consortium.referral.deadlines import Calendar, due
+from consortium.referral.deadlines import due
 from consortium.referral.errors import FormChangedError
 from consortium.referral.form import Form
 from consortium.referral.model import BEGINNING, Direction, Kind, Party, State, Urgency
 from consortium.referral.store import Row
+from consortium.scheduling.hours import Calendar
 
 EDITABLE = frozenset({State.DRAFT, State.RETURNED_FOR_INFO})
 """States in which the sender changes the form."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
 
 from consortium.referral.model import Kind, Step, Urgency
+from consortium.scheduling.hours import Calendar, PlainCalendar
 
 LEVELS = 2
 """How often a deadline is escalated before the referral lapses."""
@@ -44,31 +44,6 @@ LIMITS: Mapping[Kind, Limit] = {
     Kind.ACKNOWLEDGEMENT: Limit(5 * _DAY, 3 * _DAY, 1440, Step.CLOSE),
     Kind.CANCELLATION: Limit(2 * _DAY, _DAY, 60, Step.CONFIRM_CANCEL),
 }
-
-
-class End(NamedTuple):
-    """When so many working minutes are over."""
-
-    at: datetime
-    """With its zone."""
-    provisional: bool = False
-    """Reckoned into a year whose days off are not official yet."""
-
-
-class Calendar(Protocol):
-    """Working time of an organisation."""
-
-    def deadline(self, facility: str, start: datetime, minutes: int) -> End:
-        """Return the end of so many working minutes after `start`."""
-
-
-class PlainCalendar:
-    """Every minute is working time: for tests, and for emergencies."""
-
-    def deadline(self, facility: str, start: datetime, minutes: int) -> End:
-        """Add the minutes."""
-        del facility
-        return End(start + timedelta(minutes=minutes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from consortium.referral import applying, store
 from consortium.referral.applying import Application
-from consortium.referral.deadlines import Calendar
 from consortium.referral.form import Form
 from consortium.referral.model import State
 from consortium.referral.store import Row
+from consortium.scheduling.hours import Calendar
 
 DOWN_FROM = frozenset({State.IN_CARE, State.INTERIM_REPORTED, State.OUTCOME_RETURNED, State.CLOSED})
 """States in which the receiver may refer the patient back down."""

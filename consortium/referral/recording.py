@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from consortium.access import accounts, audit
 from consortium.access.model import Action, Purpose, Role
 from consortium.referral import approvals, linked, slots, store
-from consortium.referral.deadlines import Calendar, due
+from consortium.referral.deadlines import due
 from consortium.referral.decide import Move, Refusal, decide, open_steps
 from consortium.referral.details import Details
 from consortium.referral.errors import SlotRefusedError, StepRefusedError
@@ -34,6 +34,7 @@ from consortium.referral.notices import (
 )
 from consortium.referral.store import Row
 from consortium.referral.words import PARTIES
+from consortium.scheduling.hours import Calendar
 
 
 @dataclass(frozen=True, slots=True)

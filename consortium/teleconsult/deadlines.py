@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from consortium.scheduling.hours import Calendar, PlainCalendar
 from consortium.teleconsult.model import Deadline, Step, Urgency
-from consortium.teleconsult.working import Always, Hours
 
 LEVELS = 2
 """How often a deadline is escalated before the consultation lapses."""
@@ -57,7 +57,7 @@ class Due:
 
 
 def due(
-    hours: Hours,
+    calendar: Calendar,
     kind: Deadline,
     urgency: Urgency,
     facility: str,
@@ -68,9 +68,10 @@ def due(
     if kind is Deadline.ATTENDANCE and starts_at is not None:
         ends = max(now, starts_at) + LATE
         return Due(max(now, starts_at - REHEARSAL), ends)
-    running = Always() if urgency == "urgent" else hours
+    running = PlainCalendar() if urgency == "urgent" else calendar
     minutes = LIMITS[kind].minutes(urgency)
-    return Due(running.ends(facility, now, minutes // 2), running.ends(facility, now, minutes))
+    half = running.deadline(facility, now, minutes // 2)
+    return Due(half.at, running.deadline(facility, now, minutes).at)
 
 
 def lapse(kind: Deadline, level: int) -> Step:

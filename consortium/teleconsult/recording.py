@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from consortium.access import accounts, audit
 from consortium.access.model import Action, Purpose, Role
 from consortium.referral.model import Words
+from consortium.scheduling.hours import Calendar
 from consortium.teleconsult import meeting, signing, slots, store
 from consortium.teleconsult.deadlines import due
 from consortium.teleconsult.decide import Move, Refusal, decide, open_steps
@@ -25,7 +26,6 @@ from consortium.teleconsult.errors import StepRefusedError
 from consortium.teleconsult.model import FINAL, Deadline, Kind, Need, Party, Standing, State, Step
 from consortium.teleconsult.notices import REMINDED, Tell, audience, facility_of, notices
 from consortium.teleconsult.store import Row
-from consortium.teleconsult.working import Hours
 
 REQUESTING = "requesting"
 """In `confirmed_by`: a doctor of the requesting hospital."""
@@ -64,7 +64,7 @@ class Recorded:
     level: int
 
 
-def record(connection: sa.Connection, order: Order, hours: Hours, tell: Tell) -> Recorded:
+def record(connection: sa.Connection, order: Order, calendar: Calendar, tell: Tell) -> Recorded:
     """Record a step, or find that it was recorded before.
 
     Raises UnknownConsultationError, StepRefusedError, and what scheduling refuses: SlotTakenError,
@@ -76,7 +76,7 @@ def record(connection: sa.Connection, order: Order, hours: Hours, tell: Tell) ->
     move = _decided(connection, row, order)
     changed = row | {"number": row["number"] + 1, "changed_at": order.at}
     changed |= _effects(connection, row, order, move)
-    changed |= _standing(changed, order, move, hours)
+    changed |= _standing(changed, order, move, calendar)
     _meet(connection, changed, order)
     _write(connection, row, changed, order)
     parties = audience(order.step, order.party, move.after)
@@ -219,7 +219,7 @@ def _evaluated(connection: sa.Connection, order: Order) -> None:
     )
 
 
-def _standing(row: Row, order: Order, move: Move, hours: Hours) -> Row:
+def _standing(row: Row, order: Order, move: Move, calendar: Calendar) -> Row:
     """Return owner, deadline and level; those stay where the state does, but for an escalation."""
     if move.line.to == "stays":
         if order.step is not Step.ESCALATE:
@@ -229,14 +229,14 @@ def _standing(row: Row, order: Order, move: Move, hours: Hours) -> Row:
         owner = move.after.place.owner
         changes = store.columns(move.after.place) | {"escalation_level": 0}
         changes["owner_facility"] = None if owner is None else facility_of(row, owner)
-    return changes | _deadline(row | changes, move.after, order.at, hours)
+    return changes | _deadline(row | changes, move.after, order.at, calendar)
 
 
-def _deadline(row: Row, after: Standing, at: datetime, hours: Hours) -> Row:
+def _deadline(row: Row, after: Standing, at: datetime, calendar: Calendar) -> Row:
     kind = after.place.deadline
     if kind is None:
         return {"remind_at": None, "deadline_at": None}
-    ends = due(hours, kind, row["urgency"], row["owner_facility"], at, row["starts_at"])
+    ends = due(calendar, kind, row["urgency"], row["owner_facility"], at, row["starts_at"])
     return {"remind_at": ends.remind_at, "deadline_at": ends.at}
 
 

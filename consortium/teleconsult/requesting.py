@@ -11,11 +11,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from consortium.scheduling.hours import Calendar
 from consortium.teleconsult import store
 from consortium.teleconsult.deadlines import due
 from consortium.teleconsult.errors import RequestChangedError
 from consortium.teleconsult.model import BEGINNING, Deadline, Kind, State, Urgency
-from consortium.teleconsult.working import Hours
 
 EDITABLE = frozenset({State.DRAFT, State.RETURNED})
 """States in which the requester changes the request."""
@@ -54,10 +54,10 @@ class Request:
     created_by: str
 
 
-def begin(connection: sa.Connection, request: Request, now: datetime, hours: Hours) -> bool:
+def begin(connection: sa.Connection, request: Request, now: datetime, calendar: Calendar) -> bool:
     """Write a draft; False when that id was begun before."""
     facility = request.requesting_facility
-    ends = due(hours, Deadline.DRAFT, request.urgency, facility, now, None)
+    ends = due(calendar, Deadline.DRAFT, request.urgency, facility, now, None)
     values = {
         "id": request.id,
         "kind": request.kind.value,

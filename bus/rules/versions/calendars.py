@@ -1,16 +1,18 @@
-"""The working calendar of the deployed rule set, for the deadlines of referrals."""
+"""The working calendar of the deployed rule set, for the deadlines of people's steps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from bus.rules.versions.current import Current
-from consortium.referral.working import WorkingTime
 from consortium.scheduling.calendar_file import FOLDER, NAME, CalendarFile, load
+from consortium.scheduling.hours import Calendar, WorkingTime
 
+Calendars = Callable[[sa.Connection], Calendar]
+"""Gives working time as the deployed rules have it: `CurrentCalendar`, or a stand-in."""
 BELOW = (f"{FOLDER.as_posix()}/",)
 """Where calendars lie in a set."""
 

@@ -20,7 +20,7 @@ from activities.consultations import Consultations
 from api.app import create_app
 from consortium.access.accounts import bind_patient
 from consortium.scheduling import resources
-from consortium.teleconsult.working import Always
+from consortium.scheduling.hours import PlainCalendar
 from runtime.settings import Settings
 from tests.integration.api.conftest import As, connected, settings_for
 from tests.integration.api.records import person_of_three_campuses
@@ -43,7 +43,7 @@ class Workflows:
     """Stands in for the running workflows: records each step at once, as their activity does."""
 
     def __init__(self, url: str) -> None:
-        self._activities = Consultations(connected(url), Always())
+        self._activities = Consultations(connected(url), lambda _: PlainCalendar())
 
     async def take(self, settings: Settings, start: Start, take: Take, key: str) -> Stand:
         order = Recording(

@@ -18,10 +18,10 @@ from activities.referral_client import refused
 from activities.referrals import Referrals
 from api.app import create_app
 from consortium.access.accounts import bind_patient
-from consortium.referral.deadlines import PlainCalendar
 from consortium.referral.links import Links
 from consortium.referral.telling import Telling
 from consortium.scheduling import booking, resources
+from consortium.scheduling.hours import PlainCalendar
 from consortium.scheduling.model import Want
 from runtime.settings import Settings
 from tests.integration.api.conftest import TOKEN_KEY, As, connected, settings_for

@@ -23,9 +23,9 @@ from activities.client import connect
 from activities.database import engine
 from activities.queues import Queue
 from activities.referrals import Referrals
-from consortium.referral.deadlines import PlainCalendar
 from consortium.referral.notices import Notice
 from consortium.referral.telling import Telling
+from consortium.scheduling.hours import PlainCalendar
 from runtime.settings import Settings
 from workflows.referral import steps
 from workflows.referral.model import Recording, Stand

@@ -17,12 +17,12 @@ from activities.consultation_client import take_consultation_step
 from activities.consultations import stand
 from activities.database import engine
 from consortium.errors import ConflictError, RetryableError
+from consortium.scheduling.hours import PlainCalendar
 from consortium.teleconsult import requesting, store
 from consortium.teleconsult.details import Details, Opinion
 from consortium.teleconsult.errors import StepRefusedError
 from consortium.teleconsult.model import Kind, Party, State, Step
 from consortium.teleconsult.recording import recorded
-from consortium.teleconsult.working import Always
 from runtime.settings import Settings
 from runtime.waiting import until
 from tests.integration.consortium.teleconsult import consultations
@@ -68,7 +68,7 @@ def begin(database: sa.Engine) -> Callable[[], UUID]:
         id_ = uuid4()
         with database.begin() as connection:
             wanted = consultations.request(id_, Kind.VIDEO)
-            requesting.begin(connection, wanted, datetime.now(UTC), Always())
+            requesting.begin(connection, wanted, datetime.now(UTC), PlainCalendar())
             start = Start(consultation_id=id_, stand=stand(recorded(store.get(connection, id_))))
             outbox.tell(connection, f"consultation:{id_}", start.model_dump(mode="json"))
         return id_

@@ -19,11 +19,11 @@ from activities.referrals import stand
 from consortium.errors import RetryableError
 from consortium.referral import applying, store
 from consortium.referral.applying import Consent
-from consortium.referral.deadlines import PlainCalendar
 from consortium.referral.details import Details
 from consortium.referral.errors import StepRefusedError
 from consortium.referral.model import Party, State, Step
 from consortium.referral.recording import recorded
+from consortium.scheduling.hours import PlainCalendar
 from runtime.settings import Settings
 from runtime.waiting import until
 from tests.integration.consortium.referral.applications import application

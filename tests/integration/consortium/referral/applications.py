@@ -11,12 +11,12 @@ import sqlalchemy as sa
 
 from consortium.referral import applying, recording
 from consortium.referral.applying import Application, Consent
-from consortium.referral.deadlines import PlainCalendar
 from consortium.referral.details import Details
 from consortium.referral.form import Form
 from consortium.referral.model import Party, Step
 from consortium.referral.notices import Notice
 from consortium.referral.recording import Order, Recorded
+from consortium.scheduling.hours import PlainCalendar
 
 NOW = datetime(2026, 11, 25, 1, tzinfo=UTC)
 FORM = Form(

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from consortium.notifications import queue
 from consortium.notifications.model import Notice
 from consortium.scheduling import resources
+from consortium.scheduling.hours import PlainCalendar
 from consortium.teleconsult import recording, requesting
 from consortium.teleconsult.details import Details
 from consortium.teleconsult.model import Kind, Party, Step, Urgency
 from consortium.teleconsult.recording import Order, Recorded
 from consortium.teleconsult.requesting import Consent, Content, Request
-from consortium.teleconsult.working import Always
 
 NINE = (datetime.now(UTC) + timedelta(days=7)).replace(hour=1, minute=0, second=0, microsecond=0)
 """When the first slot begins."""
@@ -76,7 +76,7 @@ class Case:
     def __post_init__(self) -> None:
         """Begin it."""
         wanted = request(self.id, self.kind, self.urgency, self.content)
-        requesting.begin(self.connection, wanted, self.now, Always())
+        requesting.begin(self.connection, wanted, self.now, PlainCalendar())
 
     def tell(self, connection: sa.Connection, notice: Notice) -> None:
         """Ask for it to be told, and remember it."""
@@ -90,7 +90,7 @@ class Case:
         self.keys += 1
         self.now += timedelta(seconds=1)
         order = Order(self.id, key or f"key-{self.keys}", step, party, user, details, self.now)
-        return recording.record(self.connection, order, Always(), self.tell)
+        return recording.record(self.connection, order, PlainCalendar(), self.tell)
 
     def accepted(self, *experts: str) -> Case:
         """Request, and assign those experts."""

@@ -8,8 +8,8 @@ import pytest
 
 from consortium.referral.deadlines import due
 from consortium.referral.model import Kind, Urgency
-from consortium.referral.working import WorkingTime
 from consortium.scheduling.calendar_file import load
+from consortium.scheduling.hours import WorkingTime
 from runtime.settings import CHECKOUT
 
 HOURS = WorkingTime(load(CHECKOUT / "rules"))

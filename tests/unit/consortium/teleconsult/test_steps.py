@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from pydantic import ValidationError
 
+from consortium.scheduling.hours import PlainCalendar
 from consortium.teleconsult.deadlines import LATE, due, lapse
 from consortium.teleconsult.decide import Move, Refusal, decide, open_steps
 from consortium.teleconsult.details import RECORDED, Details
@@ -26,7 +27,6 @@ from consortium.teleconsult.model import (
     Urgency,
 )
 from consortium.teleconsult.table import TABLE
-from consortium.teleconsult.working import Always
 
 EVERYTHING = frozenset(Need)
 NOW = datetime(2026, 11, 25, 1, tzinfo=UTC)
@@ -132,7 +132,8 @@ def test_an_urgent_one_is_claimed_on_call_and_begins_without_an_appointment() ->
     assert played(Kind.VIDEO, *way, urgency="urgent") is State.IN_SESSION
     routine = Standing(Kind.VIDEO, "routine", Place(State.ACCEPTED, CC, Deadline.SCHEDULING))
     assert isinstance(decide(routine, Step.BEGIN, EX, EVERYTHING), Refusal)
-    assert due(Always(), Deadline.TRIAGE, "urgent", "MAIN", NOW, None).at == NOW + timedelta(minutes=15)
+    urgent = due(PlainCalendar(), Deadline.TRIAGE, "urgent", "MAIN", NOW, None)
+    assert urgent.at == NOW + timedelta(minutes=15)
 
 
 def test_a_time_is_confirmed_when_the_last_has() -> None:
@@ -165,7 +166,7 @@ def test_a_refusal_says_what_is_missing_who_may_and_what_is_open() -> None:
 
 def test_an_appointment_counts_as_missed_half_an_hour_after_its_beginning() -> None:
     begins = NOW + timedelta(days=3)
-    ends = due(Always(), Deadline.ATTENDANCE, "routine", "MAIN", NOW, begins)
+    ends = due(PlainCalendar(), Deadline.ATTENDANCE, "routine", "MAIN", NOW, begins)
     assert (ends.remind_at, ends.at) == (begins - timedelta(days=1), begins + LATE)
 
 

@@ -11,10 +11,11 @@ from uuid import UUID
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from consortium.referral.deadlines import PlainCalendar, due
+from consortium.referral.deadlines import due
 from consortium.referral.decide import Refusal, decide
 from consortium.referral.details import RECORDED
 from consortium.referral.model import Need, Step
+from consortium.scheduling.hours import PlainCalendar
 from workflows.referral import steps
 from workflows.referral.model import Recording, Reminding, Stand
 

@@ -12,11 +12,11 @@ from uuid import UUID
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from consortium.scheduling.hours import PlainCalendar
 from consortium.teleconsult.deadlines import due
 from consortium.teleconsult.decide import Refusal, decide
 from consortium.teleconsult.details import RECORDED
 from consortium.teleconsult.model import Need, Step
-from consortium.teleconsult.working import Always
 from workflows.teleconsult import steps
 from workflows.teleconsult.model import Recording, Reminding, Stand
 
@@ -65,7 +65,7 @@ class Desk:
         if answer.line.to != "stays" or escalated:
             place = answer.after.place
             kind = place.deadline
-            ends = kind and due(Always(), kind, "routine", "HP", order.at, self.begins)
+            ends = kind and due(PlainCalendar(), kind, "routine", "HP", order.at, self.begins)
             changed |= {
                 "remind_at": ends and ends.remind_at,
                 "deadline_at": ends and ends.at,
