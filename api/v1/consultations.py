@@ -13,6 +13,7 @@ from activities import outbox
 from activities.consultations import stand
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError
+from api.hospitals import require_hospital
 from api.v1.consultation_shapes import (
     Begin,
     Changed,
@@ -69,6 +70,7 @@ def begin(caller: Writer, body: Begin, idempotency_key: Key) -> Shown:
         raise FailureError(Failure(422, "same-hospital", "name another hospital than your own to be asked"))
     id_, now = uuid5(_IDS, f"{caller.user.username}\n{idempotency_key}"), caller.parts.now()
     with caller.parts.engine.begin() as connection:
+        require_hospital(caller, connection, body.consulting_facility)
         filled = fill(connection, facility, body.encounter) if body.encounter else Filled()
         wanted = Request(
             id=id_,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from activities.referrals import begin as start_workflow
 from api.caller import Caller, gate
 from api.failures import Failure, FailureError
+from api.hospitals import require_hospital
 from api.v1.referral_shapes import (
     Approved,
     Begin,
@@ -70,7 +71,7 @@ def begin(caller: Writer, body: Begin, idempotency_key: Key) -> Shown:
     caller.allow(Resource(organisation=facility))
     _elsewhere(facility, body.receiving_facility)
     with caller.parts.engine.begin() as connection:
-        _known(caller, connection, body.receiving_facility)
+        require_hospital(caller, connection, body.receiving_facility)
         if body.parent is not None:
             found(caller, connection, body.parent)
         filled = fill(connection, facility, body.encounter) if body.encounter else Filled()
@@ -177,14 +178,6 @@ def _elsewhere(sending: str, receiving: str) -> None:
         raise FailureError(
             Failure(422, "same-hospital", "a referral leads from one hospital to another: name that one")
         )
-
-
-def _known(caller: Caller, connection: Connection, receiving: str) -> None:
-    """Refuse a hospital that is neither a campus nor a partner (联盟医院): nobody there would take it up."""
-    partners = caller.parts.notifications.get(connection).policy.hospitals
-    if receiving not in {campus.code for campus in caller.parts.settings.campuses} | partners.keys():
-        detail = f"the consortium has no hospital {receiving}: give the code of a campus or partner hospital"
-        raise FailureError(Failure(422, "unknown-hospital", detail))
 
 
 def _merged(filled: Form, said: Form) -> Form:

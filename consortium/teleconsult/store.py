@@ -124,11 +124,11 @@ def listed(
 
 
 def of_staff(organisation: str, username: str) -> sa.ColumnElement[bool]:
-    """Return what chooses the consultations of a hospital and of an expert."""
+    """Return what chooses the consultations of a hospital and of an expert; a draft is who asks's alone."""
     experts: sa.ColumnElement[Any] = _C.experts
     return sa.or_(
         _C.requesting_facility == organisation,
-        _C.consulting_facility == organisation,
+        sa.and_(_C.consulting_facility == organisation, _C.state != State.DRAFT.value),
         sa.cast(experts, ARRAY(sa.Text)).contains([username]),
     )
 

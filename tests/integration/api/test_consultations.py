@@ -195,6 +195,9 @@ async def test_another_hospital_sees_nothing_unless_its_doctor_is_the_expert(use
 
 async def test_a_request_is_completed_after_it_was_returned(users: Users) -> None:
     await users.begin(question="", consent=None)
+    listed = (await users.ask("coordinator.main", "GET", "")).json()
+    assert listed["items"] == [], "a draft is the asking hospital's alone"
+    assert (await users.ask("coordinator.main", "GET", f"/{users.id}")).status_code == 403
     missing = await users.step("doctor.huangpu", "submit")
     assert missing.json()["missing"] == ["question", "consent"]
     changed = {"version": 1, "question": "？", "consent": {"by": "patient", "method": "oral"}}
@@ -207,3 +210,5 @@ async def test_a_request_is_completed_after_it_was_returned(users: Users) -> Non
     assert unknown.status_code == 404
     own = await users.ask("doctor.huangpu", "POST", "", BEGIN | {"consulting_facility": "HP"}, "own")
     assert own.status_code == 422
+    nowhere = await users.ask("doctor.huangpu", "POST", "", BEGIN | {"consulting_facility": "NONE"}, "n")
+    assert (nowhere.status_code, nowhere.json()["type"]) == (422, "urn:yilian:problem:unknown-hospital")
