@@ -7,6 +7,7 @@ import signal
 
 from activities.worker import serve
 from bus.logging import configure
+from runtime.ending import end
 from runtime.settings import load
 
 
@@ -22,3 +23,4 @@ async def main() -> None:
 if __name__ == "__main__":
     configure("worker")
     asyncio.run(main())
+    end(0)

@@ -12,6 +12,7 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.exceptions import ApplicationError
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.codec import data_converter
@@ -26,8 +27,8 @@ CONNECTING = timedelta(seconds=5)
 _clients: dict[tuple[str, str, str], Client] = {}
 
 
-async def connect(settings: Settings) -> Client:
-    """Return this process's client; it reconnects by itself.
+async def connect(settings: Settings, runtime: Runtime | None = None) -> Client:
+    """Return this process's client; it reconnects by itself. `runtime`: that of the SDK, where not its usual.
 
     Raises `RetryableError` while Temporal is out of reach.
     """
@@ -43,6 +44,7 @@ async def connect(settings: Settings) -> Client:
                 namespace=settings.temporal_namespace,
                 data_converter=converter,
                 connect_timeout=CONNECTING,
+                runtime=runtime,
             )
         except RuntimeError as error:  # all that the SDK says of a failed connection
             raise RetryableError(f"Temporal at {address} is out of reach; try again") from error

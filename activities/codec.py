@@ -1,7 +1,8 @@
 """Encrypts whatever Temporal stores: payloads, memos and failures.
 
-AES-256-GCM. Each payload names its key, so that keys can be changed while workflows run (`KeyRing`), and is
-bound to its namespace by the associated data. A payload in the clear is refused.
+AES-256-GCM. Each payload names its key, so that keys can be changed while workflows run (`KeyRing`), and the
+workflow that it was written for, where that is known; key, namespace and workflow id are bound to it by the
+associated data. A payload in the clear is refused.
 """
 
 from __future__ import annotations
@@ -17,13 +18,23 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticPayloadConverter
-from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes, PayloadCodec
+from temporalio.converter import (
+    ActivitySerializationContext,
+    DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+    PayloadCodec,
+    SerializationContext,
+    WithSerializationContext,
+    WorkflowSerializationContext,
+)
 
 from consortium.errors import SecurityError
 
 ENCODING = b"binary/encrypted"
 CIPHER = b"AES-256-GCM"
 NONCE_BYTES = 12
+WORKFLOW = "workflow-id"
+"""Metadata: the workflow a payload was written for. Workflow ids are in the clear everywhere, and opaque."""
 
 
 def derive(secret: str, purpose: str, length: int) -> bytes:
@@ -49,41 +60,61 @@ class KeyRing:
         return cls(derive(secret, "key id", 8).hex(), ids)
 
 
-class Encryption(PayloadCodec):
+class Encryption(PayloadCodec, WithSerializationContext):
     """Payload codec of the platform's one namespace."""
 
-    def __init__(self, ring: KeyRing, namespace: str, nonce: Callable[[int], bytes] = os.urandom) -> None:
-        """Encrypt with the ring's current key; `nonce` gives that many fresh random bytes."""
+    def __init__(
+        self,
+        ring: KeyRing,
+        namespace: str,
+        nonce: Callable[[int], bytes] = os.urandom,
+        workflow: str | None = None,
+    ) -> None:
+        """Encrypt with the ring's current key; `nonce` gives that many fresh random bytes.
+
+        `workflow`: id of the workflow that payloads are written for; None: not known, or for none.
+        """
         self._ring = ring
         self._namespace = namespace
         self._nonce = nonce
+        self._workflow = workflow
+
+    def with_context(self, context: SerializationContext) -> Self:
+        """Return the codec for one workflow; called by the SDK."""
+        if not isinstance(context, WorkflowSerializationContext | ActivitySerializationContext):
+            return self
+        return type(self)(self._ring, self._namespace, self._nonce, context.workflow_id)
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Encrypt each payload with its metadata."""
-        return [self._encrypt(p) for p in payloads]
+        return [self.seal(p) for p in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Decrypt each payload.
 
         Raises `SecurityError` for one in the clear, changed, or of another namespace or key.
         """
-        return [self._decrypt(p) for p in payloads]
+        return [self.open(p) for p in payloads]
 
-    def _bound(self, key_id: str) -> bytes:
-        return f"{key_id}\n{self._namespace}".encode()
+    def _bound(self, key_id: str, workflow: bytes | None) -> bytes:
+        bound = f"{key_id}\n{self._namespace}".encode()
+        return bound if workflow is None else b"%s\n%s" % (bound, workflow)
 
-    def _encrypt(self, payload: Payload) -> Payload:
+    def seal(self, payload: Payload) -> Payload:
+        """Encrypt one payload with its metadata."""
         key_id = self._ring.current
+        workflow = None if self._workflow is None else self._workflow.encode()
         nonce = self._nonce(NONCE_BYTES)
-        sealed = self._ring.keys[key_id].encrypt(nonce, payload.SerializeToString(), self._bound(key_id))
+        clear = payload.SerializeToString()
+        sealed = self._ring.keys[key_id].encrypt(nonce, clear, self._bound(key_id, workflow))
         metadata = {"encoding": ENCODING, "encryption-cipher": CIPHER, "encryption-key-id": key_id.encode()}
+        if workflow is not None:
+            metadata[WORKFLOW] = workflow
         return Payload(metadata=metadata, data=nonce + sealed)
 
-    def _decrypt(self, payload: Payload) -> Payload:
-        if (
-            payload.metadata.get("encoding") != ENCODING
-            or payload.metadata.get("encryption-cipher") != CIPHER
-        ):
+    def open(self, payload: Payload) -> Payload:
+        """Decrypt one payload; raises `SecurityError` as `decode` does."""
+        if not encrypted(payload):
             raise SecurityError("a Temporal payload is not encrypted by this platform; it is refused")
         key_id = payload.metadata.get("encryption-key-id", b"").decode("ascii", "replace")
         key = self._ring.keys.get(key_id)
@@ -91,12 +122,24 @@ class Encryption(PayloadCodec):
             raise SecurityError(f"no payload key {key_id}: add it to payload_keys_retired")
         nonce, sealed = payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:]
         try:
-            clear = key.decrypt(nonce, sealed, self._bound(key_id))
+            clear = key.decrypt(nonce, sealed, self._bound(key_id, payload.metadata.get(WORKFLOW)))
         except (InvalidTag, ValueError) as error:
             raise SecurityError(
                 f"a Temporal payload does not open under key {key_id} and namespace {self._namespace}"
             ) from error
         return Payload.FromString(clear)
+
+
+def encrypted(payload: Payload) -> bool:
+    """Tell whether a payload says that this codec wrote it."""
+    metadata = payload.metadata
+    return metadata.get("encoding") == ENCODING and metadata.get("encryption-cipher") == CIPHER
+
+
+def workflow_of(payload: Payload) -> str | None:
+    """Return the workflow that an encrypted payload was written for; proven once it has been opened."""
+    written = payload.metadata.get(WORKFLOW)
+    return None if written is None else written.decode("utf-8", "replace")
 
 
 def data_converter(secret: str, retired: Iterable[str], namespace: str) -> DataConverter:

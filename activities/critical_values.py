@@ -17,8 +17,9 @@ from sqlalchemy.exc import DataError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.notification import Notification, told, write
 from consortium.errors import PermanentError
+from consortium.notifications import model as notifications
+from consortium.notifications.queue import ask, told
 from consortium.records import critical
 from consortium.records.facts import Row
 from workflows.critical_value import steps
@@ -27,6 +28,8 @@ from workflows.critical_value.model import Acknowledged, Acknowledging, Duty, No
 CLOSED = frozenset({"acknowledged", "withdrawn"})
 SUBJECT = "critical_value"
 SUBJECT_WITHDRAWN = "critical_value_withdrawn"
+TEMPLATES = {SUBJECT: "critical-value", SUBJECT_WITHDRAWN: "critical-value-withdrawn"}
+"""Files of rules/notifications."""
 
 Clock = Callable[[], datetime]
 
@@ -104,17 +107,14 @@ class CriticalValues:
             row = critical.withdraw(connection, notice.critical_value_id, self._clock())
             for one in told(connection, notice.workflow_id, SUBJECT):
                 step = f"withdrawn:{one.level}"
-                write(
-                    connection,
-                    _notification(notice, SUBJECT_WITHDRAWN, step, one.level, one.duty, one.recipient),
-                )
+                ask(connection, _asked(notice, SUBJECT_WITHDRAWN, step, one.level, one.duty, one.recipient))
             return Standing(critical_value_id=row["id"], state=row["state"])
 
     def _told(self, connection: Connection, notice: Notice, row: Row) -> Standing:
         if row["state"] not in CLOSED:
             duty, number = recipient(row, notice.duty)
             step = f"told:{notice.level}"
-            write(connection, _notification(notice, SUBJECT, step, notice.level, duty, number))
+            ask(connection, _asked(notice, SUBJECT, step, notice.level, duty, number))
         return Standing(critical_value_id=row["id"], state=row["state"])
 
     @staticmethod
@@ -141,10 +141,10 @@ def _conflict(reason: str) -> ApplicationError:
     return ApplicationError(reason, type="Conflict", non_retryable=True)
 
 
-def _notification(
+def _asked(
     notice: Notice, subject: str, step: str, level: int, duty: str, number: str | None
-) -> Notification:
-    return Notification(
+) -> notifications.Notice:
+    return notifications.Notice(
         workflow_id=notice.workflow_id,
         step=step,
         subject=subject,
@@ -152,5 +152,6 @@ def _notification(
         facility=notice.facility,
         duty=duty,
         recipient=number,
+        template=TEMPLATES[subject],
         level=level,
     )

@@ -19,10 +19,13 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.queues import Queue
 from workflows import attributes
 from workflows.critical_value.model import Start, Withdrawn, workflow_id
+from workflows.referral import model as referral
+from workflows.teleconsult import model as consultation
+from workflows.teleconsult.model import VideoEvent, consultation_workflow_id
 
-TASK_QUEUE = "yilian"
 PATIENCE = timedelta(seconds=5)
 """How long one call to Temporal may take."""
 
@@ -35,6 +38,10 @@ def deliveries(critical_value_minutes: tuple[float, ...]) -> Mapping[str, Delive
     return {
         "critical": partial(start_critical_value, minutes=critical_value_minutes),
         "critical-withdrawn": withdraw_critical_value,
+        "referral": start_referral,
+        "referral-arrived": tell_arrival,
+        "consultation": start_consultation,
+        "consultation-video": report_video,
     }
 
 
@@ -56,7 +63,7 @@ async def start_critical_value(
             "critical_value",
             start,
             id=workflow,
-            task_queue=TASK_QUEUE,
+            task_queue=Queue.WORKFLOWS,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             memo={"critical_value_id": str(start.critical_value_id)},
@@ -76,6 +83,74 @@ async def withdraw_critical_value(client: Client, subject: str, payload: Mapping
     event = Withdrawn.model_validate(payload)
     try:
         await client.get_workflow_handle(workflow).signal("withdrawn", event, rpc_timeout=PATIENCE)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+    return workflow
+
+
+async def start_referral(client: Client, subject: str, payload: Mapping[str, Any]) -> str:
+    """Start the workflow of a referral; one that runs or ran goes its own way."""
+    start = referral.Start.model_validate(payload)
+    workflow = referral.workflow_id(UUID(subject))
+    with suppress(
+        WorkflowAlreadyStartedError
+    ):  # a step came first and started it, or it was delivered before
+        await client.start_workflow(
+            "referral",
+            start,
+            id=workflow,
+            task_queue=Queue.WORKFLOWS,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary="referral",
+            rpc_timeout=PATIENCE,
+        )
+    return workflow
+
+
+async def tell_arrival(client: Client, subject: str, payload: Mapping[str, Any]) -> str:
+    """Signal that the patient of a referral is at the receiving hospital; one that is over needs no signal.
+
+    The subject is the referral's id, a colon, and the visit's number.
+    """
+    workflow = referral.workflow_id(UUID(subject.partition(":")[0]))
+    event = referral.Arrived.model_validate(payload)
+    try:
+        await client.get_workflow_handle(workflow).signal("arrived", event, rpc_timeout=PATIENCE)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+    return workflow
+
+
+async def start_consultation(client: Client, subject: str, payload: Mapping[str, Any]) -> str:
+    """Start the workflow of a consultation; one that runs or ran goes its own way."""
+    start = consultation.Start.model_validate(payload)
+    workflow = consultation_workflow_id(UUID(subject))
+    with suppress(WorkflowAlreadyStartedError):  # a step came first, or it was delivered before
+        await client.start_workflow(
+            "consultation",
+            start,
+            id=workflow,
+            task_queue=Queue.WORKFLOWS,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary="consultation",
+            rpc_timeout=PATIENCE,
+        )
+    return workflow
+
+
+async def report_video(client: Client, subject: str, payload: Mapping[str, Any]) -> str:
+    """Signal to a consultation what the video server told, by the event's id.
+
+    A consultation without a workflow, or with one that is over, needs no signal: it is all in PostgreSQL.
+    """
+    event = VideoEvent.model_validate({**payload, "event_id": subject})
+    workflow = consultation_workflow_id(event.consultation_id)
+    try:
+        await client.get_workflow_handle(workflow).signal("video", event, rpc_timeout=PATIENCE)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise

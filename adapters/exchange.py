@@ -15,6 +15,7 @@ import httpx
 
 from adapters import via
 from adapters.outgoing_tls import client_context
+from bus.delivery import statuses
 from bus.delivery.transport import (
     ANSWER_KEPT,
     NotSentError,
@@ -31,25 +32,11 @@ from bus.sources.opening import ROW_TYPES, XML_TYPES
 
 _SENDING = ".send_request_headers.started"
 """httpcore's event before the first byte of a request goes out."""
-_LATER = frozenset({408, 425, 429, 500, 503, 507})
-_UNSURE = frozenset({502, 504})
-_NEVER = frozenset({via.STATUS})
-_WRONG_DOOR = frozenset({401, 403, 404, 405, 407, 410, 421})
 
 
 def verdict(status: int) -> Verdict:
-    """Say what a status means for a message that was sent."""
-    if 200 <= status < 300:
-        return Verdict.TAKEN
-    if status in _UNSURE:
-        return Verdict.UNSURE
-    if status in _NEVER:
-        return Verdict.NEVER
-    if status in _LATER or status >= 500:
-        return Verdict.LATER
-    if status in _WRONG_DOOR or status < 400:  # a redirect is not followed: patients' data go to one address
-        return Verdict.WRONG_DOOR
-    return Verdict.NEVER
+    """Say what a status means for a message that was sent: `via.STATUS` will always come again."""
+    return Verdict.NEVER if status == via.STATUS else statuses.verdict(status)
 
 
 def content_type(message: Outgoing) -> str:

@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import Lifespan
 
-from api import docs, handlers, metrics, uploads
+from api import docs, handlers, metrics, referral_page, uploads, video_page
 from api.database import engine
 from api.edge import Edge
-from api.fhir import feed, match, pix, terminology, validating
+from api.fhir import feed, match, pix, schedules, terminology, validating
+from api.fhir import referrals as fhir_referrals
 from api.fhir import router as fhir
 from api.fhir import write_router as fhir_writes
 from api.fhir.export import routes as export
@@ -21,10 +22,18 @@ from api.fhir.mhd import router as mhd
 from api.limits import ORDINARY, RULE_SETS, BodyLimit
 from api.pixpdq import routes as pixpdq
 from api.platform import Platform
+from api.temporal_door import PREFIX as CODEC
+from api.temporal_door import UiDoor, ui_origin
 from api.v1 import (
+    absences,
     alerts,
     audit,
+    calendar_bookings,
+    calendar_feeds,
+    calendars,
     codes,
+    consultation_steps,
+    consultations,
     critical_values,
     destinations,
     documents,
@@ -33,7 +42,17 @@ from api.v1 import (
     identity,
     master_data,
     messages,
+    notification_contacts,
+    notification_stream,
+    notifications,
     recognition,
+    referral_attachments,
+    referral_figures,
+    referral_linked,
+    referral_papers,
+    referral_steps,
+    referral_stream,
+    referrals,
     replays,
     retention,
     rule_trials,
@@ -41,12 +60,18 @@ from api.v1 import (
     sign_in,
     subscribers,
     systems,
+    temporal_codec,
+    video,
+    video_webhook,
+    workflows,
 )
+from api.video_closing import closing
 from api.xds import routes as xds
 from bus.campuses.following import following
 from bus.heartbeat import beat
 from bus.tending import tending
 from consortium.access.tokens import checked_key
+from consortium.referral import attachments
 from runtime.settings import Settings
 from runtime.tended import tended
 
@@ -71,8 +96,23 @@ TAGS = [
     {"name": "systems", "description": "服务注册: who sends what, and whether they still do"},
     {"name": "alerts", "description": "告警: what is wrong with the bus"},
     {"name": "critical values", "description": "危急值: what must be known at once, and who took note"},
+    {
+        "name": "calendars",
+        "description": "排班与预约: times of experts, clinics, beds and rooms; working time",
+    },
+    {"name": "notifications", "description": "通知: what is for me, and what did not reach people"},
+    {"name": "referrals", "description": "双向转诊: apply, assess, book, carry through, return the outcome"},
+    {
+        "name": "consultations",
+        "description": "远程会诊: request, assign, meet, sign the opinion",
+    },
+    {
+        "name": "workflows",
+        "description": "工作流: what runs, and what it carries, for the Temporal UI",
+    },
     {"name": "documents", "description": "共享文档: clinical documents as pages, and found by their text"},
     {"name": "identity", "description": "患者主索引: who is who, reviews, ledger, register once"},
+    {"name": "video", "description": "远程会诊视频: rooms, the waiting room, links, who was there"},
     {"name": "audit", "description": "Who read whom, who was refused what"},
     {
         "name": "upload",
@@ -86,6 +126,7 @@ FILES = "/api/v1/master-data/"
 """Where people send whole files."""
 LARGEST_FILE = 16 * 1024 * 1024
 """Bytes."""
+REFERRALS = "/api/v1/referrals/"
 UPLOADS = ("/soap/", "/api/v1/upload/", "/xds/", "/pix/", "/pdq/")
 """Where the adapters hold the body to their own limit, and answer by what they refuse."""
 
@@ -107,6 +148,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = metrics.Kept()
     handlers.install(app)
     app.include_router(docs.router)
+    app.include_router(video_page.router)
+    app.include_router(referral_page.router)
     # subscribers before master_data, which would take that word for a kind
     v1 = (
         health,
@@ -124,10 +167,30 @@ def create_app(settings: Settings) -> FastAPI:
         systems,
         retention,
         critical_values,
+        calendars,
+        calendar_bookings,
+        calendar_feeds,
+        absences,
+        notifications,
+        notification_contacts,
+        notification_stream,
+        referral_figures,  # before referrals, which would take that word for an id
+        referrals,
+        referral_attachments,
+        referral_linked,
+        referral_papers,
+        referral_steps,
+        referral_stream,
+        consultations,
+        consultation_steps,
+        temporal_codec,
+        workflows,
         documents,
         recognition,
         identity,
         audit,
+        video_webhook,
+        video,
     )
     for part in v1:
         app.include_router(part.router, prefix="/api/v1")
@@ -140,10 +203,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(validating.router)
     app.include_router(mhd.router)
     app.include_router(terminology.router)
+    app.include_router(schedules.router)
+    app.include_router(fhir_referrals.router)
     uploads.mount(app, parts, doorway)
     app.mount("/xds", xds.create_app(parts))
     pixpdq.mount(app, parts)
     app.add_middleware(BodyLimit, limit=lambda path: _limit(path, settings))
+    app.add_middleware(UiDoor, origin=ui_origin(settings))
     app.add_middleware(Edge)
     return app
 
@@ -154,6 +220,10 @@ def _limit(path: str, settings: Settings) -> int | None:
         return None
     if path.startswith(FILES):
         return LARGEST_FILE
+    if path.startswith(f"{CODEC}/"):
+        return temporal_codec.LARGEST
+    if path.startswith(REFERRALS) and path.endswith("/attachments"):
+        return attachments.LARGEST
     if path == mhd.BASE:
         return settings.documents_limit
     if path.startswith("/fhir") and not path.endswith("/_search"):
@@ -176,7 +246,7 @@ def _lifespan(parts: Platform, doorway: uploads.Doorway) -> Lifespan[FastAPI]:
                 tending(tended(parts.settings)),
                 exporting(parts.settings),
             ):
-                async with uploads.opened(parts, doorway):
+                async with uploads.opened(parts, doorway), closing(parts):
                     yield
         finally:
             beating.cancel()

@@ -153,6 +153,10 @@ class Gate:
         if credentials is None:
             raise NotSignedInError("send a bearer token in the Authorization header; sign in to get one")
         user = sign_in.by_token(parts.statements, credentials.credentials, parts.settings.token_key)
+        return self.admit(request, parts, user, stated)
+
+    def admit(self, request: Request, parts: Platform, user: User, stated: str | None) -> Caller:
+        """Return the caller, where some resource could be allowed to that user. Raises ForbiddenError."""
         purpose = _purpose(stated) or self.purpose or USUAL_PURPOSE[user.role]
         caller = Caller(user, self.action, purpose, request_id(request), _resource(request), parts)
         decision = policy.conceivable(user, self.action, purpose)

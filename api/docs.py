@@ -48,6 +48,18 @@ def start() -> Response:
     return FileResponse(PAGES / "start.js", media_type="text/javascript")
 
 
+@router.get("/temporal")
+def temporal() -> Response:
+    """Show where one signs in for the Temporal UI."""
+    return FileResponse(PAGES / "temporal.html", headers={"Content-Security-Policy": CSP})
+
+
+@router.get("/temporal/sign-in.js")
+def temporal_sign_in() -> Response:
+    """Sign in: a file of its own, because the page runs no inline script."""
+    return FileResponse(PAGES / "temporal.js", media_type="text/javascript")
+
+
 @router.get("/docs/assets/{name}")
 def asset(request: Request, name: str) -> Response:
     """Return one of Swagger UI's files."""

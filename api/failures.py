@@ -54,6 +54,8 @@ class Failure:
     detail: str
     errors: Sequence[FieldError] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    members: Mapping[str, Any] = field(default_factory=dict)
+    """Further members of the problem details, such as `current`: the state that a step was refused in."""
 
 
 class FailureError(HTTPException):
@@ -92,6 +94,7 @@ def _problem(request: Request, failure: Failure) -> dict[str, Any]:
         "detail": failure.detail,
         "instance": f"urn:yilian:request:{_id(request)}",
         "request_id": _id(request),
+        **failure.members,
     }
     if failure.errors:
         body["errors"] = [{"field": error.field, "message": error.message} for error in failure.errors]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError, OperationalError
@@ -12,6 +14,8 @@ from starlette.responses import Response
 from api.failures import Failure, FailureError, FieldError, response
 from consortium.access.errors import ForbiddenError, LockedOutError, NotSignedInError
 from consortium.errors import ConflictError, PermanentError, RetryableError
+from consortium.referral.errors import StepRefusedError, UnknownReferralError
+from consortium.teleconsult import errors as consultation
 
 _AWAY = Failure(
     503, "unavailable", "a service of the platform does not answer; try again", headers={"Retry-After": "5"}
@@ -60,7 +64,27 @@ def _locked_out(request: Request, error: Exception) -> Response:
 
 
 def _conflict(request: Request, error: Exception) -> Response:
-    return response(request, Failure(409, "conflict", str(error)))
+    current = getattr(error, "current", None)
+    members = {} if current is None else {"current": current}
+    return response(request, Failure(409, "conflict", str(error), members=members))
+
+
+def _step_refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StepRefusedError | consultation.StepRefusedError)  # noqa: S101 - narrows
+    more: dict[str, Any] = {
+        "detail_zh": error.zh,
+        "state": error.state.value,
+        "open_steps": [step.value for step in error.steps],
+        "missing": [need.value for need in error.refusal.missing],
+    }
+    if current := getattr(error, "current", None):
+        more["current"] = current
+    status = 403 if error.refusal.code == "not-yours" else 409
+    return response(request, Failure(status, error.refusal.code, str(error), members=more))
+
+
+def _unknown_referral(request: Request, error: Exception) -> Response:
+    return response(request, Failure(404, "not-found", str(error)))
 
 
 def _permanent(request: Request, error: Exception) -> Response:
@@ -93,6 +117,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LockedOutError, _locked_out)
     app.add_exception_handler(ForbiddenError, _forbidden)
     app.add_exception_handler(ConflictError, _conflict)
+    app.add_exception_handler(StepRefusedError, _step_refused)
+    app.add_exception_handler(UnknownReferralError, _unknown_referral)
+    app.add_exception_handler(consultation.StepRefusedError, _step_refused)
+    app.add_exception_handler(consultation.UnknownConsultationError, _unknown_referral)
     app.add_exception_handler(PermanentError, _permanent)
     app.add_exception_handler(RetryableError, _retryable)
     app.add_exception_handler(DataError, _unstorable)

@@ -25,6 +25,7 @@ from api.caller import Caller, Gate, bearer
 from api.platform import Platform, platform, request_id
 from bus.delivery.figures import Figures
 from bus.gauges import Gauges, read
+from bus.notifying import figures as notifying
 from consortium.access.model import GROUP, SHARED, Action, Purpose, Role, User
 
 router = APIRouter(tags=["platform"])
@@ -117,7 +118,23 @@ class _Numbers(Collector):
         yield _family("yilian_outbox", "Events not delivered yet", ("destination",), waiting)
         ages = [(destination, age) for destination, _, age in g.outbox]
         yield _family("yilian_outbox_age_seconds", "Oldest event not delivered", ("destination",), ages)
+        waits = [(*name.rsplit(" ", 1), seconds) for name, seconds in g.schedule_to_start]
+        wait = "95th percentile of the last 5 minutes: scheduled to taken by a worker"
+        yield _family("yilian_workflow_schedule_to_start_seconds", wait, ("queue", "kind"), waits)
         yield from _delivery(g.delivery)
+        yield from _notifications(g.notifications)
+
+
+def _notifications(figures: notifying.Figures) -> Iterator[Metric]:
+    """Give the families of what people are told."""
+    labels = ("channel", "state")
+    yield _family("yilian_notifications", "Notifications not done, by state", labels, figures.counts)
+    stuck = [(one.channel, one.stuck) for one in figures.stuck]
+    yield _family("yilian_notifications_stuck", "Parked or ambiguous: a person decides", ("channel",), stuck)
+    ambiguous = [(one.channel, one.ambiguous) for one in figures.stuck]
+    yield _family("yilian_notifications_ambiguous", "They may have arrived or not", ("channel",), ambiguous)
+    late = "Oldest that is due and was not sent"
+    yield _family("yilian_notification_age_seconds", late, ("channel",), figures.late)
 
 
 def _delivery(figures: Figures) -> Iterator[Metric]:

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import delivery, documents, endurance, identity, ingest, journey, rules, search
+from bench import delivery, documents, endurance, identity, ingest, journey, referral, rules, search
 from bench.records import run as records
 from bench.result import MissingError, Result
 
@@ -22,6 +22,7 @@ _NAMES: dict[
     "ingest": (ingest.arguments, ingest.measure),
     "journey": (journey.arguments, journey.measure),
     "records": (records.arguments, records.measure),
+    "referral": (referral.arguments, referral.measure),
     "rules": (rules.arguments, rules.measure),
     "search": (search.arguments, search.measure),
 }

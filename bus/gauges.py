@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from bus.delivery import figures
 from bus.delivery.figures import Figures
+from bus.notifying import figures as notifying
 
 RECENT = 1000
 """Messages over which the latency is told."""
@@ -59,6 +60,11 @@ STORE_AWAY = sa.text(
     "SELECT (detail->>CAST(:seconds AS text))::float8 AS seconds, detail->>CAST(:reason AS text) AS reason"
     " FROM bus.heartbeat WHERE detail ? CAST(:seconds AS text)"
     " AND at > clock_timestamp() - interval '1 minute' ORDER BY 1 DESC LIMIT 1"
+)
+SCHEDULE_TO_START = sa.text(
+    "SELECT key, value::float8 FROM bus.heartbeat, jsonb_each_text(detail->'schedule_to_start')"
+    " WHERE name = 'worker' AND detail ? 'schedule_to_start' AND at > clock_timestamp() - interval '1 minute'"
+    " ORDER BY 1"
 )
 LATENCY = sa.text(
     "SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY seconds), count(*) FROM ("
@@ -128,6 +134,9 @@ class Gauges:
     outbox: Sequence[tuple[str, int, float]]
     """Destination, events not delivered, seconds that the oldest waits."""
     delivery: Figures
+    notifications: notifying.Figures
+    schedule_to_start: Sequence[tuple[str, float]] = ()
+    """Task queue and kind of task, 95th percentile of the seconds that tasks wait for a worker."""
 
 
 def read(connection: sa.Connection) -> Gauges:
@@ -145,6 +154,8 @@ def read(connection: sa.Connection) -> Gauges:
         latency=list(zip(QUANTILES, quantiles or (), strict=False)),
         outbox=_rows(connection, OUTBOX),
         delivery=figures.read(connection),
+        notifications=notifying.read(connection),
+        schedule_to_start=schedule_to_start(connection),
     )
 
 
@@ -176,6 +187,11 @@ def store_away(connection: sa.Connection) -> StoreAway | None:
     """Return for how long a router has not been able to put what documents hold; None: all can."""
     row = connection.execute(STORE_AWAY, {"seconds": AWAY_SECONDS, "reason": AWAY_REASON}).one_or_none()
     return None if row is None else StoreAway(row.seconds, row.reason)
+
+
+def schedule_to_start(connection: sa.Connection) -> list[tuple[str, float]]:
+    """Return how long tasks of workflows wait for a worker, by queue and kind, as the worker told last."""
+    return _rows(connection, SCHEDULE_TO_START)
 
 
 def silence(connection: sa.Connection) -> list[tuple[str, float]]:

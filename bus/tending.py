@@ -1,5 +1,5 @@
 """The bus's own housekeeping, in threads beside an existing process: counting, alerts, replays begun over
-the API, retention.
+the API, retention, holds of slots that are over.
 
 It runs in the API and in the worker. One of them looks at a time, under a lock; so the end of either is seen
 by the other, and no process of its own costs memory.
@@ -26,10 +26,12 @@ from bus.alerts.channel import Channel
 from bus.alerts.conditions import Limits
 from bus.delivery import figures
 from bus.master_data import standing
+from bus.notifying import figures as notifying
 from bus.repeating import repeating
 from bus.replay import run
 from bus.retention import run as retention
 from bus.retention.decide import Keep
+from consortium.scheduling.booking import sweep
 
 log = structlog.get_logger("bus.tending")
 
@@ -37,6 +39,8 @@ LOOK = 5.0
 """Seconds between looks."""
 RETAIN = 600.0
 """Seconds between two runs of retention."""
+SWEEP = 30.0
+"""Seconds between two looks for holds that are over; whoever wants their time needs no sweep."""
 LOCK = 0x59_69_6C_69_61_6E_08
 """Advisory lock of whoever looks."""
 TAKE = sa.text("SELECT pg_try_advisory_xact_lock(:lock)")
@@ -59,11 +63,11 @@ class Tended:
     """The folder of the documents' store, where it is not below the home; it may not be there."""
 
     def engine(self) -> sa.Engine:
-        """Return an engine for the three threads."""
+        """Return an engine for the threads."""
         url = sa.make_url(self.database_url).set(drivername="postgresql+psycopg")
         arguments = {"connect_timeout": 5, "application_name": "tending"}
         return sa.create_engine(
-            url, pool_size=3, max_overflow=2, pool_pre_ping=True, hide_parameters=True, connect_args=arguments
+            url, pool_size=4, max_overflow=1, pool_pre_ping=True, hide_parameters=True, connect_args=arguments
         )
 
 
@@ -106,6 +110,9 @@ class Watch:
             destinations=figures.standings(connection),
             subscribers=standing.unhanded(connection),
             store_away=gauges.store_away(connection),
+            notifications_stuck=notifying.stuck(connection),
+            notifications_late=notifying.late(connection),
+            schedule_to_start=gauges.schedule_to_start(connection),
             documents_used=_used_there(self._tended.documents),
         )
 
@@ -146,6 +153,13 @@ def retain(engine: sa.Engine, tended: Tended) -> None:
             continue  # each part is logged where it is done
 
 
+def sweep_holds(engine: sa.Engine) -> None:
+    """End the holds of slots that are over."""
+    with engine.begin() as connection:
+        if ended := sweep(connection):
+            log.info("holds_expired", count=ended)
+
+
 @contextmanager
 def tending(tended: Tended) -> Iterator[None]:
     """Tend from threads of their own inside the `with` block."""
@@ -154,6 +168,7 @@ def tending(tended: Tended) -> Iterator[None]:
         "look": (LOOK, Watch(engine, tended).look),
         "replays": (1.0, lambda: replays(engine, tended)),
         "retention": (RETAIN, lambda: retain(engine, tended)),
+        "holds": (SWEEP, lambda: sweep_holds(engine)),
     }
     try:
         with ExitStack() as threads:

@@ -18,7 +18,7 @@ from runtime.generated import DATABASES
 from runtime.plan import Job, Plan, Service, UnhealthyError
 from runtime.process import Command
 from runtime.refusals import set_by_people
-from runtime.services import own, postgres, rabbitmq, temporal
+from runtime.services import livekit, livekit_run, own, postgres, rabbitmq, temporal
 from runtime.services.airflow import COMPONENTS, Airflow
 from runtime.settings import CHECKOUT, Settings, home
 
@@ -38,6 +38,8 @@ def platform(settings: Settings) -> Plan:
     jobs.append(Job("airflow-schema", airflow.migrate, ("databases",)))
     services += [_airflow(airflow, name) for name in COMPONENTS]
     services += _own(settings)
+    if settings.video == "on":
+        services.append(_livekit(settings, "livekit_url" in people))
     return Plan(tuple(services), tuple(jobs))
 
 
@@ -122,6 +124,32 @@ def _temporal(settings: Settings, theirs: bool) -> Service:
         None if theirs else start,
         url=settings.temporal_address if theirs else f"http://{ports.LOOPBACK}:{settings.temporal_ui_port}",
         interval=15.0,
+    )
+
+
+def _livekit(settings: Settings, theirs: bool) -> Service:
+    address = settings.livekit_api_url or livekit.api_url(settings.livekit_url)
+
+    def check() -> str:
+        try:
+            return livekit.check(address, settings.livekit_key_name, settings.livekit_key)
+        except UnhealthyError as error:
+            if not theirs and (standing := livekit_run.standing()):
+                raise UnhealthyError(standing) from error
+            raise
+
+    def start() -> Command:
+        argv = process.python("runtime.services.livekit_run")
+        return Command(argv, {"PYTHONPATH": str(CHECKOUT)}, cwd=CHECKOUT, grace=livekit.GRACE)
+
+    return Service(
+        "livekit",
+        check,
+        None if theirs else start,
+        url=settings.livekit_url,
+        interval=15.0,
+        patience=3600.0,  # it may have to be built
+        optional=True,
     )
 
 
@@ -289,4 +317,6 @@ def endpoints(settings: Settings) -> dict[str, str]:
         "rabbitmq_ui": f"http://{ports.LOOPBACK}:{settings.rabbitmq_ui_port}",
         "postgres": settings.database_url,
         "amqp": settings.amqp_url,
+        "livekit": settings.livekit_url,
+        "video": f"{api}/video",
     }

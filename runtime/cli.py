@@ -9,6 +9,7 @@ from importlib import import_module
 from types import ModuleType
 
 from consortium.errors import YilianError
+from runtime.ending import READER_LEFT, end
 from runtime.words import complain, words
 
 VERBS = (
@@ -18,6 +19,7 @@ VERBS = (
     "logs",
     "down",
     "token",
+    "access",
     "rules",
     "documents",
     "rebuild",
@@ -29,7 +31,9 @@ VERBS = (
     "alerts",
     "systems",
     "identity",
+    "workflows",
     "gateway",
+    "demo",
     "bench",
 )
 
@@ -78,11 +82,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:  # the reader of our output went away (| head)
         sys.stderr.close()
-        return 141
+        return READER_LEFT
     except KeyboardInterrupt:
         complain(words("interrupted", "已中断"))
         return 130
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

@@ -26,6 +26,7 @@ SECRETS = (
     "airflow_key",
     "sample_password",
     "metrics_token",
+    "livekit_key",
 )
 DATABASES = {"database_url": "yilian", "huiya_url": "huiya", "airflow_database_url": "airflow"}
 """Setting → the database, and its owning role, on our own server."""
@@ -52,6 +53,8 @@ def fill(kept: Mapping[str, Any], people: Mapping[str, Any], chosen: Mapping[str
         content["amqp_url"] = _amqp_url(ours)
     if "temporal_address" not in people:
         content["temporal_address"] = f"{ports.LOOPBACK}:{ours['temporal_port']}"
+    if "livekit_url" not in people:
+        content["livekit_url"] = f"ws://{ports.LOOPBACK}:{ours['livekit_port']}"
     return content
 
 

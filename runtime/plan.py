@@ -35,6 +35,8 @@ class Service:
     """Seconds between checks once it is healthy."""
     patience: float = 120.0
     """Seconds it may take to become healthy, or later be unhealthy, before it is restarted."""
+    optional: bool = False
+    """Whether the platform is healthy, and `up` done, without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Condition:
     """Unix time at which it came into its state."""
     pid: int = 0
     job: bool = False
+    optional: bool = False
     url: str = ""
     members: list[tuple[int, int]] = field(default_factory=list)
     """Its processes: id and start time."""

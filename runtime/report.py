@@ -56,7 +56,8 @@ def explain(name: str, conditions: dict[str, Condition], running: bool, stale: b
             f"{n}: {c.error}" if c.error else n for n, c in conditions.items() if not c.ready and c.job
         ]
         return f"waiting for {'; '.join(blocking)}" if blocking else "waiting for the services it needs"
-    return condition.detail if condition.ready else (condition.error or condition.state)
+    told = condition.detail if condition.ready else (condition.error or condition.state)
+    return f"optional: {told}" if condition.optional and not condition.ready else told
 
 
 def take(record: State | None) -> Report:

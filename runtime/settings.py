@@ -11,7 +11,7 @@ import os
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -30,10 +30,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from runtime import documents, gateway, mllp
+from runtime import documents, gateway, mllp, notifications, schedules
 from runtime.campuses import Campus, Roster
 from runtime.pix import PixSettings
 from runtime.pix import check as check_pix
+from runtime.worker import WorkerSettings
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -82,11 +83,31 @@ class Settings(BaseSettings):
     airflow_database_url: str = Field(default="", description="PostgreSQL of Airflow's metadata")
     postgres_bin: Path | None = Field(default=None, description="folder of initdb and postgres, 15 or newer")
     rabbitmq_server: Path | None = Field(default=None, description="the script that starts RabbitMQ")
+    video: Literal["on", "off"] = Field(
+        default="on", description="whether LiveKit runs for teleconsultations; what else there is needs none"
+    )
+    livekit_url: str = Field(
+        default="",
+        pattern=r"^(wss?://.+)?$",
+        description="LiveKit as browsers reach it, ws://host:port or wss://…",
+    )
+    livekit_api_url: str = Field(
+        default="",
+        pattern=r"^(https?://.+)?$",
+        description="the same LiveKit as this platform reaches it, http(s)://…; empty: as livekit_url",
+    )
+    livekit_bin: Path | None = Field(default=None, description="LiveKit's server program")
+    livekit_key_name: str = Field(default="yilian", description="name of the API key that LiveKit knows")
     temporal_bin: Path | None = Field(default=None, description="the temporal program")
 
     # Listeners, all on loopback unless said otherwise.
     api_host: str = "127.0.0.1"
     api_port: Port = 8080
+    public_url: str = Field(
+        default="",
+        description="address under which patients reach the API, https://…, for links in notifications;"
+        " `links` in rules/notifications/policy.yaml must allow it. Empty: the API's own on loopback",
+    )
     mllp_host: str = "127.0.0.1"
     mllp_port: Port = 2575
     pix_host: str = "127.0.0.1"
@@ -100,6 +121,8 @@ class Settings(BaseSettings):
     rabbitmq_prometheus_port: Port = 15692
     rabbitmq_dist_port: Port = 25672
     epmd_port: Port = 4370
+    livekit_port: Port = 7880
+    livekit_media_port: Port = 7881
 
     reached_as: tuple[str, ...] = Field(
         default=(),
@@ -115,6 +138,9 @@ class Settings(BaseSettings):
     payload_key: str = Field(default="", repr=False, description="encrypts what Temporal stores")
     payload_keys_retired: tuple[str, ...] = Field(
         default=(), repr=False, description="earlier payload keys, kept to read what they encrypted"
+    )
+    livekit_key: str = Field(
+        default="", repr=False, description="signs tokens for video rooms; LiveKit's own"
     )
     postgres_password: str = Field(default="", repr=False)
     amqp_password: str = Field(default="", repr=False)
@@ -216,11 +242,19 @@ class Settings(BaseSettings):
         ge=0,
         description="parked and ambiguous deliveries of a destination: so many are too many",
     )
+    alert_notifications: float = Field(
+        default=1.0,
+        ge=0,
+        description="notifications of a channel that wait for a person: so many are too many",
+    )
     alert_breakers: bool = Field(
         default=True, description="whether a destination whose breaker is open raises an alert"
     )
     alert_store_seconds: float = Field(
         default=30.0, ge=0, description="how long the documents' store may be away, or full"
+    )
+    alert_workflow_seconds: float = Field(
+        default=10.0, ge=0, description="how long tasks of workflows wait in their queue for a worker"
     )
     alert_webhook: str = Field(default="", description="URL that alerts are posted to as JSON")
     alert_webhook_token: str = Field(default="", repr=False, description="bearer token for the webhook")
@@ -246,6 +280,19 @@ class Settings(BaseSettings):
         description="where texts are handed over: https://…, or file:///path to see them instead of sending",
     )
     sms_token: str = Field(default="", repr=False, description="bearer token for the SMS gateway")
+    sms_shape: notifications.SmsShape = Field(
+        default=notifications.SmsShape(),
+        description="what the gateway wants and answers: see runtime/notifications.py",
+    )
+    sms_secret: str = Field(default="", repr=False, description="signs requests, where sms_shape says what")
+    # Notifications of workflows; SMS and e-mail as above.
+    notification_mail: notifications.MailHabits = Field(
+        default=notifications.MailHabits(), description="e-mail: see runtime/notifications.py"
+    )
+    wechat: notifications.WeChatAccount = Field(
+        default=notifications.WeChatAccount(), description="template messages: see runtime/notifications.py"
+    )
+    wechat_secret: str = Field(default="", repr=False, description="AppSecret of the official account")
     # Traces.
     otlp_endpoint: str = Field(
         default="",
@@ -304,6 +351,23 @@ class Settings(BaseSettings):
         " the ward or department is told, then with them before the duty officer of medical affairs is",
     )
 
+    worker: WorkerSettings = Field(
+        default=WorkerSettings(),
+        description="how much a worker process does at a time: see runtime/worker.py",
+    )
+    workflow_schedules: tuple[schedules.WorkflowSchedule, ...] = Field(
+        default=(), description="workflows that start by the clock: see runtime/schedules.py"
+    )
+    temporal_ui_origin: str = Field(
+        default="",
+        pattern=r"^(https?://[^/]+)?$",
+        description="scheme, host and port at which people open the Temporal UI, as https://temporal.example;"
+        " empty: our own on loopback. Pages of that origin alone may decode",
+    )
+    temporal_codec_per_minute: int = Field(
+        default=6000, ge=1, description="payloads that one user may have decoded or encoded in a minute"
+    )
+
     # The consortium.
     consortium_oid: str = "1.2.156.10011.99.0"
     mllp_endpoints: tuple[mllp.MllpEndpoint, ...] = Field(
@@ -352,6 +416,14 @@ class Settings(BaseSettings):
     ) -> tuple[mllp.MllpEndpoint, ...]:
         mllp.check(endpoints, info.data.get("mllp_port", 0))
         return endpoints
+
+    @field_validator("workflow_schedules")
+    @classmethod
+    def _named_once(
+        cls, told: tuple[schedules.WorkflowSchedule, ...]
+    ) -> tuple[schedules.WorkflowSchedule, ...]:
+        schedules.check(told)
+        return told
 
     @field_validator("pix")
     @classmethod

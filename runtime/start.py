@@ -114,6 +114,8 @@ def wait_until_healthy(report: Report, patience: float = PATIENCE) -> None:
 
 def _give_up(record: State, late: bool) -> None:
     for name, condition in record.conditions.items():
+        if condition.optional:
+            continue
         if condition.failures >= _TOO_OFTEN or (
             late and not condition.ready and condition.state != "waiting"
         ):

@@ -44,8 +44,8 @@ class State:
 
     @property
     def ready(self) -> bool:
-        """Whether all is healthy or done."""
-        return bool(self.conditions) and all(c.ready for c in self.conditions.values())
+        """Whether all is healthy or done, but for what is optional."""
+        return bool(self.conditions) and all(c.ready or c.optional for c in self.conditions.values())
 
     def leftovers(self) -> set[Identity]:
         """Return the recorded processes that still run, their families, and others that carry the mark."""

@@ -34,7 +34,7 @@ class Supervisor:
     def __init__(self, plan: Plan) -> None:
         """Make the watches; nothing runs yet."""
         self._wake = threading.Event()
-        conditions = {s.name: Condition(url=s.url) for s in plan.services}
+        conditions = {s.name: Condition(url=s.url, optional=s.optional) for s in plan.services}
         conditions |= {j.name: Condition(job=True) for j in plan.jobs}
         identity = process.table()[os.getpid()].identity
         self.state = State(supervisor=identity, mark=secrets.token_hex(16), conditions=conditions)

@@ -42,7 +42,7 @@ def told(settings: Settings) -> Mapping[str, Channel]:
     )
     sms = None
     if settings.sms_gateway:
-        way = gateway(settings.sms_gateway, settings.sms_token)
+        way = gateway(settings.sms_gateway, settings.sms_token, settings.sms_shape, settings.sms_secret)
         sms = Sms(way, settings.alert_sms_to, pause=settings.alert_sms_seconds)
     return channels(Webhook(settings.alert_webhook, settings.alert_webhook_token), mail, sms)
 
@@ -76,6 +76,8 @@ def limits(settings: Settings) -> Limits:
         disk_free=settings.alert_disk_free,
         destination_seconds=settings.alert_destination_seconds,
         stuck=settings.alert_stuck,
+        notifications=settings.alert_notifications,
         breakers=settings.alert_breakers,
         store_seconds=settings.alert_store_seconds,
+        workflow_seconds=settings.alert_workflow_seconds,
     )

@@ -53,6 +53,20 @@ def fate(connection: psycopg.Connection, facility: str, messages: Iterable[tuple
     return Fate(recorded, ready, counts)
 
 
+def numbers(
+    connection: psycopg.Connection, facility: str, messages: Iterable[tuple[str, str]]
+) -> tuple[int, ...]:
+    """Return the bus's own numbers of those (sender, control id) of a campus, in its order."""
+    senders, ids = _columns(sorted(set(messages)))
+    found = connection.execute(
+        "SELECT i.id FROM unnest(%(senders)s::text[], %(ids)s::text[]) AS sent (sender, control_id)"
+        " JOIN bus.inbox i ON i.facility = %(facility)s AND i.sender = sent.sender"
+        " AND i.control_id = sent.control_id ORDER BY i.id",
+        {"facility": facility, "senders": senders, "ids": ids},
+    )
+    return tuple(int(number) for (number,) in found)
+
+
 def refusal_codes(connection: psycopg.Connection, control_ids: Iterable[str]) -> dict[str, str]:
     """Return why messages of those control ids were refused, by the bus's own list of refusals."""
     found = connection.execute(

@@ -24,7 +24,8 @@ def _remembering(self: socket.socket, *args: Any, **kwargs: Any) -> None:
 
 def left_open() -> list[tuple[socket.socket, str]]:
     """Return the sockets of this process that nobody closed, each with where it was made."""
-    every = [thing for thing in gc.get_objects() if isinstance(thing, socket.socket)]
+    # By its type: `isinstance` asks what a weak proxy stands for, which may be gone.
+    every = [thing for thing in gc.get_objects() if issubclass(type(thing), socket.socket)]
     return [(thing, _made.get(id(thing), "")) for thing in every if thing.fileno() != -1]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.fhir import including, vocabulary
+from api.fhir import calendar_parameters, including, referral_parameters, vocabulary
 from api.fhir.kinds import KINDS, Kind
 from bus.fhir.reading.keys import KINDS as WRITTEN
 from bus.fhir.shapes import Resource
@@ -37,6 +37,7 @@ PATIENT_OPERATIONS = [
     {"name": "match", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-match"},
     {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"},
 ]
+SEARCHED_ONLY = ("Communication",)
 EXPORT = {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"}
 
 
@@ -65,7 +66,12 @@ def parameters(kind: Kind) -> list[Parameter]:
         found.append((kind.status_parameter, "token", ", ".join(sorted(kind.statuses.values()))))
     found.append((kind.code_parameter, "token", "system|code or code"))
     if kind.categories:
-        found.append((kind.category_parameter, "token", ", ".join(kind.categories)))
+        text = ", ".join(kind.categories)
+        if kind.name == "ServiceRequest":
+            text = f"{text}; {referral_parameters.CATEGORY_TEXT}"
+        found.append((kind.category_parameter, "token", text))
+    if kind.name == "Appointment":
+        found.append(("based-on", "reference", "the ServiceRequest of a referral: its booked time"))
     if kind.name != "Encounter":
         found.append(("encounter", "reference", "visit"))
     if kind.based_on:
@@ -89,6 +95,8 @@ def capability_statement(base: str, date: str) -> Resource:
     for name, found in vocabulary.PARAMETERS.items():
         operations = vocabulary.operations(name)
         resources.append(_resource(name, found) | ({"operation": operations} if operations else {}))
+    for name, found in {**calendar_parameters.PARAMETERS, **referral_parameters.PARAMETERS}.items():
+        resources.append(_resource(name, found) | {"versioning": "no-version"})
     about = {"description": "shared records of the consortium", "url": base}
     rest = {
         "documentation": DOCUMENTATION,
@@ -125,7 +133,8 @@ def _operation(name: str) -> Resource:
 
 
 def _resource(name: str, parameters: tuple[Parameter, ...] | list[Parameter]) -> Resource:
-    interactions = ["read", "search-type", *(("create", "update") if name in WRITTEN else ())]
+    reads = () if name in SEARCHED_ONLY else ("read",)
+    interactions = [*reads, "search-type", *(("create", "update") if name in WRITTEN else ())]
     if name in KINDS:
         interactions += ["vread", "history-instance"]
     conditional = {"conditionalCreate": True, "conditionalUpdate": True} if name in WRITTEN else {}

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from api.caller import Caller, gate
 from api.encoding import FhirResponse
 from api.failures import Failure, FailureError, not_found
-from api.fhir import capability, everything, including, people, records
+from api.fhir import capability, everything, including, people, records, referral_face
 from api.fhir.bundle import Found, bundle, history
 from api.fhir.examples import BUNDLE, EVERYTHING, PARAMETERS, RESOURCE
 from api.fhir.kinds import KINDS, Kind
@@ -165,6 +165,9 @@ def _resource(resource: Resource) -> FhirResponse:
 
 def _search(kind: Kind) -> Callable[..., FhirResponse]:
     def search(request: Request, caller: RecordReader, query: Asking) -> FhirResponse:
+        if referral_face.is_about(kind.name, query):
+            referrals, page = referral_face.find(caller, kind.name, query)
+            return FhirResponse(bundle(base(request), kind.name, query, page, referrals))
         systems, reach = _systems(caller), caller.reach()
         with caller.parts.statements.connect() as connection:
             wanted = records.wanted(kind, query, systems, connection)
@@ -190,7 +193,10 @@ def _narrowed(caller: Caller, wanted: records.Wanted, reach: Reach) -> records.W
 
 def _read(kind: Kind) -> Callable[..., FhirResponse]:
     def read(caller: RecordReader, id: str) -> FhirResponse:  # noqa: A002 - FHIR's name of it
-        resource, person = _found(caller, kind, _logical_id(id, kind.name))
+        found = _record(caller, kind, _logical_id(id, kind.name))
+        if found is None and kind.name in referral_face.MAKE:
+            return _resource(referral_face.read(caller, kind.name, _logical_id(id, kind.name)))
+        resource, person = _known(found, kind)
         decision = caller.allow(Asked(person_id=person))
         caller.note(decision.reason, [person])
         return _resource(resource)
@@ -229,9 +235,12 @@ def _versions(caller: Caller, kind: Kind, id_: str) -> list[Resource]:
     return found[0]
 
 
-def _found(caller: Caller, kind: Kind, id_: UUID) -> tuple[Resource, UUID]:
+def _record(caller: Caller, kind: Kind, id_: UUID) -> tuple[Resource, UUID] | None:
     with caller.parts.statements.connect() as connection:
-        found = records.read(connection, kind, id_, _systems(caller))
+        return records.read(connection, kind, id_, _systems(caller))
+
+
+def _known(found: tuple[Resource, UUID] | None, kind: Kind) -> tuple[Resource, UUID]:
     if found is None:
         raise not_found(kind.name)
     return found
@@ -246,7 +255,8 @@ def _found(caller: Caller, kind: Kind, id_: UUID) -> tuple[Resource, UUID]:
 def read_binary(request: Request, caller: RecordReader, id: str) -> Response:  # noqa: A002 - FHIR's name of it
     """Return a document's bytes, or a Binary resource to who accepts `application/fhir+json`."""
     document = _logical_id(id, "Binary")
-    _, person = _found(caller, KINDS["DocumentReference"], document)
+    kind = KINDS["DocumentReference"]
+    _, person = _known(_record(caller, kind, document), kind)
     decision = caller.allow(Asked(person_id=person))
     with caller.parts.statements.connect() as connection:
         content = record_query.content(connection, document)

@@ -25,7 +25,8 @@ class Alert(BaseModel):
     id: int
     name: str = Field(
         description="queue_age, error_rate, silence, unmapped, process, gateway, disk, destination_age,"
-        " destination_stuck, destination_breaker, subscriber_age or documents_store"
+        " destination_stuck, destination_breaker, subscriber_age, notification_stuck,"
+        " notification_age or documents_store"
     )
     subject: str = Field(
         description="a campus, a process, a gateway or a destination; empty for the whole platform"

@@ -11,6 +11,7 @@ from bus.delivery.figures import Standing
 from bus.gateways import Gateway
 from bus.gauges import StoreAway, Unmapped
 from bus.master_data.standing import Unhanded
+from bus.notifying.figures import Stuck
 
 EASED = 0.8
 """An alert is cleared at this share of its threshold, so that it does not come and go around it."""
@@ -42,10 +43,14 @@ class Limits:
     """
     stuck: float = 1.0
     """Deliveries of a destination that wait for a person: this many are too many."""
+    notifications: float = 1.0
+    """Notifications of a channel that wait for a person: this many are too many."""
     breakers: bool = True
     """Whether an open breaker is told."""
     store_seconds: float = 30.0
     """How long the documents' store may be away."""
+    workflow_seconds: float = 10.0
+    """How long tasks of workflows may wait in their queue."""
 
     def patience(self, facility: str) -> float:
         """Return how many seconds a campus may be silent; 0: forever."""
@@ -72,6 +77,11 @@ class State:
     subscribers: Sequence[Unhanded] = ()
     """Of master data, whose changes wait and are not queued."""
     store_away: StoreAway | None = None
+    notifications_stuck: Sequence[Stuck] = ()
+    notifications_late: Sequence[tuple[str, float]] = ()
+    """Channel, seconds that the oldest has been due."""
+    schedule_to_start: Sequence[tuple[str, float]] = ()
+    """Task queue of Temporal with the kind of task, and how long such tasks wait there, in seconds."""
     documents_used: float | None = None
     """Share of the disk of the documents' folder, where that is not the home's."""
 
@@ -82,7 +92,7 @@ class Reading:
 
     name: str
     subject: str
-    """A campus, a process, a gateway, a destination or a subscriber; "" for the whole platform."""
+    """A campus, process, gateway, destination, subscriber or task queue; "" for the whole platform."""
     value: float
     threshold: float
     detail: str
@@ -117,7 +127,7 @@ def readings(state: State, limits: Limits) -> list[Reading]:
     """Return a reading of everything that is watched."""
     watched = (
         *(_queue, _errors, _silence, _unmapped, _processes, _gateways),
-        *(_destinations, _subscribers, _store, _disk),
+        *(_destinations, _subscribers, _notifications, _store, _workflows, _disk),
     )
     return [reading for watch in watched for reading in watch(state, limits) if reading.threshold > 0]
 
@@ -204,6 +214,23 @@ def _subscribers(state: State, limits: Limits) -> Iterator[Reading]:
         yield Reading("subscriber_age", one.name, one.seconds, limits.destination_seconds, detail)
 
 
+def _notifications(state: State, limits: Limits) -> Iterator[Reading]:
+    for one in state.notifications_stuck:
+        detail = (
+            f"{one.stuck} notifications wait for a person, {one.ambiguous} of them may have arrived;"
+            " see /api/v1/notifications/dispatches"
+        )
+        yield Reading(
+            "notification_stuck", one.channel, one.stuck, limits.notifications, detail, inclusive=True
+        )
+    for channel, seconds in state.notifications_late:
+        detail = (
+            f"the oldest is due for {seconds:.0f} s; is the channel set (docs/notifications.md), and the"
+            " template deployed?"
+        )
+        yield Reading("notification_age", channel, seconds, limits.destination_seconds, detail)
+
+
 def _store(state: State, limits: Limits) -> Iterator[Reading]:
     away = state.store_away
     seconds, reason = (away.seconds, away.reason) if away else (0.0, "")
@@ -212,6 +239,15 @@ def _store(state: State, limits: Limits) -> Iterator[Reading]:
         " in by themselves when it takes them again"
     )
     yield Reading("documents_store", "", seconds, limits.store_seconds, detail)
+
+
+def _workflows(state: State, limits: Limits) -> Iterator[Reading]:
+    for queue, seconds in state.schedule_to_start:
+        detail = (
+            f"of the tasks of the last 5 minutes one in twenty waited {seconds:.1f} s or longer for a worker:"
+            " start another worker process, or raise its sizes (setting worker)"
+        )
+        yield Reading("workflow_wait", queue, seconds, limits.workflow_seconds, detail)
 
 
 def _disk(state: State, limits: Limits) -> Iterator[Reading]:

@@ -1,8 +1,4 @@
-"""Telling people of alerts by SMS (短信): a port, and two ways through it.
-
-A provider that signs requests its own way gets a class here with the one method of `Gateway`, and a scheme in
-`gateway`; nothing else knows of it.
-"""
+"""Telling people of alerts by SMS (短信): through the gateway of notifications, or into a file."""
 
 from __future__ import annotations
 
@@ -14,8 +10,10 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from bus.alerts.channel import Notice
-from bus.alerts.webhook import post_json
-from consortium.errors import PermanentError
+from bus.delivery.transport import Verdict
+from bus.notifying.sms import SmsPort
+from consortium.errors import PermanentError, YilianError
+from runtime.notifications import SmsShape
 
 LONGEST = 134
 """Characters of a text: two parts of 67, as UCS-2 has them (3GPP TS 23.038 and 23.040)."""
@@ -33,14 +31,20 @@ class Gateway(Protocol):
 
 @dataclass(frozen=True)
 class HttpGateway:
-    """POSTs `{"to": [number …], "text": …}` with Idempotency-Key and bearer token; a 2xx has taken it."""
+    """Hands texts over as notifications are, in the shape that the settings describe; by default it POSTs
+    `{"to": [number …], "text": …}` with Idempotency-Key and bearer token, and a 2xx has taken it.
+    """
 
-    url: str
-    token: str
+    port: SmsPort
 
     def send(self, numbers: Sequence[str], text: str, key: str) -> None:
         """Hand it over; see `Gateway`."""
-        post_json(self.url, self.token, {"to": list(numbers), "text": text}, {"Idempotency-Key": key})
+        try:
+            answer = self.port.send_to(numbers, text, key).answer
+        except YilianError as error:
+            raise ConnectionError(str(error)) from error
+        if answer.verdict is not Verdict.TAKEN:
+            raise ConnectionError(f"the gateway answered {answer.code}")
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,11 @@ class FileGateway:
             file.write(line + "\n")
 
 
-def gateway(url: str, token: str) -> Gateway:
+def gateway(url: str, token: str, shape: SmsShape | None = None, secret: str = "") -> Gateway:
     """Return the gateway at an address: http://, https://, or file:///path. Raises PermanentError."""
     parts = urlsplit(url)
     if parts.scheme in ("http", "https") and parts.hostname:
-        return HttpGateway(url, token)
+        return HttpGateway(SmsPort(url, token, shape, secret))
     if parts.scheme == "file" and parts.path and not parts.netloc:
         return FileGateway(Path(unquote(parts.path)))
     raise PermanentError("the setting sms_gateway must be an http://, https:// or file:///path address")

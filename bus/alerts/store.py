@@ -51,7 +51,8 @@ class Alert:
     id: int
     name: str
     """queue_age, error_rate, silence, unmapped, process, gateway, disk, destination_age, destination_stuck,
-    destination_breaker, subscriber_age or documents_store.
+    destination_breaker, subscriber_age, notification_stuck, notification_age,
+    documents_store or workflow_wait.
     """
     subject: str
     value: float

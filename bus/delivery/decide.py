@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from bus.delivery.backoff import backoff
 from bus.delivery.transport import (
@@ -15,7 +16,7 @@ from bus.delivery.transport import (
     UnsendableError,
     Verdict,
 )
-from bus.rules.destinations import Destination
+from bus.rules.sending.base import Retry
 
 LONGEST_ASKED = 3600.0
 """Seconds of a Retry-After that are obeyed at most."""
@@ -69,11 +70,25 @@ class Outcome:
 Result = Answer | NotSentError | UnansweredError | UnsendableError
 
 
+class Habits(Protocol):
+    """What of a way of sending the decision depends on."""
+
+    @property
+    def retry(self) -> Retry:
+        """How an answered failure is tried again."""
+        ...
+
+    @property
+    def resend_ambiguous(self) -> bool:
+        """Whether the receiver takes the same twice without harm."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One attempt that has ended, and what is known of its delivery."""
 
-    spec: Destination
+    spec: Habits
     refusals: int
     """Answered failures in a row before it."""
     tried_at: datetime | None

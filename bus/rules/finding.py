@@ -73,6 +73,8 @@ CODES: Mapping[str, Code] = {
     "own-door": Code(ERROR, "a destination leads into one of the platform's own doors"),
     "affinity-domain": Code(ERROR, "the affinity domain of shared documents has a mistake"),
     "mutual-recognition": Code(ERROR, "the catalogue of mutual recognition has a mistake"),
+    "working-calendar": Code(ERROR, "a calendar of working time has a mistake"),
+    "notification-template": Code(ERROR, "a notification says what its channel may not, or has a mistake"),
     "unreachable": Code(ERROR, "earlier rules of the campus take every message that this one would"),
     "never-true": Code(ERROR, "a condition that contradicts itself"),
     "not-written": Code(ERROR, "a rule without `map` whose `match` is not for what is written over FHIR"),

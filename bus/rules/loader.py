@@ -24,6 +24,7 @@ from bus.rules.systems import FILE as SYSTEMS
 from bus.rules.watch import Watch
 from bus.sources.source import Source
 from consortium.records.model import Change, Kind
+from consortium.referral.capabilities import FILE as CAPABILITIES
 from runtime.campuses import FILE as CAMPUS
 
 Fragments = Mapping[str, tuple[Node, Marked, Position]]
@@ -92,7 +93,7 @@ def load_rules(rules_dir: Path, watch: Watch | None = None) -> Loaded:
     errors += destinations.errors
     names: dict[str, str] = {}
     for path in sorted((rules_dir / "campuses").glob("*/*.yaml")):
-        if path.name in (CAMPUS, SYSTEMS):
+        if path.name in (CAMPUS, CAPABILITIES, SYSTEMS):
             continue
         rule = compile_rule(path, rules_dir, loaded, errors, watch)
         if rule is None:

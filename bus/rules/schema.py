@@ -19,6 +19,8 @@ from bus.rules.spec import CONVERTERS_MEAN, LEAF_MODELS, ON_MISS_MEANS, ORDER_ME
 from bus.rules.systems import SystemsFile
 from bus.rules.target import target_of
 from consortium.records.model import Change
+from consortium.referral.capabilities import Capabilities
+from consortium.scheduling.calendar_file import CalendarFile
 from runtime.campuses import Campus
 
 FILES: Mapping[str, str] = {
@@ -27,6 +29,8 @@ FILES: Mapping[str, str] = {
     "destination": "destination.schema.json",
     "systems": "systems.schema.json",
     "campus": "campus.schema.json",
+    "calendar": "calendar.schema.json",
+    "capabilities": "capabilities.schema.json",
 }
 """Where each schema lies in the folder of the rules."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -35,13 +39,15 @@ LEAF = {"$ref": "#/$defs/Leaf"}
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """Return the schema `rule`, `shared`, `destination`, `campus` or `systems`."""
+    """Return the schema of that name in `FILES`."""
     made = {
         "rule": rule_schema,
         "shared": shared_schema,
         "destination": destination_schema,
         "systems": systems_schema,
         "campus": campus_schema,
+        "calendar": calendar_schema,
+        "capabilities": capabilities_schema,
     }
     return made[name]()
 
@@ -58,6 +64,24 @@ def systems_schema() -> dict[str, Any]:
 def campus_schema() -> dict[str, Any]:
     """Return the schema of a `rules/campuses/<name>/campus.yaml`."""
     return {"$schema": DIALECT, **Campus.model_json_schema(), "title": "A campus of Yilian"}
+
+
+def calendar_schema() -> dict[str, Any]:
+    """Return the schema of a `rules/calendars/<name>.yaml`."""
+    return {
+        "$schema": DIALECT,
+        **CalendarFile.model_json_schema(),
+        "title": "A working calendar of Yilian",
+    }
+
+
+def capabilities_schema() -> dict[str, Any]:
+    """Return the schema of a `rules/campuses/<name>/capabilities.yaml`."""
+    return {
+        "$schema": DIALECT,
+        **Capabilities.model_json_schema(),
+        "title": "What a campus of Yilian is registered and equipped for",
+    }
 
 
 def destination_schema() -> dict[str, Any]:

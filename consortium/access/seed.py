@@ -26,7 +26,13 @@ class Sample:
 
 SAMPLE_USERS = (
     Sample("admin", "系统管理员", Role.ADMIN, GROUP),
-    Sample("engineer", "集成工程师", Role.ENGINEER, GROUP, (Permission.MESSAGE_BODY,)),
+    Sample(
+        "engineer",
+        "集成工程师",
+        Role.ENGINEER,
+        GROUP,
+        (Permission.MESSAGE_BODY, Permission.WORKFLOW_PAYLOAD),
+    ),
     Sample("ops", "运维值班员", Role.OPS, GROUP),
     Sample("coordinator.main", "院本部协调员", Role.COORDINATOR, "MAIN"),
     Sample("coordinator.huangpu", "黄埔院区协调员", Role.COORDINATOR, "HP"),
@@ -34,9 +40,12 @@ SAMPLE_USERS = (
     Sample("doctor.main", "院本部医生", Role.DOCTOR, "MAIN"),
     Sample("doctor.huangpu", "黄埔院区医生", Role.DOCTOR, "HP"),
     Sample("doctor.huiya", "惠亚院区医生", Role.DOCTOR, "HY"),
+    Sample("coordinator.lianmeng", "联盟医院协调员", Role.COORDINATOR, "LM"),
+    Sample("doctor.lianmeng", "联盟医院医生", Role.DOCTOR, "LM"),
     Sample("manager.group", "集团管理者", Role.MANAGER, GROUP, (Permission.DOCUMENT_SEARCH,)),
     Sample("manager.huangpu", "黄埔院区管理者", Role.MANAGER, "HP"),
     Sample("patient.demo", "示例患者", Role.PATIENT, GROUP),
+    Sample("patient.referral", "转诊演示患者", Role.PATIENT, GROUP),
     Sample(
         "system.huangpu",
         "黄埔院区上传系统",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Engine
 
@@ -65,9 +67,9 @@ def by_name(engine: Engine, username: str) -> User:
     return account.user
 
 
-def by_token(engine: Engine, token: str, key: str) -> User:
+def by_token(engine: Engine, token: str, key: str, kind: str = tokens.TYPE) -> User:
     """Return the user a token was issued to, with role and permissions as of now. Raises NotSignedInError."""
-    return by_name(engine, tokens.verify(token, key))
+    return by_name(engine, tokens.verify(token, key, kind))
 
 
 class Remembered:
@@ -82,6 +84,7 @@ class Remembered:
         self._size = size
         self._key = secrets.token_bytes(32)
         self._until: dict[bytes, datetime] = {}
+        self._checking: dict[bytes, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def by_password(
@@ -89,13 +92,38 @@ class Remembered:
     ) -> User:
         """As the function `by_password`; one that is remembered is not put in the audit again."""
         digest = hashlib.blake2b(f"{username}\0{password}".encode(), key=self._key).digest()
+        if not self._is_known(digest, now):
+            check = partial(by_password, engine, username, password, peer, request_id, now)
+            user = self._checked(digest, now, check)
+            if user is not None:
+                return user
+        return by_name(engine, username)
+
+    def _checked(self, digest: bytes, now: datetime, check: Callable[[], User]) -> User | None:
+        """Check a password; None: another call did so in the meantime.
+
+        One call at a time: a program's first calls, all at once, are one sign-in and not as many attempts.
+        """
+        with self._lock:
+            checking = self._checking.setdefault(digest, threading.Lock())
+        try:
+            with checking:
+                if self._is_known(digest, now):
+                    return None
+                user = check()
+                self._remember(digest, now)
+                return user
+        finally:
+            with self._lock:
+                self._checking.pop(digest, None)
+
+    def _is_known(self, digest: bytes, now: datetime) -> bool:
         with self._lock:
             until = self._until.get(digest)
-        if until is not None and now < until:
-            return by_name(engine, username)
-        user = by_password(engine, username, password, peer, request_id, now)
+        return until is not None and now < until
+
+    def _remember(self, digest: bytes, now: datetime) -> None:
         with self._lock:
             if len(self._until) >= self._size:
                 self._until.clear()
             self._until[digest] = now + self._lifetime
-        return user

@@ -14,7 +14,10 @@ ALGORITHM = "HS256"
 ISSUER = "yilian"
 AUDIENCE = "yilian-api"
 TYPE = "access"
+CODEC = "codec"
+"""Type of a token that opens the Temporal codec endpoint alone, and nothing of the API."""
 LIFETIME = timedelta(minutes=15)
+CODEC_LIFETIME = timedelta(hours=1)
 SHORTEST_KEY = 32
 """Bytes; RFC 7518 section 3.2 asks for no less than the hash's size."""
 
@@ -29,8 +32,8 @@ def checked_key(key: str) -> str:
     return key
 
 
-def issue(username: str, key: str, now: datetime, lifetime: timedelta = LIFETIME) -> str:
-    """Return a token for the user, good from `now` (with zone) for `lifetime`."""
+def issue(username: str, key: str, now: datetime, lifetime: timedelta = LIFETIME, kind: str = TYPE) -> str:
+    """Return a token for the user, good from `now` (with zone) for `lifetime`; `kind`: TYPE or CODEC."""
     claims = {
         "iss": ISSUER,
         "aud": AUDIENCE,
@@ -38,13 +41,16 @@ def issue(username: str, key: str, now: datetime, lifetime: timedelta = LIFETIME
         "iat": now,
         "exp": now + lifetime,
         "jti": uuid.uuid4().hex,
-        "typ": TYPE,
+        "typ": kind,
     }
     return jwt.encode(claims, checked_key(key), algorithm=ALGORITHM)
 
 
-def verify(token: str, key: str) -> str:
-    """Return the username a token was issued to. Raises NotSignedInError with what is wrong with it."""
+def verify(token: str, key: str, kind: str = TYPE) -> str:
+    """Return the username a token of that kind was issued to.
+
+    Raises NotSignedInError with what is wrong with it.
+    """
     try:
         claims = jwt.decode(
             token,
@@ -58,6 +64,6 @@ def verify(token: str, key: str) -> str:
         raise NotSignedInError("the token has expired; sign in again") from None
     except jwt.InvalidTokenError as error:
         raise NotSignedInError(f"the token is not valid ({type(error).__name__}); sign in again") from None
-    if claims["typ"] != TYPE:
+    if claims["typ"] != kind:
         raise NotSignedInError("the token is of another type; sign in again")
     return str(claims["sub"])

@@ -138,6 +138,7 @@ _KEY = sa.table(
     "business_key", *map(sa.column, ("number", "kind", "facility", "id", "patient_id")), schema="records"
 )
 _BLOB = sa.table("blob", *map(sa.column, ("sha256", "size", "coding", "content")), schema="records")
+_HELD = (_BLOB.c.sha256, _BLOB.c.coding, _BLOB.c.content)
 _TEXT = sa.table("text", *map(sa.column, ("document_id", "sha256", "folded")), schema="documents")
 _HISTORY = sa.table(
     "history",
@@ -271,16 +272,24 @@ def content(connection: sa.Connection, document_id: UUID) -> Content | None:
     """
     document = _T["document"]
     row = connection.execute(
-        sa.select(document.c.mime_type, _BLOB.c.sha256, _BLOB.c.coding, _BLOB.c.content)
+        sa.select(document.c.mime_type, *_HELD)
         .join_from(document, _BLOB, _BLOB.c.sha256 == document.c.content_sha256)
         .where(document.c.id == document_id)
     ).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else Content(row.mime_type, _unpacked(connection, row), row.sha256)
+
+
+def blob(connection: sa.Connection, sha256: bytes) -> bytes:
+    """Return a content by its SHA-256, which a row names. Raises StoreAwayError, CorruptContentError."""
+    row = connection.execute(sa.select(*_HELD).where(_BLOB.c.sha256 == sha256)).one()
+    return _unpacked(connection, row)
+
+
+def _unpacked(connection: sa.Connection, row: Any) -> bytes:
     if row.coding == MOVED:
-        return Content(row.mime_type, _moved(connection, row.sha256), row.sha256)
-    data = zlib.decompress(row.content) if row.coding == "zlib" else row.content
-    return Content(row.mime_type, data, row.sha256)
+        return _moved(connection, row.sha256)
+    data: bytes = zlib.decompress(row.content) if row.coding == "zlib" else row.content
+    return data
 
 
 def versions(connection: sa.Connection, kind: str, id_: UUID) -> list[Row]:

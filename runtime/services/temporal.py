@@ -50,11 +50,18 @@ def command(settings: Settings, folder: Path) -> Command:
         "--ui-port": str(settings.temporal_ui_port),
         "--namespace": settings.temporal_namespace,
         "--log-level": "warn",
+        "--ui-codec-endpoint": codec_endpoint(settings),
     }
     words = [word for option in options.items() for word in option]
     argv = (str(locate(settings.temporal_bin)), "server", "start-dev", *words)
     # The program keeps its own settings under HOME: not the person's. GOGC: less memory when idle.
     return Command(argv, {"HOME": str(folder), "GOGC": "50"}, cwd=folder)
+
+
+def codec_endpoint(settings: Settings) -> str:
+    """Return where the UI has payloads decoded, for people who signed in at the API's page `/temporal`."""
+    api = f"http://{settings.api_host}:{settings.api_port}"
+    return f"{api}/api/v1/temporal/codec/{settings.temporal_namespace}"
 
 
 def check(settings: Settings) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from runtime import sample, screen, start
+from runtime import sample, screen, start, state
 from runtime.catalogue import endpoints
 from runtime.refusals import checked
 from runtime.rules import rules_notice
@@ -59,5 +59,14 @@ def run(arguments: argparse.Namespace) -> int:
     if different := rules_notice(settings):
         report(different)
     screen.show(out, settings, endpoints(settings), sample.played(), str(home() / "generated.toml"))
+    record = state.read()
+    late = [name for name, c in record.conditions.items() if not c.ready] if record else []
+    if late:
+        report(
+            words(
+                f"still on the way, and not needed by the rest: {', '.join(late)} (./yilian status)",
+                f"尚在准备，不影响其余服务：{'、'.join(late)}（./yilian status 查看）",
+            )
+        )
     report(words("everything is healthy", "全部服务正常"))
     return 0

@@ -74,9 +74,14 @@ class Chart:
         self.send("patient", {}, face=face)
 
     def encounter(
-        self, number: str, class_: VisitClass, start: datetime, end: datetime | None = None
+        self,
+        number: str,
+        class_: VisitClass,
+        start: datetime,
+        end: datetime | None = None,
+        diagnosis: Named | None = None,
     ) -> None:
-        """The visit begins, or with `end` has ended."""
+        """The visit begins, or with `end` has ended, with that diagnosis or one of the department's."""
         said: dict[str, Any] = {
             "number": number,
             "class": CLASS[class_],
@@ -86,7 +91,7 @@ class Chart:
             "start": start,
         }
         if end:
-            diagnosis = self.rng.choice(self.department.diagnoses)
+            diagnosis = diagnosis or self.rng.choice(self.department.diagnoses)
             said |= {"end": end, "diagnoses": [{"code": diagnosis.code, "name": diagnosis.name}]}
         self.send("encounter", {"encounter": said})
 

@@ -21,6 +21,8 @@ def consortium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consortium]
         yield Consortium(Path(running))
         return
     system = Consortium(tmp_path_factory.mktemp("yilian"))
+    # Video has tests of its own; building LiveKit here would take minutes of CPU from the others.
+    (system.home / "settings.toml").write_text('video = "off"\n', encoding="utf-8")
     system.must("up", timeout=1500)
     yield system
     system.must("down", "--purge", "--yes", timeout=180)

@@ -26,7 +26,7 @@ _UNREACHED = ("ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EAI_AGAIN
 """What npm says where no registry answers, or lacks a part."""
 
 
-def install() -> Path:
+def install(sources: Path = SOURCES) -> Path:
     """Return a folder with the scripts and the packages of the lock; the test is skipped, with the reason,
     where they cannot be had.
     """
@@ -34,20 +34,20 @@ def install() -> Path:
         ensure(PROGRAMS, print)
     except SetupError as error:
         pytest.skip(f"the JavaScript client needs Node and npm: {error} ({error.do})")
-    target = home() / "interop-node" / _digest()
+    target = home() / "interop-node" / _digest(sources)
     target.parent.mkdir(parents=True, exist_ok=True)
     with (target.parent / "lock").open("w") as one_at_a_time:
         fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
         if not target.exists():
-            _install(target)
+            _install(sources, target)
     return target
 
 
-def _install(target: Path) -> None:
+def _install(sources: Path, target: Path) -> None:
     """Install beside the target and name it when it is whole: what is there is whole."""
     making = target.with_suffix(".making")
     shutil.rmtree(making, ignore_errors=True)
-    shutil.copytree(SOURCES, making, ignore=shutil.ignore_patterns("node_modules"))
+    shutil.copytree(sources, making, ignore=shutil.ignore_patterns("node_modules"))
     cache = target.parent / "cache"
     command = [
         "npm",
@@ -70,14 +70,14 @@ def _install(target: Path) -> None:
     making.rename(target)
 
 
-def _digest() -> str:
+def _digest(sources: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted((*SOURCES.glob("*.mjs"), *SOURCES.glob("*.json"))):
+    for path in sorted((*sources.glob("*.mjs"), *sources.glob("*.json"))):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-async def run(folder: Path, script: str, *arguments: object) -> list[list[Any]]:
+async def run(folder: Path, script: str, *arguments: object, seconds: float = RUN_SECONDS) -> list[list[Any]]:
     """Run a script to its end; return the lines that it says."""
     process = await asyncio.create_subprocess_exec(
         "node", "--unhandled-rejections=strict", script, *map(str, arguments),
@@ -85,7 +85,7 @@ async def run(folder: Path, script: str, *arguments: object) -> list[list[Any]]:
         env={**os.environ, "NO_PROXY": "127.0.0.1"},
     )  # fmt: skip
     try:
-        async with asyncio.timeout(RUN_SECONDS):
+        async with asyncio.timeout(seconds):
             said, complaint = await process.communicate()
     finally:
         if process.returncode is None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Barrier
 from uuid import UUID
 
 import pytest
@@ -20,7 +22,8 @@ from tests.integration.api.records import ID_CARD, person_of_three_campuses
 
 NAMES = {
     "admin", "engineer", "ops", "coordinator.main", "coordinator.huangpu", "coordinator.huiya", "doctor.main",
-    "doctor.huangpu", "doctor.huiya", "manager.group", "manager.huangpu", "patient.demo", "system.huangpu",
+    "doctor.huangpu", "doctor.huiya", "doctor.lianmeng", "coordinator.lianmeng", "manager.group",
+    "manager.huangpu", "patient.demo", "patient.referral", "system.huangpu",
 }  # fmt: skip
 
 
@@ -108,3 +111,18 @@ def test_a_remembered_password_is_not_hashed_again_and_a_closed_account_is_refus
         connection.execute(sa.text("UPDATE access.account SET disabled = true"))
     with pytest.raises(NotSignedInError):
         remembered.by_password(engine, "system.huangpu", PASSWORD, "here", "4", datetime.now(UTC))
+
+
+def test_a_programs_first_calls_all_at_once_are_one_sign_in(engine: sa.Engine) -> None:
+    remembered, at = sign_in.Remembered(), datetime.now(UTC)
+    together = Barrier(20)
+
+    def call(number: int) -> str:
+        together.wait(timeout=30)
+        return remembered.by_password(engine, "system.huangpu", PASSWORD, "here", str(number), at).username
+
+    with ThreadPoolExecutor(20) as calls:
+        assert {*calls.map(call, range(20))} == {"system.huangpu"}
+    with engine.connect() as connection:
+        noted = sa.text("SELECT count(*) FROM access.audit WHERE action = 'sign-in'")
+        assert connection.execute(noted).scalar_one() == 1

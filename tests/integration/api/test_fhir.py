@@ -301,6 +301,10 @@ async def test_the_capability_statement_names_what_is_served(doctor: Doctor) -> 
         "ConceptMap",
         "CodeSystem",
         "ValueSet",
+        "Schedule",
+        "Slot",
+        "Task",
+        "Communication",
     }
     assert statement["fhirVersion"] == "4.0.1"
 

@@ -210,7 +210,7 @@ def test_a_wrong_password_or_a_strange_server_is_tried_again_and_gets_no_letter(
 
 def test_without_tls_nothing_goes_to_a_server_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     letters = Letters()
-    monkeypatch.setattr("bus.alerts.mail._loopback", lambda _host: False)
+    monkeypatch.setattr("bus.notifying.smtp._loopback", lambda _host: False)
     with smtp(letters) as port:
         with pytest.raises(OSError, match="STARTTLS"):
             Mail(f"smtp://127.0.0.1:{port}", FROM, OPS).tell([])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +47,13 @@ def settings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return Settings()
 
 
+async def holds(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until it holds, a minute at most."""
+    async with asyncio.timeout(60):
+        while not await condition():  # noqa: ASYNC110 - the condition is another process's state
+            await asyncio.sleep(0.1)
+
+
 def _answers(settings: Settings) -> bool:
     try:
         temporal.check(settings)
@@ -82,17 +90,17 @@ POTASSIUM = Result(item=Coded(code="K", name="钾"), value="7.1", unit="mmol/L",
 CORRECTED = POTASSIUM.model_copy(update={"value": "4.1", "flag": "normal", "status": "corrected"})
 
 
-def critical_potassium(database_url: str, number: str = "R1") -> UUID:
-    """Record a report with a critical potassium; returns the critical value."""
-    (key,) = record(database_url, POTASSIUM, number)
+def critical_potassium(database_url: str, number: str = "R1", name: str = "张珅") -> UUID:
+    """Record a report with a critical potassium of a patient of that name; returns the critical value."""
+    (key,) = record(database_url, POTASSIUM, number, name)
     return UUID(key.removeprefix("critical:"))
 
 
-def record(database_url: str, result: Result, number: str = "R1") -> list[str]:
+def record(database_url: str, result: Result, number: str = "R1", name: str = "张珅") -> list[str]:
     """Record a report as the router does, effects and outbox in one transaction; returns its events."""
     change = Change(
         kind=Kind.REPORT,
-        patient=Patient(number="M1", name="张珅"),
+        patient=Patient(number="M1", name=name),
         reports=(
             Report(
                 number=number,

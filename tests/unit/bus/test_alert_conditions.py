@@ -13,6 +13,7 @@ from bus.delivery.figures import Standing
 from bus.gateways import Gateway
 from bus.gauges import StoreAway, Unmapped
 from bus.master_data.standing import Unhanded
+from bus.notifying.figures import Stuck
 
 
 def gateway(silent: float = 3.0, spooled: int = 0, oldest: float = 0.0) -> Gateway:
@@ -32,6 +33,8 @@ WELL = State(
     destinations=[Standing("ward-b", oldest=3.0, open=False), Standing("old", mode=Mode.PAUSED)],
     subscribers=[Unhanded("his", "main-his", 9.0)],
     store_away=StoreAway(3.0, "full"),
+    notifications_late=[("sms", 30.0)],
+    schedule_to_start=[("yilian workflow", 0.1), ("yilian-campus activity", 9.0)],
     documents_used=0.5,
 )
 LIMITS = Limits(processes=("relay",), silence_of={"HY": 0})
@@ -49,6 +52,10 @@ def test_a_bus_that_is_well_raises_nothing() -> None:
     ("state", "raised"),
     [
         (replace(WELL, queue_age=121.0), ("queue_age", "")),
+        (
+            replace(WELL, schedule_to_start=[("yilian workflow", 10.1)]),
+            ("workflow_wait", "yilian workflow"),
+        ),
         (replace(WELL, errors=[("MAIN", 100, 21, 0)]), ("error_rate", "MAIN")),
         (replace(WELL, errors=[("MAIN", 90, 11, 10)]), ("error_rate", "MAIN")),
         (replace(WELL, errors=[("MAIN", 0, 0, 20)]), ("error_rate", "MAIN")),
@@ -65,6 +72,8 @@ def test_a_bus_that_is_well_raises_nothing() -> None:
         (replace(WELL, store_away=StoreAway(31.0, "full")), ("documents_store", "")),
         (replace(WELL, destinations=[Standing("ward-b", oldest=601.0)]), ("destination_age", "ward-b")),
         (replace(WELL, destinations=[Standing("ward-b", stuck=1)]), ("destination_stuck", "ward-b")),
+        (replace(WELL, notifications_stuck=[Stuck("sms", 1, 1)]), ("notification_stuck", "sms")),
+        (replace(WELL, notifications_late=[("sms", 601.0)]), ("notification_age", "sms")),
         (replace(WELL, destinations=[Standing("ward-b", open=True)]), ("destination_breaker", "ward-b")),
         (replace(WELL, subscribers=[Unhanded("his", "main-his", 601.0)]), ("subscriber_age", "his")),
     ],
@@ -84,8 +93,11 @@ def test_a_threshold_of_nothing_is_not_watched() -> None:
         [gateway(9e9)],
         [Standing("ward-b", 9e9, 99, open=True)],
         [Unhanded("his", "main-his", 9e9)],
+        schedule_to_start=[("yilian workflow", 9e9)],
     )
-    off = Limits(0, 0, 0, {}, 0, 0, ("relay",), 0, 0, 0, 0, breakers=False, store_seconds=0)
+    off = Limits(
+        0, 0, 0, {}, 0, 0, ("relay",), 0, 0, 0, 0, breakers=False, store_seconds=0, workflow_seconds=0
+    )
     assert readings(trouble, off) == []
 
 

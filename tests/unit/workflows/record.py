@@ -1,6 +1,7 @@
-"""`python -m tests.unit.workflows.record`: save one history for each path of the critical value workflow.
+"""`python -m tests.unit.workflows.record RELEASE`: save one history for each path of each workflow.
 
-Run it when a release changes the workflow, and keep the older histories: workflows of theirs may be open.
+Run it when a release changes a workflow, and keep the older histories: workflows of theirs may be open. A
+history is called <type>_<path>_<release>.json. A new workflow adds its paths here.
 """
 
 from __future__ import annotations
@@ -80,4 +81,6 @@ async def main(release: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("say which release: python -m tests.unit.workflows.record 0.2.0")
     asyncio.run(main(sys.argv[1]))

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
 
+from activities import attributes
+from activities.codec import data_converter
+from activities.latency import BUFFER, Latencies
 from activities.starts import start_critical_value
+from tests.unit.workflows.conftest import TEST_SERVER
 from tests.unit.workflows.staff import Ward
 from workflows.critical_value.model import Acknowledge, Acknowledged, Closing, Withdrawn, workflow_id
 from workflows.critical_value.workflow import CriticalValue
@@ -117,3 +124,50 @@ async def test_what_postgresql_refuses_the_update_refuses_and_the_workflow_goes_
     assert "already withdrawn" in str(refused.value.cause)
     await started.signal(CriticalValue.withdrawn, Withdrawn())
     assert (await started.result()).state == "withdrawn"
+
+
+async def test_the_sdk_measures_how_long_tasks_wait(ward: Ward, critical_value_id: UUID) -> None:
+    buffer = MetricBuffer(BUFFER)
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(TEST_SERVER),
+        test_server_startup_timeout=timedelta(seconds=60),
+        data_converter=data_converter("test key", (), "default"),
+        runtime=Runtime(telemetry=TelemetryConfig(metrics=buffer)),
+    ) as environment:
+        await attributes.register(environment.client)
+        async with Worker(
+            environment.client, task_queue="yilian", workflows=[CriticalValue], activities=ward.activities
+        ):
+            await start_critical_value(
+                environment.client, str(critical_value_id), {"facility": "MAIN"}, (10, 10)
+            )
+            handle = environment.client.get_workflow_handle_for(
+                CriticalValue.run, workflow_id(critical_value_id)
+            )
+            await acknowledge(handle)
+            await handle.result()
+    latencies = Latencies(["yilian"])
+    latencies.take(buffer.retrieve_updates())
+    assert {"yilian workflow", "yilian activity"} <= latencies.detail().keys()
+
+
+def metadata_in(told: object) -> list[dict[str, str]]:
+    """Return the metadata of every encrypted payload in a history."""
+    if isinstance(told, list):
+        return [one for below in told for one in metadata_in(below)]
+    if not isinstance(told, dict):
+        return []
+    if "encryption-key-id" in told.get("metadata", {}):
+        return [told["metadata"]]
+    return [one for below in told.values() for one in metadata_in(below)]
+
+
+async def test_every_payload_of_a_history_names_its_workflow(
+    started: Handle, critical_value_id: UUID
+) -> None:
+    await acknowledge(started)
+    await started.result()
+    written = metadata_in((await started.fetch_history()).to_json_dict())
+    own = base64.b64encode(workflow_id(critical_value_id).encode()).decode()
+    assert len(written) > 5
+    assert {one.get("workflow-id") for one in written} == {own}

@@ -7,7 +7,7 @@ those served here as they were in R4; what R5 changed in them is checked by itse
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -27,8 +27,10 @@ from bus.fhir.resources.medication_request import medication_request
 from bus.fhir.resources.observation import observation
 from bus.fhir.resources.patient import patient
 from bus.fhir.resources.procedure import procedure
+from bus.fhir.resources.schedule import schedule, slot
 from bus.fhir.resources.service_request import service_request
 from bus.fhir.systems import Domain, Systems
+from consortium.scheduling import model
 from runtime.settings import Settings
 
 SYSTEMS = Systems(Settings())
@@ -204,6 +206,32 @@ def test_the_capability_statement_is_of_r4() -> None:
     statement = capability_statement("http://127.0.0.1/fhir", "2026-11-20")
     get_fhir_model_class("CapabilityStatement").model_validate(statement)
     assert statement["fhirVersion"] == "4.0.1"
+
+
+@pytest.mark.parametrize("kind", ["expert", "clinic", "bed", "room"])
+def test_calendars_are_schedules(kind: model.Kind) -> None:
+    made = schedule(model.Resource(ID, "HP", kind, "心内科 远程会诊", "doctor.huangpu"), SYSTEMS)
+    get_fhir_model_class("Schedule").model_validate(made)
+    assert [actor["display"] for actor in made["actor"]] == ["心内科 远程会诊", "黄埔院区"]
+    assert "doctor.huangpu" not in str(made)
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("free", "free"),
+        ("held", "busy-tentative"),
+        ("confirmed", "busy"),
+        ("absent", "busy-unavailable"),
+    ],
+)
+def test_times_are_slots(state: model.Offer, status: str) -> None:
+    end = AT + timedelta(minutes=30)
+    made = slot(model.Slot(ID, PERSON, AT, end, state, end if state == "held" else None))
+    get_fhir_model_class("Slot").model_validate(made)
+    assert (made["status"], made["start"]) == (status, "2026-11-20T09:30:00+08:00")
+    assert made["schedule"] == {"reference": f"Schedule/{PERSON}"}
+    assert ("comment" in made) is (state == "held")
 
 
 def test_what_r5_changed_has_the_form_of_r4() -> None:

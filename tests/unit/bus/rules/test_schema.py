@@ -26,11 +26,18 @@ RULE: dict[str, Any] = {
     "map": {"patient": {"number": "no"}},
 }
 FOLDERS = {
-    "rule": ["campuses/*/*.yaml", "!campuses/*/campus.yaml", "!campuses/*/systems.yaml"],
+    "rule": [
+        "campuses/*/*.yaml",
+        "!campuses/*/campus.yaml",
+        "!campuses/*/capabilities.yaml",
+        "!campuses/*/systems.yaml",
+    ],
     "shared": ["shared/*.yaml"],
     "destination": ["destinations/*.yaml", "campuses/*/destinations/*.yaml"],
     "campus": ["campuses/*/campus.yaml"],
+    "capabilities": ["campuses/*/capabilities.yaml"],
     "systems": ["campuses/*/systems.yaml"],
+    "calendar": ["calendars/*.yaml"],
 }
 """Where an editor finds the files of each schema, and with `!` where not."""
 
@@ -43,7 +50,7 @@ def files(name: str) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    "name", ["rule", "shared", "campus", "systems"]
+    "name", ["rule", "shared", "campus", "capabilities", "systems", "calendar"]
 )  # destinations: see test_destinations_page
 def test_the_schema_takes_every_file_of_this_repository(name: str) -> None:
     schema = schema_of(name)

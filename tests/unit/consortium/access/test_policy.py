@@ -56,6 +56,51 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
     Action.ALERT_ACKNOWLEDGE: {(role, "shared", "operations") for role in ("engineer", "ops")},
     Action.CRITICAL_VALUE_READ: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
     Action.CRITICAL_VALUE_ACKNOWLEDGE: {("doctor", "campus", "treatment")},
+    Action.CALENDAR_READ: {
+        (role, where, "treatment")
+        for role in ("doctor", "coordinator")
+        for where in ("campus", "group", "other", "shared")
+    },
+    Action.CALENDAR_HOLD: {("coordinator", where, "treatment") for where in ("campus", "group", "other")},
+    Action.ABSENCE_RECORD: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
+    Action.CALENDAR_CONFIRM: {("coordinator", "campus", "treatment")},
+    Action.CALENDAR_MANAGE: {("coordinator", "campus", "treatment")},
+    Action.NOTIFICATION_READ: {
+        (role.value, "campus", purpose)
+        for role in set(Role) - {Role.PATIENT, Role.SYSTEM}
+        for purpose in ("treatment", "operations", "administration")
+    }
+    | {("patient", "self", "own")},
+    Action.CONTACT_WRITE: {("admin", where, "administration") for where in ("campus", "group")},
+    Action.DISPATCH_READ: {
+        (role, where, "operations") for role in ("admin", "engineer", "ops") for where in ("campus", "group")
+    },
+    Action.DISPATCH_DECIDE: {
+        (role, where, "operations") for role in ("engineer", "ops") for where in ("campus", "group")
+    },
+    Action.CONSULTATION_READ: {("doctor", "campus", "treatment"), ("coordinator", "campus", "treatment")}
+    | {("patient", "self", "own")},
+    Action.CONSULTATION_WRITE: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
+    Action.CONSULTATION_STEP: {("doctor", "campus", "treatment"), ("coordinator", "campus", "treatment")}
+    | {("patient", "self", "own")},
+    Action.REFERRAL_READ: {("doctor", "campus", "treatment"), ("coordinator", "campus", "treatment")}
+    | {("patient", "self", "own")},
+    Action.REFERRAL_WRITE: {(role, "campus", "treatment") for role in ("doctor", "coordinator")},
+    Action.REFERRAL_STEP: {("doctor", "campus", "treatment"), ("coordinator", "campus", "treatment")}
+    | {("patient", "self", "own")},
+    Action.REFERRAL_FIGURES_READ: {
+        (role, where, purpose)
+        for role in ("coordinator", "manager")
+        for where in ("campus", "group")
+        for purpose in ("treatment", "operations")
+    },
+    Action.VIDEO_JOIN: {
+        (role, where, "treatment") for role in ("doctor", "coordinator") for where in ("campus", "other")
+    }
+    | {("patient", "self", "own")},
+    Action.VIDEO_MANAGE: {
+        (role, where, "treatment") for role in ("doctor", "coordinator") for where in ("campus", "other")
+    },
     Action.RULES_READ: {(role, "shared", "operations") for role in ("engineer", "ops")},
     Action.RULES_DEPLOY: {("engineer", "campus", "operations")},
     Action.RULES_BACKTEST: {("engineer", "campus", "operations")},
@@ -105,6 +150,13 @@ ALLOWED: dict[Action, set[tuple[str, str, str]]] = {
         for where in ("campus", "group", "shared")
         for purpose in ("administration", "operations")
     },
+    Action.WORKFLOW_READ: {
+        (role, where, "operations")
+        for role in ("admin", "engineer", "ops")
+        for where in ("campus", "group", "shared")
+    },
+    Action.WORKFLOW_PAYLOAD_READ: set(),
+    Action.WORKFLOW_PAYLOAD_WRITE: set(),
     Action.AUDIT_READ: {("admin", "shared", "audit")},
     Action.UPLOAD: {("system", "campus", "operations")},
     Action.RECORD_EXPORT: {
@@ -179,6 +231,19 @@ def test_vips_are_found_by_clinicians_with_a_permission_given_by_name(role: Role
             and purpose is Purpose.TREATMENT
         )
         assert decide(who, Action.VIP_FIND, WHERE[where], purpose).allow is expected
+
+
+@pytest.mark.parametrize("role", Role)
+def test_what_workflows_carry_needs_a_permission_given_by_name(role: Role) -> None:
+    for where, purpose in itertools.product(Relation, Purpose):
+        operating = where is Relation.CAMPUS and purpose is Purpose.OPERATIONS
+        reader = user(role, where, Permission.WORKFLOW_PAYLOAD)
+        allowed = decide(reader, Action.WORKFLOW_PAYLOAD_READ, WHERE[where], purpose).allow
+        assert allowed is (operating and role in (Role.ENGINEER, Role.OPS))
+        assert not decide(reader, Action.WORKFLOW_PAYLOAD_WRITE, WHERE[where], purpose).allow
+        writer = user(role, where, Permission.WORKFLOW_PAYLOAD_WRITE)
+        allowed = decide(writer, Action.WORKFLOW_PAYLOAD_WRITE, WHERE[where], purpose).allow
+        assert allowed is (operating and role is Role.ENGINEER)
 
 
 @pytest.mark.parametrize("where", [Relation.CAMPUS, Relation.OTHER, Relation.SHARED])

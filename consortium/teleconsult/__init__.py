@@ -1,0 +1,1 @@
+"""Teleconsultations: what the platform knows of them. `rooms` is their video."""

@@ -1,0 +1,1 @@
+"""Teleconsultations. Today: what their video tells them (`model.VideoEvent`)."""
