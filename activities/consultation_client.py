@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
-from temporalio.client import (
-    Client,
-    WithStartWorkflowOperation,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
-)
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError
 
-from activities.client import PATIENCE, connect
-from activities.queues import Queue
-from consortium.errors import ConflictError, RetryableError
+from activities import stepping
+from activities.client import connect
+from activities.stepping import Subject
+from consortium.errors import ConflictError
 from consortium.referral.model import Words
 from consortium.teleconsult.decide import Refusal
 from consortium.teleconsult.errors import StepRefusedError
@@ -39,43 +31,19 @@ async def take_consultation_step(settings: Settings, start: Start, take: Take, i
 
 async def taken(client: Client, start: Start, take: Take, idempotency_key: str) -> Stand:
     """Take a step through that client; see `take_consultation_step`."""
-    starting: WithStartWorkflowOperation[object, object] = WithStartWorkflowOperation(
-        "consultation",
-        start,
-        id=consultation_workflow_id(start.consultation_id),
-        task_queue=Queue.WORKFLOWS,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary="consultation",
-    )
+    subject = Subject("consultation", start.consultation_id, consultation_workflow_id(start.consultation_id))
     try:
-        stand: Stand = await client.execute_update_with_start_workflow(
-            "take",
-            take,
-            start_workflow_operation=starting,
-            id=idempotency_key,
-            result_type=Stand,
-            rpc_timeout=PATIENCE,
-        )
+        return await stepping.take(client, subject, start, take, idempotency_key, Stand)
     except WorkflowUpdateFailedError as failed:
-        raise refused(start.consultation_id, failed.cause) from failed
-    except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError) as late:
-        raise RetryableError(
-            f"consultation {start.consultation_id}: no answer in {PATIENCE.total_seconds():.0f} s; ask again"
-            " with the same key, which repeats nothing"
-        ) from late
-    except RPCError as error:
-        raise RetryableError(f"Temporal did not answer: {error.status.name}") from error
-    return stand
+        raise refused(subject, failed.cause) from failed
 
 
-def refused(consultation_id: UUID, cause: BaseException) -> ConflictError:
+def refused(subject: Subject, cause: BaseException) -> ConflictError:
     """Return the error that an update failed with, as callers know it."""
-    if not isinstance(cause, ApplicationError):
-        return ConflictError(f"consultation {consultation_id}: the workflow refused it")
-    if cause.type != "Refused":
-        zh = str(cause.details[0]) if cause.details else ""
-        return ConflictError(f"consultation {consultation_id}: {cause.message}", zh=zh)
+    other = stepping.other_conflict(subject, cause)
+    if other is not None:
+        return other
+    assert isinstance(cause, ApplicationError)  # noqa: S101 - narrows: the failure of a refused step
     zh, state, steps, code = cause.details
     refusal = Refusal(code, Words(cause.message, zh))
     return StepRefusedError(refusal, State(state), tuple(Step(step) for step in steps))

@@ -5,19 +5,16 @@ Each is one transaction. A step that is tried again finds what it wrote and chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
+from activities.stepping import transaction
 from bus.rules.versions.calendars import Calendars
-from consortium.errors import PermanentError
 from consortium.notifications import queue
 from consortium.teleconsult import recording
-from consortium.teleconsult.errors import StepRefusedError
 from consortium.teleconsult.recording import Order, Recorded
 from workflows.teleconsult import steps
 from workflows.teleconsult.model import Recording, Reminding, Stand
@@ -39,7 +36,7 @@ class Consultations:
     @activity.defn(name=steps.RECORD)
     def record(self, order: Recording) -> Stand:
         """Record a step; refused where the records do not hold what it needs, or the time is taken."""
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             wanted = Order(
                 consultation_id=order.consultation_id,
                 key=order.key,
@@ -54,29 +51,8 @@ class Consultations:
     @activity.defn(name=steps.REMIND)
     def remind(self, order: Reminding) -> Stand:
         """Remind whoever owes the next step."""
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             return stand(recording.remind(connection, order.consultation_id, order.number, queue.ask))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        """Commit at the end; what no repetition can mend ends the step at once."""
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except StepRefusedError as error:
-            raise ApplicationError(
-                str(error),
-                error.zh,
-                error.state.value,
-                [step.value for step in error.steps],
-                error.refusal.code,
-                type="Refused",
-                non_retryable=True,
-            ) from error
-        except PermanentError as error:
-            raise ApplicationError(
-                str(error), error.zh, type=type(error).__name__, non_retryable=True
-            ) from error
 
 
 def stand(recorded: Recorded) -> Stand:

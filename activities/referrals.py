@@ -5,19 +5,16 @@ Each is one transaction. A step that is tried again finds what it wrote and chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities import outbox
+from activities.stepping import transaction
 from bus.rules.versions.calendars import Calendars
-from consortium.errors import PermanentError
 from consortium.referral import recording, store
-from consortium.referral.errors import StepRefusedError
 from consortium.referral.notices import Tell
 from consortium.referral.recording import Order, Recorded
 from consortium.referral.telling import Telling
@@ -42,7 +39,7 @@ class Referrals:
     @activity.defn(name=steps.RECORD)
     def record(self, order: Recording) -> Stand:
         """Record a step; refused where the records do not hold what it needs."""
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             wanted = Order(
                 referral_id=order.referral_id,
                 key=order.key,
@@ -60,34 +57,14 @@ class Referrals:
     @activity.defn(name=steps.REMIND)
     def remind(self, order: Reminding) -> Stand:
         """Remind whoever owes the next step."""
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             return stand(recording.remind(connection, order.referral_id, order.number, self._tell))
 
     @activity.defn(name=steps.FOLLOW_UP)
     def follow_up(self, order: Reminding) -> Stand:
         """Tell who looks after the patient that it is time."""
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             return stand(recording.follow_up(connection, order.referral_id, order.number, self._tell))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        """Commit at the end; what no repetition can mend ends the step at once."""
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except StepRefusedError as error:
-            raise ApplicationError(
-                str(error),
-                error.zh,
-                error.state.value,
-                [step.value for step in error.steps],
-                error.refusal.code,
-                error.current,
-                type="Refused",
-                non_retryable=True,
-            ) from error
-        except PermanentError as error:
-            raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
 
 
 def begin(connection: Connection, row: store.Row) -> None:

@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.consultation_client import refused
 from activities.consultations import Consultations
+from activities.stepping import Subject
 from api.app import create_app
 from consortium.access.accounts import bind_patient
 from consortium.scheduling import resources
@@ -58,7 +59,7 @@ class Workflows:
         try:
             return self._activities.record(order)
         except ApplicationError as error:
-            raise refused(start.consultation_id, error) from error
+            raise refused(Subject("consultation", start.consultation_id, ""), error) from error
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.referral_client import refused
 from activities.referrals import Referrals
+from activities.stepping import Subject
 from api.app import create_app
 from consortium.access.accounts import bind_patient
 from consortium.referral.links import Links
@@ -51,7 +52,7 @@ class Workflows:
         try:
             return self._activities.record(order)
         except ApplicationError as error:
-            raise refused(start.referral_id, error) from error
+            raise refused(Subject("referral", start.referral_id, ""), error) from error
 
 
 @pytest.fixture
